@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "isoflop/law.h"
+#include "isoflop/point.h"
+
+namespace isoflop {
+
+/// A fit is always returned; ask usable() of what it found before using it.
+enum class FitStatus { ok, too_few_points, not_bracketed, not_convex, not_converged };
+[[nodiscard]] std::string_view to_string(FitStatus);
+
+/// 90 % unless a comment says otherwise.
+struct Interval {
+  double low = 0, high = 0;
+};
+
+/// y = coefficient x^exponent with the interval of the exponent.
+struct PowerLawFit {
+  PowerLaw law;
+  Interval coefficient, exponent;
+  double residual_sd = 0;  // of ln y
+  double tau = 0;          // between-budget scatter of ln y beyond each point's own error
+  std::int64_t n_points = 0;
+  FitStatus status = FitStatus::too_few_points;
+  [[nodiscard]] bool usable() const { return status == FitStatus::ok; }
+};
+
+/// The minimum of one iso-FLOP curve: parabola of the metric against ln(scale).
+struct Valley {
+  double budget = 0;     // nominal [FLOPs]
+  double compute = 0;    // geometric mean of the realised computes
+  double scale_opt = 0;  // params or FLOPs/token
+  double tokens_opt = 0;
+  double loss_opt = 0;   // by the metric
+  double curvature = 0;  // d^2 loss / d(ln scale)^2
+  double ln_scale_se = 0;  // standard error of ln scale_opt from the parabola's residuals
+  double residual_rms = 0;
+  double predicted_bias = 0;  // of ln scale_opt, where a parametric surface is known
+  std::int64_t n_points = 0;
+  bool bracketed = false;  // >= 2 points on each side of the minimum, the best one not at an edge
+  FitStatus status = FitStatus::too_few_points;
+  double coefficients[3] = {0, 0, 0};  // loss = c0 + c1 x + c2 x^2, x = ln scale
+};
+
+enum class ObjectiveKind { huber_log, huber, mse };
+
+struct ParametricFit {
+  LossLaw law;
+  double a_exponent = 0, b_exponent = 0;  // N_opt ~ C^a, D_opt ~ C^b
+  ObjectiveKind objective = ObjectiveKind::huber_log;
+  double delta = 1e-3;
+  double objective_value = 0;  // summed over points
+  std::vector<std::string> at_bound;
+  std::int64_t n_starts_agreeing = 0;
+  Interval E, A, B, alpha, beta, a, b;
+  std::int64_t n_bootstrap = 0, n_bootstrap_failed = 0;
+  FitStatus status = FitStatus::too_few_points;
+};
+
+struct HyperFit {
+  double band = 0.0025;  // near-optimal: metric at most (1 + band) x the cell's best
+  PowerLawFit batch_tokens, peak_lr;  // of C
+  std::optional<HyperLawNd::Form> peak_lr_nd, batch_tokens_d;
+  double peak_lr_nd_residual_sd = 0, batch_tokens_d_residual_sd = 0;
+  std::int64_t n_cells = 0, n_near_optimal = 0;
+};
+
+/// The largest `dropped` budgets predicted from the others.
+struct HoldoutScore {
+  std::int64_t dropped = 1;
+  double ratio = 1;  // held-out budget / largest budget used
+  std::string method;
+  double scale_error = 0;  // predicted / found optimum - 1
+  double loss_error = 0;   // predicted / found optimum loss - 1
+};
+
+struct FitOptions {
+  LossLaw::Scale scale = LossLaw::Scale::flops_per_token;
+  ObjectiveKind objective = ObjectiveKind::huber_log;
+  double delta = 1e-3;
+  std::int64_t n_bootstrap = 1000;
+  std::uint64_t seed = 0;
+  std::int64_t holdout = 1;
+  double band = 0.0025;
+};
+
+/// Everything that `isoflop fit` says about one set of points.
+struct Fit {
+  Frame frame;
+  LossLaw::Scale scale = LossLaw::Scale::flops_per_token;
+  std::int64_t n_points = 0;
+  std::vector<Valley> valleys;  // ascending in budget
+  PowerLawFit scale_opt, tokens_opt;
+  std::optional<FrontierLaw> frontier;
+  std::optional<ParametricFit> parametric;
+  std::optional<HyperFit> hyper;
+  std::vector<HoldoutScore> holdout;
+  std::vector<std::string> warnings;
+  [[nodiscard]] bool usable() const { return scale_opt.usable(); }
+};
+
+/// Fits what the points allow: valleys and allocation where budgets have curves, hyper-parameter laws
+/// where cells have grids. Throws Error(frame_mismatch) if the points do not share a frame, and
+/// Error(invalid_argument) for options outside their domain.
+[[nodiscard]] Fit fit(const PointSet& points, const FitOptions& options = {});
+
+/// The law a fit supports, with `id` and `source`. Unusable parts are absent.
+[[nodiscard]] Law to_law(const Fit& fit, const std::string& id, const std::string& source);
+
+/// The isoflop.fit/1 answer.
+[[nodiscard]] std::string to_json(const Fit& fit);
+
+}  // namespace isoflop

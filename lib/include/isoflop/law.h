@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cmath>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "isoflop/model_shape.h"
+#include "isoflop/quantity.h"
+
+namespace isoflop {
+
+/// y = coefficient * x^exponent.
+struct PowerLaw {
+  double coefficient = 0;
+  double exponent = 0;
+  [[nodiscard]] double operator()(double x) const { return coefficient * std::pow(x, exponent); }
+};
+
+enum class Metric { loss_nats, bits_per_byte };
+[[nodiscard]] std::string_view to_string(Metric);
+
+/// What a number means. Two values may be compared or fitted together only if their frames are
+/// equal; require_same_frame() is the only place that decides.
+struct Frame {
+  std::string dataset;
+  std::string tokenizer;
+  Metric metric = Metric::loss_nats;
+  FlopsConvention convention = FlopsConvention::deepseek_m_actual;
+  bool operator==(const Frame&) const = default;
+};
+
+/// Throws Error(frame_mismatch) naming the field that differs and both values.
+void require_same_frame(const Frame& a, const Frame& b, std::string_view what);
+
+/// The compute-optimal split of C. An exponent may be known without its coefficient (a paper that
+/// prints only exponents); then the split itself cannot be proposed.
+struct AllocationLaw {
+  PowerLaw flops_per_token;  // C -> M_opt
+  PowerLaw tokens;           // C -> D_opt
+  bool exponents_only = false;
+};
+
+/// Near-optimal batch size and learning rate from the budget alone (arXiv:2401.02954, eq. 1).
+struct HyperLaw {
+  PowerLaw batch_tokens;  // C -> B_opt [tokens]
+  PowerLaw peak_lr;       // C -> lr_opt
+};
+
+/// The same from model and data (Step Law, arXiv:2503.04715; Porian et al., arXiv:2406.19146):
+/// lr = coefficient * N^exponent_params * D^exponent_tokens, N non-embedding parameters.
+struct HyperLawNd {
+  struct Form {
+    double coefficient = 0, exponent_params = 0, exponent_tokens = 0;
+    [[nodiscard]] double operator()(double params, double tokens) const {
+      return coefficient * std::pow(params, exponent_params) * std::pow(tokens, exponent_tokens);
+    }
+  };
+  Form batch_tokens;
+  Form peak_lr;
+};
+
+/// L(N, D) = irreducible + a / N^alpha + b / D^beta  (Chinchilla's approach 3), N in the unit that
+/// `scale` names.
+struct LossLaw {
+  enum class Scale { params, flops_per_token };
+  double irreducible = 0, a = 0, alpha = 0, b = 0, beta = 0;
+  Scale scale = Scale::flops_per_token;
+  [[nodiscard]] double operator()(double size, double tokens) const {
+    return irreducible + a * std::pow(size, -alpha) + b * std::pow(tokens, -beta);
+  }
+};
+
+/// Best loss a budget buys: L*(C) = irreducible + coefficient * C^exponent, exponent < 0.
+struct FrontierLaw {
+  double irreducible = 0, coefficient = 0, exponent = 0;
+  /// Relative half-width of the 90 % prediction interval at one decade past the fitted range.
+  double relative_error = 0;
+  [[nodiscard]] double operator()(double compute) const {
+    return irreducible + coefficient * std::pow(compute, exponent);
+  }
+};
+
+/// Everything known about one data set. Absent parts were not published or not fitted; nothing is
+/// defaulted in.
+struct Law {
+  std::string id;
+  std::string source;  // citation with equation or table; for ours the experiment
+  Frame frame;
+  std::optional<Flops> fitted_from, fitted_to;
+  std::optional<AllocationLaw> allocation;
+  std::optional<HyperLaw> hyper;
+  std::optional<HyperLawNd> hyper_nd;
+  std::optional<LossLaw> loss;
+  std::optional<FrontierLaw> frontier;
+  /// For our own fits: what a proposal inherits from the runs behind the law.
+  std::optional<std::int64_t> vocab_size, seq_len;
+};
+
+/// The split of `compute` that minimises a loss law, in closed form (arXiv:2203.15556, eq. 4):
+/// N_opt = G (C/k)^(beta/(alpha+beta)), G = (alpha a / (beta b))^(1/(alpha+beta)), where
+/// C = k N D: k is 6 for Scale::params and 1 for Scale::flops_per_token.
+[[nodiscard]] AllocationLaw optimal_allocation(const LossLaw& law);
+
+/// Reads one isoflop.law/1 file. Throws Error(parse) with file and JSON path.
+[[nodiscard]] Law load_law(const std::filesystem::path& file);
+/// Writes atomically; load_law() reads back equal doubles.
+void save_law(const Law& law, const std::filesystem::path& file);
+
+/// The laws in `folder`/{published,fitted}/*.json, by id. Throws as load_law() does.
+[[nodiscard]] std::vector<Law> load_law_book(const std::filesystem::path& folder);
+
+}  // namespace isoflop

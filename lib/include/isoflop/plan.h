@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "isoflop/experiment.h"
+#include "isoflop/law.h"
+#include "isoflop/run_spec.h"
+
+namespace isoflop {
+
+enum class CellKind { isoflop, grid, single };
+
+/// One run of a plan, resolved to the last digit.
+struct PlannedRun {
+  std::string run_id;
+  RunSpec spec;
+  CellKind kind = CellKind::isoflop;
+  double budget = 0;   // asked for [FLOPs]
+  double compute = 0;  // realised: M D, within 0.5 % of the budget or warned about
+  double epochs = 0;   // of the training split
+};
+
+/// What a plan needs to know of the data; plans are made without opening it.
+struct DatasetSummary {
+  std::string name, hash, tokenizer;
+  std::int64_t vocab_size = 0;
+  double train_tokens = 0;  // infinity for a generated source
+  std::int64_t validation_tokens = 0;
+};
+
+/// An experiment, resolved. Equal inputs give an equal plan on every machine.
+struct Plan {
+  Experiment experiment;
+  std::vector<PlannedRun> runs;  // cheapest first; equal specs appear once
+  std::vector<std::string> warnings;
+  [[nodiscard]] Flops total_compute() const;
+};
+
+/// Chooses the shapes, rounds tokens to whole steps and asks the prior for what the experiment leaves
+/// open. Throws Error(invalid_argument) naming the JSON path for what cannot be trained.
+[[nodiscard]] Plan make_plan(const Experiment& experiment, const Law& prior,
+                             const DatasetSummary& dataset);
+
+[[nodiscard]] Plan load_plan(const std::filesystem::path& file);
+void save_plan(const Plan& plan, const std::filesystem::path& file);
+
+}  // namespace isoflop

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "isoflop/law.h"
+#include "isoflop/run_record.h"
+
+namespace isoflop {
+
+/// One training run as a fit sees it; ours or anybody's.
+struct Point {
+  std::optional<double> params;           // N, by the file's own convention
+  std::optional<double> flops_per_token;  // M
+  double tokens = 0;                      // D
+  std::optional<double> loss;             // nats per token
+  std::optional<double> bits_per_byte;
+  std::optional<double> compute;  // as stated by the file; else M D, or 6 N D
+  std::optional<double> budget;   // nominal: points of one iso-FLOP curve share it
+  std::optional<double> batch_tokens;
+  std::optional<double> peak_lr;
+  std::string dataset;
+  std::optional<std::int64_t> seed;
+  std::string trunk;                         // runs that share a first stage are not independent
+  std::string label;                         // run_id, or "row 17" of a foreign file
+  std::map<std::string, std::string> other;  // columns we do not know, kept
+
+  [[nodiscard]] double compute_flops() const;
+};
+
+/// Points in one frame.
+struct PointSet {
+  Frame frame;
+  std::vector<Point> points;
+  std::int64_t n_skipped_rows = 0;
+};
+
+struct PointsCsvOptions {
+  /// Canonical column name -> the file's own, e.g. {"params", "N"}.
+  std::map<std::string, std::string> columns;
+  bool skip_bad_rows = false;
+};
+
+/// Reads a points CSV (header row; columns by name, any order). Throws Error(parse) naming file, row,
+/// column and value for a row that cannot be used, unless skip_bad_rows, which counts them.
+[[nodiscard]] PointSet load_points_csv(const std::filesystem::path& file,
+                                       const PointsCsvOptions& options = {});
+/// Writes atomically, with enough digits to read back equal doubles.
+void save_points_csv(std::span<const Point> points, const std::filesystem::path& file);
+
+}  // namespace isoflop

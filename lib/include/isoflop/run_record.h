@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "isoflop/run_outcome.h"
+#include "isoflop/run_spec.h"
+
+namespace isoflop {
+
+/// What was measured by one run, and where. Written once, atomically, at the end of the run.
+struct RunRecord {
+  std::string run_id;
+  RunSpec spec;
+  RunOutcome outcome = RunOutcome::crashed;
+  std::string message;  // why it did not complete; empty if it did
+  std::optional<Evaluation> validation;  // of a completed run
+  double train_loss_nats = 0;            // mean over the last 10 % of the steps
+  std::int64_t steps_done = 0;
+  // Timings and provenance: they differ between equal runs and never enter a fit.
+  double wall_seconds = 0;       // training and evaluation, over all segments
+  double tokens_per_second = 0;  // training alone
+  double flops_per_second = 0;   // by `exact`
+  std::optional<double> mfu;     // share of the device's peak, where the peak is known
+  std::string device;
+  std::string version;
+  std::string git_commit;
+  std::int64_t peak_memory_bytes = 0;
+};
+
+/// 16 hex digits: a hash of the spec's canonical JSON. Equal specs, and only they, share it; the
+/// values are pinned by a test, since they name folders that outlive a release.
+[[nodiscard]] std::string run_id(const RunSpec& spec);
+
+/// Canonical (sorted, compact) JSON of a spec, and back. Reading is strict: Error(parse) with the
+/// file name and JSON path for an unknown key, a missing one or a value out of range.
+[[nodiscard]] std::string to_json(const RunSpec& spec);
+[[nodiscard]] RunSpec run_spec_from_json(std::string_view text, const std::string& file_name);
+[[nodiscard]] RunSpec load_run_spec(const std::filesystem::path& file);
+void save_run_spec(const RunSpec& spec, const std::filesystem::path& file);
+
+[[nodiscard]] RunRecord load_run_record(const std::filesystem::path& file);
+void save_run_record(const RunRecord& record, const std::filesystem::path& file);
+
+/// The folder of a sweep's runs: `<root>/<run_id>/{spec.json, metrics.jsonl, record.json}`. The
+/// records are the only truth about what has been done. Safe for concurrent readers and writers.
+class RunStore {
+ public:
+  explicit RunStore(std::filesystem::path root);
+  [[nodiscard]] std::filesystem::path run_folder(const std::string& run_id) const;
+  /// The record of a run, or nothing if it was never finished. Throws Error(parse) if damaged.
+  [[nodiscard]] std::optional<RunRecord> find(const std::string& run_id) const;
+  /// Every record, ordered by run_id.
+  [[nodiscard]] std::vector<RunRecord> all() const;
+  /// Publishes record.json (temporary name, fsync, rename).
+  void append(const RunRecord& record) const;
+
+ private:
+  std::filesystem::path root_;
+};
+
+}  // namespace isoflop
