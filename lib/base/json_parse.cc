@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one translation unit that pays for nlohmann/json.
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "isoflop/error.h"
+
+namespace isoflop {
+namespace {
+
+constexpr std::size_t kMaxDepth = 64;
+constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
+
+/// Builds a Json from nlohmann's SAX events, refusing what its DOM accepts silently: duplicate keys,
+/// integers beyond 2^63, depth without end.
+class Builder : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  Builder(std::string_view text, const std::string& file) : text_(text), file_(file) {}
+  Json take() { return std::move(root_); }
+
+  bool null() override { return add(Json()); }
+  bool boolean(bool value) override { return add(Json(value)); }
+  bool number_integer(std::int64_t value) override { return add(Json(value)); }
+  bool number_unsigned(std::uint64_t value) override {
+    if (value > std::uint64_t{INT64_MAX}) return add(Json(static_cast<double>(value)));
+    return add(Json(static_cast<std::int64_t>(value)));
+  }
+  bool number_float(double value, const std::string& digits) override {
+    if (!std::isfinite(value)) complain("the number " + digits + " is beyond a double");
+    return add(Json(value));
+  }
+  bool string(std::string& value) override { return add(Json(std::move(value))); }
+  bool binary(nlohmann::json::binary_t&) override { return false; }
+  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool end_object() override { return close(); }
+  bool start_array(std::size_t) override { return open(Json::array()); }
+  bool end_array() override { return close(); }
+  bool key(std::string& name) override {
+    if (stack_.back().find(name) != nullptr) complain("the key \"" + name + "\" appears twice");
+    keys_.back() = name;
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception& error) override {
+    std::size_t line = 1, column = 1;
+    for (std::size_t i = 0; i + 1 < position && i < text_.size(); ++i) {
+      if (text_[i] == '\n') {
+        ++line;
+        column = 1;
+      } else {
+        ++column;
+      }
+    }
+    std::string what = error.what();
+    if (const std::size_t colon = what.find("column"); colon != std::string::npos) {
+      if (const std::size_t start = what.find(": ", colon); start != std::string::npos) {
+        what = what.substr(start + 2);
+      }
+    }
+    complain("line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + what);
+  }
+
+ private:
+  [[noreturn]] void complain(const std::string& what) const {
+    std::string path;
+    for (const std::string& key : keys_) path += key.empty() ? "" : "/" + key;
+    throw Error(ErrorCode::parse, file_ + ": " + (path.empty() ? "" : path + ": ") + what);
+  }
+  bool open(Json container) {
+    if (stack_.size() >= kMaxDepth) {
+      complain("nested deeper than " + std::to_string(kMaxDepth));
+    }
+    stack_.push_back(std::move(container));
+    keys_.emplace_back();
+    return true;
+  }
+  bool close() {
+    Json done = std::move(stack_.back());
+    stack_.pop_back();
+    keys_.pop_back();
+    return add(std::move(done));
+  }
+  bool add(Json value) {
+    if (stack_.empty()) {
+      root_ = std::move(value);
+    } else if (stack_.back().if_array()) {
+      stack_.back().push_back(std::move(value));
+    } else {
+      stack_.back().set(keys_.back(), std::move(value));
+    }
+    return true;
+  }
+
+  std::string_view text_;
+  const std::string& file_;
+  Json root_;
+  std::vector<Json> stack_;
+  std::vector<std::string> keys_;
+};
+
+}  // namespace
+
+Json parse_json(std::string_view text, const std::string& file) {
+  if (text.size() > kMaxBytes) throw Error(ErrorCode::parse, file + ": larger than 64 MiB");
+  Builder builder(text, file);
+  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
+    throw Error(ErrorCode::parse, file + ": is not JSON");
+  }
+  return builder.take();
+}
+
+}  // namespace isoflop

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Catch2 2 (Debian 12, Ubuntu 22.04) and 3 (later) under one name.
+#pragma once
+
+#if __has_include(<catch2/catch_all.hpp>)
+#include <catch2/catch_all.hpp>
+using Catch::Approx;
+#else
+#include <catch2/catch.hpp>
+using Catch::Detail::Approx;
+#endif
+
+#include "isoflop/error.h"
+
+/// Runs `expression`, which must throw isoflop::Error; evaluates to its message.
+#define ISOFLOP_ERROR_MESSAGE(expression)            \
+  [&]() -> std::string {                             \
+    try {                                            \
+      (void)(expression);                            \
+    } catch (const isoflop::Error& error) {          \
+      return error.what();                           \
+    }                                                \
+    return "(nothing was thrown)";                   \
+  }()
