@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+
+#include <CLI/CLI.hpp>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -25,7 +26,8 @@ Json as_json(const ModelShape& shape) {
   const ParamCounts counts = count_params(shape);
   Json flops = Json::object();
   for (const FlopsConvention convention : kAllFlopsConventions) {
-    flops.set(std::string(to_string(convention)), whole(flops_per_token(shape, convention).value()));
+    flops.set(std::string(to_string(convention)),
+              whole(flops_per_token(shape, convention).value()));
   }
   flops.set("exact", exact_flops_per_token(shape));
   flops.set("exact_nohead", exact_flops_per_token(shape, false));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+
+#include <CLI/CLI.hpp>
 
 #include "base/text.h"
 #include "isoflop/commands.h"
@@ -40,11 +41,12 @@ void list_laws() {
 }
 
 void show_law(const Law& law) {
-  std::printf("%s\n  source      %s\n  data set    %s, tokenizer %s\n  metric      %s, %s\n"
-              "  budgets     %s FLOPs\n",
-              law.id.c_str(), law.source.c_str(), law.frame.dataset.c_str(),
-              law.frame.tokenizer.c_str(), std::string(to_string(law.frame.metric)).c_str(),
-              std::string(to_string(law.frame.convention)).c_str(), range_text(law).c_str());
+  std::printf(
+      "%s\n  source      %s\n  data set    %s, tokenizer %s\n  metric      %s, %s\n"
+      "  budgets     %s FLOPs\n",
+      law.id.c_str(), law.source.c_str(), law.frame.dataset.c_str(), law.frame.tokenizer.c_str(),
+      std::string(to_string(law.frame.metric)).c_str(),
+      std::string(to_string(law.frame.convention)).c_str(), range_text(law).c_str());
   if (law.allocation && law.allocation->exponents_only) {
     std::printf("  M_opt ~ C^%s, D_opt ~ C^%s (coefficients not published)\n",
                 rounded_text(law.allocation->flops_per_token.exponent, 5).c_str(),
@@ -68,8 +70,9 @@ void show_law(const Law& law) {
     const char* size = law.loss->scale == LossLaw::Scale::params ? "N" : "M";
     std::printf("  loss        %s + %s / %s^%s + %s / D^%s\n",
                 rounded_text(law.loss->irreducible, 6).c_str(),
-                rounded_text(law.loss->a, 6).c_str(), size, rounded_text(law.loss->alpha, 6).c_str(),
-                rounded_text(law.loss->b, 6).c_str(), rounded_text(law.loss->beta, 6).c_str());
+                rounded_text(law.loss->a, 6).c_str(), size,
+                rounded_text(law.loss->alpha, 6).c_str(), rounded_text(law.loss->b, 6).c_str(),
+                rounded_text(law.loss->beta, 6).c_str());
   }
   if (law.frontier) {
     std::printf("  best loss   %s + %s\n", rounded_text(law.frontier->irreducible, 5).c_str(),

@@ -7,8 +7,8 @@ class App;
 
 namespace isoflop::cli {
 
-/// What a command ended with; the process's exit code. Errors are exceptions: 2 for bad input, 3 for
-/// what this build or machine does not have, 1 for the rest.
+/// What a command ended with; the process's exit code. Errors are exceptions: 2 for bad input, 3
+/// for what this build or machine does not have, 1 for the rest.
 enum ExitCode : int { kDone = 0, kFailures = 1, kBadInput = 2, kUnavailable = 3 };
 
 /// Each adds one subcommand of isoflop, whose callback does the work and sets `exit_code`.

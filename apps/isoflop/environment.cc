@@ -2,20 +2,14 @@
 #include "isoflop/environment.h"
 
 #include <cstdlib>
+#include <vector>
 
 #include "base/text.h"
 #include "isoflop/error.h"
-#include "isoflop/run.h"
 
 namespace isoflop::cli {
 
 namespace fs = std::filesystem;
-
-BuildInfo build_info() {
-  const RunProvenance provenance = this_build();
-  return {provenance.version, provenance.git_commit, provenance.compiler, provenance.cpu_blas,
-          {"cpu"}};
-}
 
 fs::path executable() { return fs::read_symlink("/proc/self/exe"); }
 

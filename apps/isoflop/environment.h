@@ -3,17 +3,10 @@
 
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "isoflop/law.h"
 
 namespace isoflop::cli {
-
-struct BuildInfo {
-  std::string version, git_commit, compiler, cpu_blas;
-  std::vector<std::string> devices;
-};
-[[nodiscard]] BuildInfo build_info();
 
 /// This program's own file.
 [[nodiscard]] std::filesystem::path executable();

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 
+#include <CLI/CLI.hpp>
+
+#include "base/build_info.h"
 #include "base/json.h"
 #include "isoflop/commands.h"
 #include "isoflop/environment.h"
 #include "isoflop/error.h"
+#include "isoflop/train.h"
 
 namespace {
 
@@ -40,8 +43,7 @@ void print_version(bool as_json) {
                                   {"version", info.version},
                                   {"git_commit", info.git_commit},
                                   {"compiler", info.compiler},
-                                  {"devices", Json::array_of(info.devices)},
-                                  {"cpu_blas", info.cpu_blas}})
+                                  {"devices", Json::array_of(available_devices())}})
                         .pretty()
                         .c_str());
 }
