@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
 #include <string>
+#include <vector>
 
-#include "isoflop/plan.h"
 #include "isoflop/point.h"
+#include "isoflop/run_record.h"
 
 namespace CLI {
 class App;
@@ -13,20 +13,22 @@ class App;
 
 namespace isoflop::cli {
 
-/// Points of a CSV, with its columns named, or of a sweep's completed runs.
+/// Points of CSVs, with their columns named, and of sweeps' completed runs.
 struct PointsSource {
-  std::string file_or_sweep;
+  std::vector<std::string> files_or_sweeps;
   std::string columns;  // params=N,tokens=D
   bool skip_bad_rows = false;
 };
 
 struct LoadedPoints {
   PointSet points;
-  std::optional<Plan> plan;  // of a sweep
-  std::string source;        // in words, for a law's `source`
+  std::vector<std::string> questions;  // of the sweeps
+  std::vector<RunRecord> records;      // of the sweeps, whatever became of the runs
+  std::string source;                  // in words, for a law's `source`
 };
 
 void add_points_source_options(CLI::App& command, PointsSource& source);
+/// All sources together. Throws Error(frame_mismatch) if they do not share a frame.
 [[nodiscard]] LoadedPoints load_points(const PointsSource& source);
 
 }  // namespace isoflop::cli
