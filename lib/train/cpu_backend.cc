@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/cpu_backend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+#include <vector>
+
+#include "train/cpu/select.h"
+#include "train/cpu_blas.h"
+
+namespace isoflop {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+
+/// Aligned floats that grow and are not initialised.
+class Scratch {
+ public:
+  [[nodiscard]] float* at_least(std::int64_t n_floats) {
+    if (n_floats > size_) {
+      data_.reset();
+      data_.reset(static_cast<float*>(
+          ::operator new(static_cast<std::size_t>(n_floats) * sizeof(float), kAlignment)));
+      size_ = n_floats;
+    }
+    return data_.get();
+  }
+
+ private:
+  struct Free {
+    void operator()(float* p) const { ::operator delete(p, kAlignment); }
+  };
+  std::unique_ptr<float, Free> data_;
+  std::int64_t size_ = 0;
+};
+
+class CpuBuffer final : public Buffer {
+ public:
+  explicit CpuBuffer(std::int64_t n_bytes) {
+    float* data = memory_.at_least(n_bytes / 4 + 1);
+    std::memset(data, 0, static_cast<std::size_t>(n_bytes));
+    data_ = data;
+  }
+  [[nodiscard]] void* data() override { return data_; }
+
+ private:
+  Scratch memory_;
+  void* data_;
+};
+
+/// Angles of the rotary embedding (arXiv:2104.09864): position * theta^(-2i/S).
+class RopeTable {
+ public:
+  RopeTable(std::int64_t seq_len, std::int64_t d_head, float theta)
+      : seq_len_(seq_len), d_head_(d_head), theta_(theta) {
+    const std::int64_t half = d_head / 2;
+    for (std::int64_t position = 0; position < seq_len; ++position)
+      for (std::int64_t i = 0; i < half; ++i) {
+        const double power = -2.0 * static_cast<double>(i) / static_cast<double>(d_head);
+        const double angle =
+            static_cast<double>(position) * std::pow(static_cast<double>(theta), power);
+        cosines_.push_back(static_cast<float>(std::cos(angle)));
+        sines_.push_back(static_cast<float>(std::sin(angle)));
+      }
+  }
+  [[nodiscard]] bool is_for(std::int64_t seq_len, std::int64_t d_head, float theta) const {
+    return seq_len == seq_len_ && d_head == d_head_ && theta == theta_;
+  }
+  [[nodiscard]] const float* cosines() const { return cosines_.data(); }
+  [[nodiscard]] const float* sines() const { return sines_.data(); }
+
+ private:
+  std::int64_t seq_len_, d_head_;
+  float theta_;
+  std::vector<float> cosines_, sines_;
+};
+
+const std::int32_t* ids_of(Tensor tokens) { return static_cast<const std::int32_t*>(tokens.data); }
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(const CpuKernels& kernels, ProductCode products)
+      : kernels_(kernels), products_(products) {
+    use_one_blas_thread();
+  }
+
+  [[nodiscard]] std::string name() const override {
+    return std::string("cpu (") + kernels_.isa + ", " + blas_name() + ")";
+  }
+  [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t n_bytes) override {
+    return std::make_unique<CpuBuffer>(n_bytes);
+  }
+  void upload(void* device, const void* host, std::int64_t n_bytes) override {
+    if (n_bytes > 0) std::memcpy(device, host, static_cast<std::size_t>(n_bytes));
+  }
+  void download(void* host, const void* device, std::int64_t n_bytes) override {
+    if (n_bytes > 0) std::memcpy(host, device, static_cast<std::size_t>(n_bytes));
+  }
+  void zero(Tensor x) override {
+    if (x.size() > 0) std::memset(x.data, 0, static_cast<std::size_t>(x.size() * size_of(x.dtype)));
+  }
+  [[nodiscard]] std::int64_t counted_flops() const override { return flops_; }
+
+  void linear_forward(Tensor x, Tensor w, Tensor y) override {
+    multiply({y.rows, y.cols, x.cols, x.f32(), x.cols, false, w.f32(), w.cols, true, y.f32(),
+              y.cols, false});
+  }
+  void linear_backward_input(Tensor dy, Tensor w, Tensor dx, bool accumulate) override {
+    multiply({dx.rows, dx.cols, dy.cols, dy.f32(), dy.cols, false, w.f32(), w.cols, false, dx.f32(),
+              dx.cols, accumulate});
+  }
+  void linear_backward_weight(Tensor dy, Tensor x, Tensor dw) override {
+    multiply({dw.rows, dw.cols, dy.rows, dy.f32(), dy.cols, true, x.f32(), x.cols, false, dw.f32(),
+              dw.cols, true});
+  }
+
+  void embedding_forward(Tensor tokens, Tensor w, Tensor x) override {
+    for (std::int64_t r = 0; r < x.rows; ++r)
+      std::copy_n(w.f32() + ids_of(tokens)[r] * w.cols, x.cols, x.f32() + r * x.cols);
+  }
+  void embedding_backward(Tensor tokens, Tensor dx, Tensor dw) override {
+    for (std::int64_t r = 0; r < dx.rows; ++r)
+      kernels_.add(dx.cols, dx.f32() + r * dx.cols, dw.f32() + ids_of(tokens)[r] * dw.cols);
+  }
+
+  void rmsnorm_forward(Tensor residual, Tensor delta, Tensor gain, float epsilon, Tensor y,
+                       Tensor inverse_rms) override {
+    kernels_.rmsnorm_forward(residual.rows, residual.cols, residual.f32(), delta.f32(), gain.f32(),
+                             epsilon, y.f32(), inverse_rms.f32());
+  }
+  void rmsnorm_backward(Tensor dy, Tensor residual, Tensor gain, Tensor inverse_rms,
+                        Tensor dresidual, Tensor dgain) override {
+    kernels_.rmsnorm_backward(residual.rows, residual.cols, dy.f32(), residual.f32(), gain.f32(),
+                              inverse_rms.f32(), dresidual.f32(), dgain.f32());
+  }
+
+  void rope(Tensor qkv, const AttentionDims& dims, float theta, bool inverse) override {
+    const RopeTable& table = rope_table(dims, theta);
+    kernels_.rope(qkv.rows, qkv.cols, dims.n_heads + dims.n_kv_heads, dims.d_head, dims.seq_len,
+                  table.cosines(), table.sines(), inverse ? -1.0f : 1.0f, qkv.f32());
+  }
+
+  void attention_forward(Tensor qkv, const AttentionDims& dims, Tensor out,
+                         Tensor log_sum_exp) override {
+    AttentionArgs args = attention_args(qkv, dims, out, log_sum_exp);
+    flops_ += kernels_.attention_forward(args);
+  }
+  void attention_backward(Tensor qkv, const AttentionDims& dims, Tensor out, Tensor log_sum_exp,
+                          Tensor dout, Tensor dqkv) override {
+    AttentionArgs args = attention_args(qkv, dims, out, log_sum_exp);
+    args.dout = dout.f32();
+    args.dqkv = dqkv.f32();
+    flops_ += kernels_.attention_backward(args);
+  }
+
+  void swiglu_forward(Tensor gate_up, Tensor act) override {
+    kernels_.swiglu_forward(act.rows, act.cols, gate_up.f32(), act.f32());
+  }
+  void swiglu_backward(Tensor dact, Tensor gate_up) override {
+    kernels_.swiglu_backward(dact.rows, dact.cols, dact.f32(), gate_up.f32());
+  }
+  void gelu_forward(Tensor x, Tensor act) override {
+    kernels_.gelu_forward(x.size(), x.f32(), act.f32());
+  }
+  void gelu_backward(Tensor dact, Tensor x) override {
+    kernels_.gelu_backward(x.size(), dact.f32(), x.f32());
+  }
+
+  void cross_entropy(Tensor logits, Tensor targets, float scale, Tensor losses) override {
+    kernels_.cross_entropy(logits.rows, logits.cols, logits.f32(), ids_of(targets), scale,
+                           losses.f32());
+  }
+
+  void add(Tensor x, Tensor y) override { kernels_.add(x.size(), x.f32(), y.f32()); }
+  [[nodiscard]] double squared_norm(Tensor x) override {
+    return kernels_.squared_norm(x.size(), x.f32());
+  }
+  void adamw(Tensor w, Tensor grad, Tensor m, Tensor v, const AdamWSettings& s) override {
+    kernels_.adamw(w.size(), w.f32(), grad.f32(), m.f32(), v.f32(),
+                   {s.learning_rate, s.beta1, s.beta2, s.epsilon, s.weight_decay,
+                    s.bias_correction1, s.bias_correction2, s.grad_scale});
+  }
+
+ private:
+  void multiply(const Product& p) {
+    if (p.m == 0 || p.n == 0 || p.k == 0) return;
+    flops_ += 2 * p.m * p.n * p.k;
+    if (products_ == ProductCode::blas)
+      blas_product(p);
+    else
+      kernels_.product(p, scratch_.at_least(kernels_.product_scratch(p)));
+  }
+
+  const RopeTable& rope_table(const AttentionDims& dims, float theta) {
+    for (const RopeTable& table : rope_tables_)
+      if (table.is_for(dims.seq_len, dims.d_head, theta)) return table;
+    return rope_tables_.emplace_back(dims.seq_len, dims.d_head, theta);
+  }
+
+  AttentionArgs attention_args(Tensor qkv, const AttentionDims& dims, Tensor out,
+                               Tensor log_sum_exp) {
+    AttentionArgs args{dims.n_seqs, dims.seq_len, dims.n_heads, dims.n_kv_heads, dims.d_head};
+    args.qkv = qkv.f32();
+    args.out = out.f32();
+    args.log_sum_exp = log_sum_exp.f32();
+    args.scratch = scratch_.at_least(kernels_.attention_scratch(args));
+    return args;
+  }
+
+  const CpuKernels& kernels_;
+  ProductCode products_;
+  Scratch scratch_;
+  std::vector<RopeTable> rope_tables_;
+  std::int64_t flops_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(const CpuKernels& kernels, ProductCode products) {
+  return std::make_unique<CpuBackend>(kernels, products);
+}
+
+std::unique_ptr<Backend> make_cpu_backend() {
+  return make_cpu_backend(*available_cpu_kernels().back());
+}
+
+}  // namespace isoflop
