@@ -242,7 +242,8 @@ std::vector<GridCell> grid_cells(std::span<const BudgetGroup> groups) {
   for (const BudgetGroup& group : groups) {
     for (const auto& [first, last] : scale_runs(group.samples)) {
       std::set<double> batches, rates;
-      GridCell cell{.budget = group.budget};
+      GridCell cell;
+      cell.budget = group.budget;
       for (std::size_t i = first; i < last; ++i) {
         const Sample& sample = group.samples[i];
         if (!sample.batch_tokens || !sample.peak_lr) continue;

@@ -116,14 +116,14 @@ struct Law {
 /// neither, or knows exponents only.
 [[nodiscard]] std::optional<AllocationLaw> allocation_of(const Law& law);
 
-/// Reads one isoflop.law/1 file. Throws Error(parse) with file and JSON path: an unknown key, a missing
-/// one, a value outside its domain.
+/// Reads one isoflop.law/1 file. Throws Error(parse) with file and JSON path: an unknown key, a
+/// missing one, a value outside its domain.
 [[nodiscard]] Law load_law(const std::filesystem::path& file);
 /// Writes atomically; load_law() reads back equal doubles.
 void save_law(const Law& law, const std::filesystem::path& file);
 
-/// The laws in `folder`/{published,fitted}/*.json, by id. Throws as load_law() does, and where a file
-/// is not named after its law or two laws share an id.
+/// The laws in `folder`/{published,fitted}/*.json, by id. Throws as load_law() does, and where a
+/// file is not named after its law or two laws share an id.
 [[nodiscard]] std::vector<Law> load_law_book(const std::filesystem::path& folder);
 
 }  // namespace isoflop
