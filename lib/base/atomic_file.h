@@ -10,12 +10,13 @@
 
 namespace isoflop {
 
-/// The whole file. Throws Error(parse) naming the file where it cannot be read: an input is at fault.
+/// The whole file. Throws Error(parse) naming the file where it cannot be read: an input is at
+/// fault.
 [[nodiscard]] std::string read_text_file(const std::filesystem::path& file);
 
-/// Replaces `file` so that a reader, or a machine that loses power, sees the old content or the new,
-/// never a part: temporary name beside it, write, fsync, rename, fsync of the folder.
-/// Throws Error(io) naming the file and the system's reason.
+/// Replaces `file` so that a reader, or a machine that loses power, sees the old content or the
+/// new, never a part: temporary name beside it, write, fsync, rename, fsync of the folder. Throws
+/// Error(io) naming the file and the system's reason.
 void write_file_atomically(const std::filesystem::path& file, std::string_view content);
 
 }  // namespace isoflop

@@ -2,10 +2,10 @@
 #include "base/hash.h"
 
 #define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <array>
 #include <cstdio>
+
+#include <xxhash.h>
 
 namespace isoflop {
 namespace {

@@ -109,8 +109,8 @@ std::string describe(const Json& json) {
 
 Json::Json(std::uint64_t value) {
   if (value > std::uint64_t{std::numeric_limits<std::int64_t>::max()}) {
-    throw Error(ErrorCode::invalid_argument, "integers in our JSON are below 2^63, got " +
-                                                 std::to_string(value));
+    throw Error(ErrorCode::invalid_argument,
+                "integers in our JSON are below 2^63, got " + std::to_string(value));
   }
   value_ = static_cast<std::int64_t>(value);
 }
@@ -171,8 +171,7 @@ std::string Json::canonical() const {
 }
 
 void JsonReader::fail(const std::string& complaint) const {
-  throw Error(ErrorCode::parse,
-              file_ + ": " + (path_.empty() ? "/" : path_) + ": " + complaint);
+  throw Error(ErrorCode::parse, file_ + ": " + (path_.empty() ? "/" : path_) + ": " + complaint);
 }
 
 std::optional<JsonReader> JsonReader::find(std::string_view key) const {
@@ -255,7 +254,8 @@ double JsonReader::positive() const {
 std::int64_t JsonReader::integer(std::int64_t low, std::int64_t high) const {
   const double value = number();
   // Beyond 2^53 a double may not be the number that was written.
-  const bool whole = value_->if_integer() || (value == std::floor(value) && std::abs(value) <= 9007199254740992.0);
+  const bool whole =
+      value_->if_integer() || (value == std::floor(value) && std::abs(value) <= 9007199254740992.0);
   if (!whole) fail("must be an integer, got " + describe(*value_));
   const std::int64_t result =
       value_->if_integer() ? *value_->if_integer() : static_cast<std::int64_t>(value);

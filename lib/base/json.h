@@ -54,7 +54,9 @@ class Json {
 
   [[nodiscard]] bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   [[nodiscard]] const bool* if_bool() const { return std::get_if<bool>(&value_); }
-  [[nodiscard]] const std::int64_t* if_integer() const { return std::get_if<std::int64_t>(&value_); }
+  [[nodiscard]] const std::int64_t* if_integer() const {
+    return std::get_if<std::int64_t>(&value_);
+  }
   [[nodiscard]] const double* if_double() const { return std::get_if<double>(&value_); }
   [[nodiscard]] const std::string* if_string() const { return std::get_if<std::string>(&value_); }
   [[nodiscard]] const Array* if_array() const { return std::get_if<Array>(&value_); }

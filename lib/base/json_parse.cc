@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one translation unit that pays for nlohmann/json.
 #include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -12,8 +13,8 @@ namespace {
 constexpr std::size_t kMaxDepth = 64;
 constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 
-/// Builds a Json from nlohmann's SAX events, refusing what its DOM accepts silently: duplicate keys,
-/// integers beyond 2^63, depth without end.
+/// Builds a Json from nlohmann's SAX events, refusing what its DOM accepts silently: duplicate
+/// keys, integers beyond 2^63, depth without end.
 class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
   Builder(std::string_view text, const std::string& file) : text_(text), file_(file) {}
@@ -58,6 +59,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
         what = what.substr(start + 2);
       }
     }
+    if (what.starts_with("[json")) what = what.substr(what.find("] ") + 2);
     complain("line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + what);
   }
 

@@ -15,8 +15,8 @@ namespace isoflop {
   return x ^ (x >> 31);
 }
 
-/// A counter-based generator: number `i` of stream `(seed, stream)` is a pure function of all three,
-/// so that nothing depends on who draws first.
+/// A counter-based generator: number `i` of stream `(seed, stream)` is a pure function of all
+/// three, so that nothing depends on who draws first.
 class Rng {
  public:
   constexpr explicit Rng(std::uint64_t seed, std::uint64_t stream = 0)

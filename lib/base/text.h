@@ -27,9 +27,11 @@ namespace isoflop {
 [[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 /// "; did you mean x?" where something of `known` is near, else "".
-[[nodiscard]] std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
+[[nodiscard]] std::string did_you_mean(std::string_view word,
+                                       const std::vector<std::string>& known);
 
-/// Whether `name` is 1 to 100 of [A-Za-z0-9._-], not starting with a dot: safe as one path component.
+/// Whether `name` is 1 to 100 of [A-Za-z0-9._-], not starting with a dot: safe as one path
+/// component.
 [[nodiscard]] bool is_safe_name(std::string_view name);
 
 }  // namespace isoflop

@@ -53,8 +53,8 @@ struct AdamWSettings {
 /// heads, S d_head. "+=" accumulates into the output, "=" overwrites it.
 ///
 /// The transformer checks shapes; a backend gets valid tensors of its own memory. A backend is used
-/// from one thread. Sums run in an order that depends on the shapes alone, so that equal inputs give
-/// equal bits. R = 0 is legal.
+/// from one thread. Sums run in an order that depends on the shapes alone, so that equal inputs
+/// give equal bits. R = 0 is legal.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -67,8 +67,8 @@ class Backend {
   virtual void zero(Tensor x) = 0;
   virtual void synchronize() {}
 
-  /// Multiply-accumulate FLOPs (2 per product) done by the products below and in attention since the
-  /// backend was made, counted where they are done: what FLOPs accounting is checked against.
+  /// Multiply-accumulate FLOPs (2 per product) done by the products below and in attention since
+  /// the backend was made, counted where they are done: what FLOPs accounting is checked against.
   [[nodiscard]] virtual std::int64_t counted_flops() const = 0;
 
   // y [R, out] = x [R, in] W^T, W [out, in].
@@ -91,9 +91,9 @@ class Backend {
   virtual void rmsnorm_backward(Tensor dy, Tensor residual, Tensor gain, Tensor inverse_rms,
                                 Tensor dresidual, Tensor dgain) = 0;
 
-  // Rotates the queries and keys inside qkv [R, (H + 2K) S] in place: pair (i, i + S/2) of each head
-  // by position * theta^(-2i/S), position = row modulo seq_len (the Hugging Face Llama layout).
-  // inverse: by the opposite angle, which is the backward pass.
+  // Rotates the queries and keys inside qkv [R, (H + 2K) S] in place: pair (i, i + S/2) of each
+  // head by position * theta^(-2i/S), position = row modulo seq_len (the Hugging Face Llama
+  // layout). inverse: by the opposite angle, which is the backward pass.
   virtual void rope(Tensor qkv, const AttentionDims& dims, float theta, bool inverse) = 0;
 
   // out [R, H S] = softmax(q k^T / sqrt(S), causal) v per head; log_sum_exp [R, H] f32 kept.
@@ -111,15 +111,16 @@ class Backend {
   virtual void gelu_forward(Tensor x, Tensor act) = 0;
   virtual void gelu_backward(Tensor dact, Tensor x) = 0;
 
-  // losses [R, 1] f32 = -log softmax(logits)[target]; with `scale` != 0 logits [R, V] become scale *
-  // (softmax - onehot) in place. Targets i32 [R, 1].
+  // losses [R, 1] f32 = -log softmax(logits)[target]; with `scale` != 0 logits [R, V] become scale
+  // * (softmax - onehot) in place. Targets i32 [R, 1].
   virtual void cross_entropy(Tensor logits, Tensor targets, float scale, Tensor losses) = 0;
 
   // y += x (f32), elementwise.
   virtual void add(Tensor x, Tensor y) = 0;
   // Sum of squares of x in double, in a fixed order. Synchronises.
   [[nodiscard]] virtual double squared_norm(Tensor x) = 0;
-  // One AdamW step on f32 tensors of one size: m, v, then w -= lr (mhat / (sqrt(vhat) + eps) + decay w).
+  // One AdamW step on f32 tensors of one size: m, v, then w -= lr (mhat / (sqrt(vhat) + eps) +
+  // decay w).
   virtual void adamw(Tensor w, Tensor grad, Tensor m, Tensor v, const AdamWSettings& settings) = 0;
 };
 

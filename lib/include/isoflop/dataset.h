@@ -25,7 +25,7 @@ struct DatasetInfo {
   std::int64_t vocab_size = 0;
   std::int64_t bytes_per_token_file = 1;  // 1, 2 or 4: uint8, uint16 or uint32 shards
   SplitInfo train, validation;
-  std::string hash;  // of the content of all shards; enters every RunSpec
+  std::string hash;    // of the content of all shards; enters every RunSpec
   std::string source;  // where the text came from, in words
 };
 
@@ -37,13 +37,13 @@ class Dataset {
   [[nodiscard]] virtual const DatasetInfo& info() const = 0;
 
   /// Training sequence number `index` (step * batch_seqs + position in the batch) of the order that
-  /// `seed` picks: `out.size()` = seq_len + 1 consecutive tokens, inputs and shifted targets. Within
-  /// one epoch no window of the data is drawn twice; every epoch has an order of its own.
+  /// `seed` picks: `out.size()` = seq_len + 1 consecutive tokens, inputs and shifted targets.
+  /// Within one epoch no window of the data is drawn twice; every epoch has an order of its own.
   virtual void train_sequence(std::uint64_t seed, std::int64_t index,
                               std::span<std::int32_t> out) const = 0;
 
-  /// Validation window number `index`: the same for every run of one seq_len. Windows overlap in one
-  /// token, so that every token but the first is predicted once.
+  /// Validation window number `index`: the same for every run of one seq_len. Windows overlap in
+  /// one token, so that every token but the first is predicted once.
   virtual void validation_sequence(std::int64_t index, std::span<std::int32_t> out) const = 0;
   /// How many such windows there are.
   [[nodiscard]] virtual std::int64_t validation_sequences(std::int64_t seq_len) const = 0;
@@ -52,8 +52,8 @@ class Dataset {
   [[nodiscard]] virtual std::span<const std::uint8_t> token_bytes() const = 0;
 };
 
-/// Opens a folder written by build_dataset(). Throws Error(parse) if the sidecar is malformed or the
-/// shards do not match it in size.
+/// Opens a folder written by build_dataset(). Throws Error(parse) if the sidecar is malformed or
+/// the shards do not match it in size.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::filesystem::path& folder);
 
 /// `name` as a folder below `data_root`, or a built-in source ("santafe", "markov"), which need no
@@ -65,17 +65,17 @@ class Dataset {
 struct BuildOptions {
   std::string name;    // default: the folder's
   std::string source;  // free text, kept in the sidecar
-  /// Share of the documents that is held out, by a hash of each document's content: the same document
-  /// falls on the same side in every build, and copies of one document fall on one side.
+  /// Share of the documents that is held out, by a hash of each document's content: the same
+  /// document falls on the same side in every build, and copies of one document fall on one side.
   double validation_share = 0.05;
-  /// A document ends at each line equal to this; a file without one is one document. Empty: at blank
-  /// lines once a document has `min_document_bytes`.
+  /// A document ends at each line equal to this; a file without one is one document. Empty: at
+  /// blank lines once a document has `min_document_bytes`.
   std::string document_separator;
   std::int64_t min_document_bytes = 4096;
 };
 
-/// Text files to token shards: `<out>/{train,validation}.bin` and the sidecar, which is written last.
-/// Byte-level: token = byte, document separator = token 0, which text must not contain.
+/// Text files to token shards: `<out>/{train,validation}.bin` and the sidecar, which is written
+/// last. Byte-level: token = byte, document separator = token 0, which text must not contain.
 /// Throws Error(invalid_argument) naming the file and offset of a NUL byte, or an empty input.
 DatasetInfo build_dataset(std::span<const std::filesystem::path> text_files,
                           const std::filesystem::path& out, const BuildOptions& options = {});

@@ -36,8 +36,7 @@ class Error : public std::runtime_error {
 }  // namespace isoflop
 
 /// An invariant of isoflop itself; a failure is a bug, never the user's fault.
-#define ISOFLOP_CHECK(condition, message)                                         \
-  do {                                                                            \
-    if (!(condition))                                                             \
-      ::isoflop::throw_check_failure(#condition, __FILE__, __LINE__, (message));  \
+#define ISOFLOP_CHECK(condition, message)                                                        \
+  do {                                                                                           \
+    if (!(condition)) ::isoflop::throw_check_failure(#condition, __FILE__, __LINE__, (message)); \
   } while (false)

@@ -14,9 +14,9 @@ namespace isoflop {
 
 /// Models of one size family at each of several budgets (arXiv:2203.15556, approach 2).
 struct IsoFlopDesign {
-  std::vector<double> budgets;   // [FLOPs], ascending
-  std::int64_t per_budget = 9;   // sizes per budget
-  double half_width = 4;         // M ranges over centre / half_width ... centre * half_width
+  std::vector<double> budgets;     // [FLOPs], ascending
+  std::int64_t per_budget = 9;     // sizes per budget
+  double half_width = 4;           // M ranges over centre / half_width ... centre * half_width
   std::optional<PowerLaw> centre;  // C -> M; default: the prior's allocation
 };
 
@@ -43,7 +43,8 @@ struct Experiment {
   std::vector<std::uint64_t> seeds = {0};
   std::int64_t validation_tokens = 131072;
   double ladder_step = 1.4;
-  /// What every run shares. Shape, dataset, batch, steps, learning rate and seed are set by the plan.
+  /// What every run shares. Shape, dataset, batch, steps, learning rate and seed are set by the
+  /// plan.
   RunSpec base;
 };
 

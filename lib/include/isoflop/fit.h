@@ -38,8 +38,8 @@ struct Valley {
   double compute = 0;    // geometric mean of the realised computes
   double scale_opt = 0;  // params or FLOPs/token
   double tokens_opt = 0;
-  double loss_opt = 0;   // by the metric
-  double curvature = 0;  // d^2 loss / d(ln scale)^2
+  double loss_opt = 0;     // by the metric
+  double curvature = 0;    // d^2 loss / d(ln scale)^2
   double ln_scale_se = 0;  // standard error of ln scale_opt from the parabola's residuals
   double residual_rms = 0;
   double predicted_bias = 0;  // of ln scale_opt, where a parametric surface is known
@@ -65,7 +65,7 @@ struct ParametricFit {
 };
 
 struct HyperFit {
-  double band = 0.0025;  // near-optimal: metric at most (1 + band) x the cell's best
+  double band = 0.0025;               // near-optimal: metric at most (1 + band) x the cell's best
   PowerLawFit batch_tokens, peak_lr;  // of C
   std::optional<HyperLawNd::Form> peak_lr_nd, batch_tokens_d;
   double peak_lr_nd_residual_sd = 0, batch_tokens_d_residual_sd = 0;
@@ -106,9 +106,9 @@ struct Fit {
   [[nodiscard]] bool usable() const { return scale_opt.usable(); }
 };
 
-/// Fits what the points allow: valleys and allocation where budgets have curves, hyper-parameter laws
-/// where cells have grids. Throws Error(frame_mismatch) if the points do not share a frame, and
-/// Error(invalid_argument) for options outside their domain.
+/// Fits what the points allow: valleys and allocation where budgets have curves, hyper-parameter
+/// laws where cells have grids. Throws Error(frame_mismatch) if the points do not share a frame,
+/// and Error(invalid_argument) for options outside their domain.
 [[nodiscard]] Fit fit(const PointSet& points, const FitOptions& options = {});
 
 /// The law a fit supports, with `id` and `source`. Unusable parts are absent.

@@ -34,9 +34,9 @@ struct ModelShape {
 /// Throws Error(invalid_argument) naming the field, its value and what is allowed.
 void validate(const ModelShape& shape);
 
-/// Inner width of SwiGLU: 8/3 d_model rounded up, to a multiple of 256 from d_model 1024 on (LLaMA's
-/// rule: 4096 gives 11008), of 64 from 192 on and of 8 below, where coarser steps would add up to
-/// 12.5 % to the block. Exact where d_model is a multiple of 24, 96 from 1024 on.
+/// Inner width of SwiGLU: 8/3 d_model rounded up, to a multiple of 256 from d_model 1024 on
+/// (LLaMA's rule: 4096 gives 11008), of 64 from 192 on and of 8 below, where coarser steps would
+/// add up to 12.5 % to the block. Exact where d_model is a multiple of 24, 96 from 1024 on.
 [[nodiscard]] std::int64_t default_d_ff(std::int64_t d_model);
 
 /// Exact parameter counts by group, so that every paper's N can be formed from them.
@@ -58,9 +58,9 @@ struct ParamCounts {
 /// Symbols: n layers, d width, h query heads of d_head, l sequence length, V vocabulary;
 /// P_mm the weights of all matrix products, head included, embedding lookup excluded.
 enum class FlopsConvention {
-  exact,              // 6 P_mm + 6 n h d_head (l + 1): the keys a causal query really sees. Integer.
-  exact_nohead,       // exact without the head's 6 V d
-  deepseek_m,         // 72 n d^2 + 12 n d l (arXiv:2401.02954, eq. 2), as printed
+  exact,         // 6 P_mm + 6 n h d_head (l + 1): the keys a causal query really sees. Integer.
+  exact_nohead,  // exact without the head's 6 V d
+  deepseek_m,    // 72 n d^2 + 12 n d l (arXiv:2401.02954, eq. 2), as printed
   deepseek_m_actual,  // 6 (P_mm - V d) + 12 n h d_head l: eq. 2 with the shape's real matrices
   six_n1_nominal,     // 72 n d^2 (ibid., 6 N_1)
   six_n1_actual,      // 6 (P_mm - V d)
@@ -69,8 +69,8 @@ enum class FlopsConvention {
   kaplan,             // 6 N_1 + 6 n d l (arXiv:2001.08361, table 1: causal average)
   chinchilla,         // arXiv:2203.15556 app. F: embedding and softmax counted
   palm,               // 6 N + 12 n h d_head l (arXiv:2204.02311, app. B), N without the embedding
-  megatron,           // 72 n d^2 (1 + l / (6 d) + V / (12 n d)) (arXiv:2104.04473, no recomputation)
-  nanochat,           // 6 x matmul weights, head included, + 12 n h d_head l
+  megatron,  // 72 n d^2 (1 + l / (6 d) + V / (12 n d)) (arXiv:2104.04473, no recomputation)
+  nanochat,  // 6 x matmul weights, head included, + 12 n h d_head l
 };
 
 inline constexpr std::array kAllFlopsConventions = {
@@ -110,11 +110,12 @@ struct LadderOptions {
 
 /// Shapes of one family, ascending in M (deepseek_m_actual), from the smallest that trains to the
 /// first whose M is at least `to`. One family serves every budget, so that a curve's neighbours and
-/// the curves of different budgets differ in size alone. Depth follows width:
-/// d / n_layers grows smoothly from 16 at d = 16 to 64 at d = 1024 and 86 at d = 8192 (Kaplan et al. found
-/// the loss flat in it; DeepSeek LLM's models have 43 to 137); widths are multiples of 24 where the
-/// steps allow it (8/3 d is then a multiple of 64) and of 4 below, where they would not.
-/// Head size 32 up to d = 192, 64 up to 768, 128 above, and d itself for d < 64.
+/// the curves of different budgets differ in size alone. Depth follows width as
+/// n_layers = (d / 16)^(2/3): 128 x 4, 256 x 6, 768 x 13, 4096 x 40 (the loss is nearly flat in it;
+/// DeepSeek LLM's models have d / n of 43 to 137). Widths are multiples of 24, for which 8/3 d is a
+/// multiple of 64, from 96 on, and of 8 and 4 below, where steps of 24 would be too coarse. Heads
+/// of about 32 up to d = 192, 64 up to 768, 128 above. Throws Error(invalid_argument) for `to`
+/// outside (0, 1e16] or max_step outside [1.2, 10].
 [[nodiscard]] std::vector<ModelShape> shape_ladder(FlopsPerToken to, const LadderOptions& = {});
 
 /// Text such as "d48 L2 h2" for tables and messages.

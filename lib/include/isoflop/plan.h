@@ -40,8 +40,8 @@ struct Plan {
   [[nodiscard]] Flops total_compute() const;
 };
 
-/// Chooses the shapes, rounds tokens to whole steps and asks the prior for what the experiment leaves
-/// open. Throws Error(invalid_argument) naming the JSON path for what cannot be trained.
+/// Chooses the shapes, rounds tokens to whole steps and asks the prior for what the experiment
+/// leaves open. Throws Error(invalid_argument) naming the JSON path for what cannot be trained.
 [[nodiscard]] Plan make_plan(const Experiment& experiment, const Law& prior,
                              const DatasetSummary& dataset);
 

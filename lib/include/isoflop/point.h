@@ -47,8 +47,8 @@ struct PointsCsvOptions {
   bool skip_bad_rows = false;
 };
 
-/// Reads a points CSV (header row; columns by name, any order). Throws Error(parse) naming file, row,
-/// column and value for a row that cannot be used, unless skip_bad_rows, which counts them.
+/// Reads a points CSV (header row; columns by name, any order). Throws Error(parse) naming file,
+/// row, column and value for a row that cannot be used, unless skip_bad_rows, which counts them.
 [[nodiscard]] PointSet load_points_csv(const std::filesystem::path& file,
                                        const PointsCsvOptions& options = {});
 /// Writes atomically, with enough digits to read back equal doubles.

@@ -17,7 +17,8 @@ struct ProposalRequest {
   std::optional<std::int64_t> seq_len, vocab_size;
   /// Unique tokens at hand. More than that means epochs, and a warning.
   std::optional<double> data_tokens;
-  /// For the cost: peak FLOP/s of one GPU, how many, the share of the peak reached, price per GPU-hour.
+  /// For the cost: peak FLOP/s of one GPU, how many, the share of the peak reached, price per
+  /// GPU-hour.
   std::optional<double> gpu_peak_flops, mfu, price_per_gpu_hour;
   std::int64_t n_gpus = 1;
 };
@@ -31,8 +32,8 @@ struct Prediction {
 struct Proposal {
   std::string law_id;
   Flops compute_budget;
-  RunSpec spec;    // trainable: shape, batch, steps, learning rate, schedule
-  Flops compute;   // M D of the spec by the law's convention; never above the budget
+  RunSpec spec;   // trainable: shape, batch, steps, learning rate, schedule
+  Flops compute;  // M D of the spec by the law's convention; never above the budget
   std::int64_t batch_seqs = 0;
   /// The law's own unrounded numbers.
   std::optional<double> law_batch_tokens, law_peak_lr, law_flops_per_token, law_tokens;

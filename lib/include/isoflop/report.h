@@ -16,11 +16,11 @@ namespace isoflop {
 struct ReportChapter {
   std::string title;
   std::string question;
-  PointSet points;                  // iso-FLOP cells and grid cells
+  PointSet points;  // iso-FLOP cells and grid cells
   std::optional<Fit> fit;
-  std::optional<Law> reference;     // drawn beside ours, e.g. the paper's
-  std::vector<RunRecord> records;   // every run with its outcome
-  std::vector<std::string> notes;   // paragraphs, plain text
+  std::optional<Law> reference;    // drawn beside ours, e.g. the paper's
+  std::vector<RunRecord> records;  // every run with its outcome
+  std::vector<std::string> notes;  // paragraphs, plain text
 };
 
 struct Report {

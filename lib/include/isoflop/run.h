@@ -47,11 +47,11 @@ struct SweepOptions {
   /// done when it has written a record.json that names the run.
   std::vector<std::string> trainer;
   std::function<void(const SweepStatus&)> on_progress;  // several times a second
-  std::function<bool()> stop;                            // polled; true: end workers and return
+  std::function<bool()> stop;                           // polled; true: end workers and return
 };
 
-/// Runs what is not done yet, cheapest first. Safe to repeat, to kill at any moment and to run twice
-/// at a time: a run is claimed by a lock that dies with its holder. Returns the final status.
+/// Runs what is not done yet, cheapest first. Safe to repeat, to kill at any moment and to run
+/// twice at a time: a run is claimed by a lock that dies with its holder. Returns the final status.
 SweepStatus run_sweep(const SweepFolder& sweep, const Plan& plan, const SweepOptions& options);
 
 /// Points of the completed runs, in the frame of the plan; points.csv is this, saved.

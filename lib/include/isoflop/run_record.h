@@ -18,7 +18,7 @@ struct RunRecord {
   std::string run_id;
   RunSpec spec;
   RunOutcome outcome = RunOutcome::crashed;
-  std::string message;  // why it did not complete; empty if it did
+  std::string message;                   // why it did not complete; empty if it did
   std::optional<Evaluation> validation;  // of a completed run
   double train_loss_nats = 0;            // mean over the last 10 % of the steps
   std::int64_t steps_done = 0;

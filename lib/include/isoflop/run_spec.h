@@ -43,8 +43,8 @@ struct LrSchedule {
 /// run. Names, output paths and how many threads or devices carry the ranks live outside.
 struct RunSpec {
   ModelShape shape;
-  std::string dataset;       // name of the token shards
-  std::string dataset_hash;  // content hash of the shards, from their sidecar
+  std::string dataset;            // name of the token shards
+  std::string dataset_hash;       // content hash of the shards, from their sidecar
   std::int64_t batch_tokens = 0;  // tokens per optimizer step; a multiple of seq_len
   std::int64_t n_steps = 0;
   std::int64_t warmup_steps = 0;  // linear, 0 to peak_lr
@@ -54,7 +54,7 @@ struct RunSpec {
   double adam_beta1 = 0.9;
   double adam_beta2 = 0.95;
   double adam_epsilon = 1e-8;
-  double grad_clip = 1.0;  // global norm
+  double grad_clip = 1.0;   // global norm
   double init_std = 0.006;  // arXiv:2401.02954, sec. 2.3
   Precision precision = Precision::fp32;
   /// Sequences whose gradients are computed at a time; a multiple of them makes the batch. Part of
@@ -62,7 +62,7 @@ struct RunSpec {
   std::int64_t micro_batch_seqs = 1;
   /// Logical data-parallel ranks; gradients are summed in their order whoever computes them.
   std::int64_t data_parallel = 1;
-  std::uint64_t seed = 0;  // initial weights and data order
+  std::uint64_t seed = 0;              // initial weights and data order
   std::int64_t validation_tokens = 0;  // the first so many of the validation split, for all runs
 
   bool operator==(const RunSpec&) const = default;
@@ -80,8 +80,8 @@ void validate(const RunSpec& spec);
 /// the tokens seen before and during that step.
 [[nodiscard]] double lr_fraction_at(const RunSpec& spec, std::int64_t step);
 
-/// The warm-up for a run of `n_steps`: 5 % of it, at least 10 and at most 2000 steps, and never more
-/// than half the run. DeepSeek's fixed 2000 would be longer than a whole small run, and a long
+/// The warm-up for a run of `n_steps`: 5 % of it, at least 10 and at most 2000 steps, and never
+/// more than half the run. DeepSeek's fixed 2000 would be longer than a whole small run, and a long
 /// warm-up alone moves the model exponent from 0.60 to 0.71 (arXiv:2406.19146).
 [[nodiscard]] std::int64_t default_warmup_steps(std::int64_t n_steps);
 

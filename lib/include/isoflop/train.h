@@ -46,10 +46,10 @@ struct TrainResult {
   std::string device;
 };
 
-/// Trains `spec` on `dataset`, from its checkpoint if there is one, and evaluates it. The result is a
-/// pure function of (spec, dataset) on one kind of device: neither threads nor interruptions change a
-/// bit. Divergence is an outcome. Throws Error for an invalid spec, a data set that does not match
-/// it, or a device that is not there.
+/// Trains `spec` on `dataset`, from its checkpoint if there is one, and evaluates it. The result is
+/// a pure function of (spec, dataset) on one kind of device: neither threads nor interruptions
+/// change a bit. Divergence is an outcome. Throws Error for an invalid spec, a data set that does
+/// not match it, or a device that is not there.
 [[nodiscard]] TrainResult train(const RunSpec& spec, const Dataset& dataset,
                                 const TrainOptions& options = {});
 
