@@ -24,7 +24,8 @@ class Communicator {
   /// The sum of all contributions of all ranks, in rank order and within a rank in the order given,
   /// for the elements `mine`: a view that is valid until the contributions are written to, which
   /// the sum may overwrite. Tensors [n, 1], the ranges of all ranks disjoint.
-  [[nodiscard]] virtual Tensor reduce_scatter(Backend& backend, std::span<const Tensor> contributions,
+  [[nodiscard]] virtual Tensor reduce_scatter(Backend& backend,
+                                              std::span<const Tensor> contributions,
                                               Range mine) = 0;
 };
 

@@ -17,10 +17,10 @@ struct OtherRankFailed {};
 
 /// What one rank shows the others during a collective call.
 struct Posted {
-  std::span<double> values;
-  Tensor tensor;
-  std::span<const Tensor> contributions;
-  Range range;
+  std::span<double> values = {};
+  Tensor tensor = {};
+  std::span<const Tensor> contributions = {};
+  Range range = {};
 };
 
 class Group {
@@ -111,7 +111,8 @@ class ThreadCommunicator final : public Communicator {
   }
 
  private:
-  // A second barrier, after the reading, ends every collective call: only then may a rank post anew.
+  // A second barrier, after the reading, ends every collective call: only then may a rank post
+  // anew.
   void post(const Posted& mine) {
     group_.posted()[static_cast<std::size_t>(rank_)] = mine;
     barrier();
