@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -19,32 +20,19 @@ namespace {
   throw Error(ErrorCode::io, file.string() + ": cannot " + action + ": " + std::strerror(errno));
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  int value_;
-};
+constexpr const char* kTemporarySuffix = ".tmp.";
 
 std::filesystem::path temporary_name(const std::filesystem::path& file) {
   static std::atomic<unsigned> counter{0};
-  return file.string() + ".tmp." + std::to_string(::getpid()) + "." + std::to_string(counter++);
+  return file.string() + kTemporarySuffix + std::to_string(::getpid()) + "." +
+         std::to_string(counter++);
 }
 
-void write_all(int descriptor, std::string_view content, const std::filesystem::path& file) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(descriptor, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw_io(file, "write");
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
+void sync_folder(const std::filesystem::path& folder) {
+  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  (void)::fsync(descriptor);  // refused by some file systems
+  ::close(descriptor);
 }
 
 }  // namespace
@@ -64,20 +52,49 @@ std::string read_text_file(const std::filesystem::path& file) {
 }
 
 void write_file_atomically(const std::filesystem::path& file, std::string_view content) {
-  const std::filesystem::path temporary = temporary_name(file);
-  try {
-    const Descriptor out(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-    if (out.get() < 0) throw_io(temporary, "create");
-    write_all(out.get(), content, file);
-    if (::fsync(out.get()) != 0) throw_io(temporary, "sync");
-    if (::rename(temporary.c_str(), file.c_str()) != 0) throw_io(file, "replace");
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
+  AtomicFile out(file);
+  out.write(std::as_bytes(std::span(content)));
+  out.commit();
+}
+
+AtomicFile::AtomicFile(std::filesystem::path file)
+    : file_(std::move(file)), temporary_(temporary_name(file_)) {
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) throw_io(temporary_, "create");
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ < 0) return;
+  ::close(descriptor_);
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(descriptor_, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw_io(file_, "write");
+    content = content.subspan(static_cast<std::size_t>(written));
   }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(descriptor_) != 0) throw_io(temporary_, "sync");
+  if (::rename(temporary_.c_str(), file_.c_str()) != 0) throw_io(file_, "replace");
+  ::close(descriptor_);
+  descriptor_ = -1;
+  sync_folder(file_.parent_path());
+}
+
+void remove_abandoned_temporaries(const std::filesystem::path& file) {
+  const std::string prefix = file.filename().string() + kTemporarySuffix;
   const std::filesystem::path parent = file.parent_path();
-  const Descriptor folder(::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_CLOEXEC));
-  if (folder.get() >= 0) (void)::fsync(folder.get());  // refused by some file systems
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           parent.empty() ? std::filesystem::path(".") : parent, ignored)) {
+    if (entry.path().filename().string().rfind(prefix, 0) != 0) continue;
+    std::filesystem::remove(entry.path(), ignored);
+  }
 }
 
 }  // namespace isoflop

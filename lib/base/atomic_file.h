@@ -19,4 +19,23 @@ namespace isoflop {
 /// Error(io) naming the file and the system's reason.
 void write_file_atomically(const std::filesystem::path& file, std::string_view content);
 
+/// The same for content that comes in pieces. Without commit() nothing has happened.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path file);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  void write(std::span<const std::byte> content);
+  void commit();
+
+ private:
+  std::filesystem::path file_, temporary_;
+  int descriptor_ = -1;
+};
+
+/// Deletes what processes that died in the middle have left beside `file`. Only for the file's one
+/// writer.
+void remove_abandoned_temporaries(const std::filesystem::path& file);
+
 }  // namespace isoflop

@@ -23,9 +23,11 @@ struct StepMetrics {
 
 struct TrainOptions {
   std::string device = "cpu";  // "cpu" or "cuda"
-  /// Threads that carry the spec's logical ranks. They do not change a bit of the result.
+  /// Threads (with "cuda": GPUs) that carry the spec's logical ranks, at most one for each. They do
+  /// not change a bit of the result.
   int n_threads = 1;
-  /// Where the run's state is kept between segments; empty: nowhere, a run cannot be resumed.
+  /// Where the run's state is kept between segments, as `state.bin`, until the caller has recorded
+  /// the result and removes it. Empty: nowhere, a run cannot be resumed.
   std::filesystem::path checkpoint_folder;
   double seconds_between_checkpoints = 30;
   /// Called after every step. False ends the run as `interrupted`, with a checkpoint.
@@ -35,25 +37,30 @@ struct TrainOptions {
 /// What a run did in this process.
 struct TrainResult {
   RunOutcome outcome = RunOutcome::crashed;
+  /// Why it diverged or ran out of memory; what was wrong with a checkpoint that was not used.
   std::string message;
-  Evaluation validation;       // only where completed
-  double train_loss_nats = 0;  // mean over the last 10 % of the steps
+  Evaluation validation;  // only where completed
+  /// Mean over the last 10 % of the spec's steps; where none of them was reached, the last loss.
+  double train_loss_nats = 0;
   std::int64_t steps_done = 0;
   std::int64_t first_step = 0;  // where this process took over: 0, or a checkpoint's step
   double train_seconds = 0;     // all segments
   double evaluate_seconds = 0;
-  std::int64_t peak_memory_bytes = 0;
+  std::int64_t peak_memory_bytes = 0;  // the largest resident set of the process
   std::string device;
 };
 
 /// Trains `spec` on `dataset`, from its checkpoint if there is one, and evaluates it. The result is
 /// a pure function of (spec, dataset) on one kind of device: neither threads nor interruptions
-/// change a bit. Divergence is an outcome. Throws Error for an invalid spec, a data set that does
-/// not match it, or a device that is not there.
+/// change a bit. A loss or gradient norm that is not finite ends the run as `diverged`, with the
+/// weights of the step before. A checkpoint that is damaged or another run's is not used: the run
+/// starts over and `message` says why. Throws Error for an invalid spec, a data set that does not
+/// match it, a device that is not there, or a checkpoint that cannot be written.
 [[nodiscard]] TrainResult train(const RunSpec& spec, const Dataset& dataset,
                                 const TrainOptions& options = {});
 
-/// Bytes that training `spec` takes at its peak on the CPU.
+/// Bytes that train() allocates for `spec` on the CPU, within 10 %; the program itself and the
+/// work space of the matrix library come on top.
 [[nodiscard]] std::int64_t estimate_memory_bytes(const RunSpec& spec, int n_threads = 1);
 
 }  // namespace isoflop

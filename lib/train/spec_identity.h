@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "isoflop/run_spec.h"
+
+namespace isoflop {
+
+/// 16 hex digits that differ for specs that differ in anything, or that ran on different kinds of
+/// device: whether a checkpoint is this run's.
+[[nodiscard]] std::string spec_identity(const RunSpec& spec, const std::string& device);
+
+}  // namespace isoflop

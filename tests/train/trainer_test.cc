@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/trainer.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <vector>
+
+#include "isoflop/train.h"
+#include "support/catch.h"
+#include "support/temp_dir.h"
+#include "support/toy_dataset.h"
+#include "train/parameters.h"
+
+namespace isoflop {
+namespace {
+
+using test::toy_spec;
+using test::ToyDataset;
+
+/// What a run leaves behind, timings aside, and its weights to the last bit.
+struct Trace {
+  TrainResult result;
+  std::vector<float> weights;
+};
+
+Trace trace(const RunSpec& spec, const TrainOptions& options, const Dataset& dataset) {
+  Trace traced;
+  traced.result = train_observed(spec, dataset, options, [&](std::int64_t, Tensor weights) {
+    traced.weights.assign(weights.f32(), weights.f32() + weights.size());
+  });
+  return traced;
+}
+
+Trace trace(const RunSpec& spec, const TrainOptions& options = {}) {
+  return trace(spec, options, ToyDataset());
+}
+
+void check_same_bits(const Trace& a, const Trace& b) {
+  REQUIRE(a.weights.size() == b.weights.size());
+  CHECK(std::memcmp(a.weights.data(), b.weights.data(), a.weights.size() * sizeof(float)) == 0);
+  CHECK(a.result.outcome == b.result.outcome);
+  CHECK(a.result.steps_done == b.result.steps_done);
+  CHECK(a.result.train_loss_nats == b.result.train_loss_nats);
+  CHECK(a.result.validation.loss_nats == b.result.validation.loss_nats);
+  CHECK(a.result.validation.bits_per_byte == b.result.validation.bits_per_byte);
+  CHECK(a.result.validation.standard_error == b.result.validation.standard_error);
+}
+
+TrainOptions threads(int n) {
+  TrainOptions options;
+  options.n_threads = n;
+  return options;
+}
+
+/// Stops after `steps` steps in all.
+TrainOptions stop_after(std::int64_t steps, const std::filesystem::path& folder, int n_threads) {
+  TrainOptions options = threads(n_threads);
+  options.checkpoint_folder = folder;
+  options.on_step = [steps](const StepMetrics& metrics) { return metrics.step < steps; };
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("a tiny model learns what follows what") {
+  RunSpec spec = toy_spec();
+  spec.n_steps = 400;
+  spec.warmup_steps = 20;
+  spec.peak_lr = 0.005;
+  const ToyDataset dataset;
+  const TrainResult result = train(spec, dataset, threads(2));
+  CHECK(result.outcome == RunOutcome::completed);
+  CHECK(result.message.empty());
+  CHECK(result.validation.tokens == spec.validation_tokens);
+  CHECK(result.train_loss_nats < 0.5 * dataset.unigram_entropy());
+  CHECK(result.train_loss_nats > dataset.entropy() - 0.05);  // 40 batches of 128 tokens: se 0.02
+  CHECK(result.validation.loss_nats < 0.6 * dataset.unigram_entropy());
+  CHECK(result.validation.standard_error > 0);
+  CHECK(result.steps_done == 400);
+  CHECK(result.device == "cpu");
+  CHECK(result.train_seconds > 0);
+  CHECK(result.peak_memory_bytes > estimate_memory_bytes(spec, 2));
+}
+
+TEST_CASE("the first loss is that of a uniform guess, ln V") {
+  RunSpec spec = toy_spec();
+  spec.init_std = 0.006;
+  std::vector<StepMetrics> steps;
+  TrainOptions options;
+  options.on_step = [&](const StepMetrics& metrics) {
+    steps.push_back(metrics);
+    return true;
+  };
+  (void)train(spec, ToyDataset(), options);
+  REQUIRE(steps.size() == 20);
+  CHECK(steps[0].loss_nats == Approx(std::log(16.0)).epsilon(1e-3));
+  CHECK(steps[0].tokens == spec.batch_tokens);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    CHECK(steps[i].step == static_cast<std::int64_t>(i) + 1);
+    CHECK(steps[i].peak_lr_fraction == lr_fraction_at(spec, static_cast<std::int64_t>(i)));
+  }
+}
+
+TEST_CASE("threads do not change a bit") {
+  for (const std::int64_t data_parallel : {2, 4}) {
+    RunSpec spec = toy_spec();
+    spec.data_parallel = data_parallel;
+    // More parameters than one chunk of the gradient norm holds.
+    spec.shape.d_model = 64;
+    spec.shape.d_ff = 176;
+    spec.n_steps = 5;
+    const Trace one = trace(spec);
+    CHECK(one.result.outcome == RunOutcome::completed);
+    for (const int n_threads : {2, 3, 4, 7}) check_same_bits(one, trace(spec, threads(n_threads)));
+  }
+}
+
+TEST_CASE("a run that is interrupted and resumed equals one that was not, to the bit") {
+  const RunSpec spec = toy_spec();
+  const Trace whole = trace(spec);
+  for (const std::int64_t stop : {1, 7, 18, 19, 20}) {
+    const test::TempDir dir;
+    const Trace first = trace(spec, stop_after(stop, dir.path(), 1));
+    CHECK(first.result.outcome == RunOutcome::interrupted);
+    CHECK(first.result.steps_done == stop);
+    TrainOptions rest = threads(3);
+    rest.checkpoint_folder = dir.path();
+    const Trace second = trace(spec, rest);
+    CHECK(second.result.first_step == stop);
+    CHECK(second.result.message.empty());
+    check_same_bits(whole, second);
+  }
+}
+
+TEST_CASE("a run in many pieces, on changing threads, equals one in one piece") {
+  const RunSpec spec = toy_spec();
+  const test::TempDir dir;
+  for (std::int64_t stop = 3; stop < 20; stop += 3) {
+    const int n_threads = 1 + static_cast<int>(stop % 4);
+    (void)trace(spec, stop_after(stop, dir.path() / "new" / "folder", n_threads));
+  }
+  TrainOptions rest;
+  rest.checkpoint_folder = dir.path() / "new" / "folder";
+  check_same_bits(trace(spec), trace(spec, rest));
+}
+
+TEST_CASE("how often a checkpoint is written does not change the result") {
+  const RunSpec spec = toy_spec();
+  const test::TempDir dir;
+  TrainOptions options = threads(2);
+  options.checkpoint_folder = dir.path();
+  options.seconds_between_checkpoints = 0;
+  check_same_bits(trace(spec), trace(spec, options));
+  // A process that died after its last step finds the state of that step.
+  const Trace again = trace(spec, options);
+  CHECK(again.result.first_step == spec.n_steps);
+  check_same_bits(trace(spec), again);
+}
+
+TEST_CASE("a damaged or foreign checkpoint is not used, and the result says so") {
+  const RunSpec spec = toy_spec();
+  const Trace whole = trace(spec);
+  const test::TempDir dir;
+  (void)trace(spec, stop_after(7, dir.path(), 1));
+  const std::string good = test::read_file(dir.path() / "state.bin");
+  TrainOptions options;
+  options.checkpoint_folder = dir.path();
+
+  std::string damaged = good;
+  damaged[good.size() / 2] ^= 1;
+  dir.write("state.bin", damaged);
+  Trace run = trace(spec, options);
+  CHECK(run.result.first_step == 0);
+  CHECK_THAT(run.result.message, contains("state.bin: section") && contains("damaged") &&
+                                     contains("started from the beginning"));
+  check_same_bits(whole, run);
+
+  dir.write("state.bin", good.substr(0, good.size() / 3));
+  run = trace(spec, options);
+  CHECK(run.result.first_step == 0);
+  check_same_bits(whole, run);
+
+  RunSpec other = spec;
+  other.peak_lr *= 2;
+  dir.write("state.bin", good);
+  CHECK_THAT(trace(other, options).result.message, contains("belongs to another run"));
+}
+
+TEST_CASE("what a killed process left of a checkpoint is ignored and removed") {
+  const test::TempDir dir;
+  dir.write("state.bin.tmp.1234.0", "half a checkpo");
+  TrainOptions options;
+  options.checkpoint_folder = dir.path();
+  const Trace run = trace(toy_spec(), options);
+  CHECK(run.result.message.empty());
+  CHECK(std::filesystem::is_empty(dir.path()));
+}
+
+TEST_CASE("a loss that is not finite ends the run as diverged, before the update") {
+  const RunSpec spec = toy_spec();
+  for (const int n_threads : {1, 2}) {
+    std::vector<float> poisoned, at_end;
+    const TrainResult result = train_observed(
+        spec, ToyDataset(), threads(n_threads), [&](std::int64_t steps_done, Tensor weights) {
+          if (steps_done == 6 && poisoned.empty()) {
+            weights.f32()[40] = std::numeric_limits<float>::infinity();
+            poisoned.assign(weights.f32(), weights.f32() + weights.size());
+          } else {
+            at_end.assign(weights.f32(), weights.f32() + weights.size());
+          }
+        });
+    CHECK(result.outcome == RunOutcome::diverged);
+    CHECK(result.steps_done == 6);
+    CHECK_THAT(result.message, contains("diverged at step 7: loss ") && contains("nan"));
+    CHECK(std::isfinite(result.train_loss_nats));
+    CHECK(std::memcmp(poisoned.data(), at_end.data(), poisoned.size() * sizeof(float)) == 0);
+  }
+}
+
+TEST_CASE("an absurd learning rate is an outcome, not an error") {
+  RunSpec spec = toy_spec();
+  spec.peak_lr = 1e30;
+  CHECK(train(spec, ToyDataset()).outcome == RunOutcome::diverged);
+  // Infinite in fp32: the weights overflow after the last loss that training sees.
+  spec.peak_lr = 1e40;
+  spec.n_steps = 1;
+  spec.warmup_steps = 0;
+  const TrainResult result = train(spec, ToyDataset());
+  CHECK(result.outcome == RunOutcome::diverged);
+  CHECK_THAT(result.message, contains("validation loss"));
+}
+
+TEST_CASE("memory that is not there is an outcome, on any thread") {
+  class Hungry final : public ToyDataset {
+    void train_sequence(std::uint64_t, std::int64_t index, std::span<std::int32_t>) const override {
+      if (index >= 4) throw std::bad_alloc();
+    }
+  };
+  const TrainResult result = train(toy_spec(), Hungry(), threads(2));
+  CHECK(result.outcome == RunOutcome::out_of_memory);
+  CHECK_THAT(result.message, contains("out of memory; the run takes about"));
+}
+
+TEST_CASE("a request that cannot be met is refused with field, value and what is allowed") {
+  const ToyDataset dataset;
+  RunSpec spec = toy_spec();
+  TrainOptions options;
+  options.device = "tpu";
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(train(spec, dataset, options)),
+             contains("device: must be \"cpu\" or \"cuda\", got \"tpu\""));
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(train(spec, dataset, threads(0))),
+             contains("n_threads: must be > 0, got 0"));
+  spec.dataset_hash = "other";
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(train(spec, dataset)),
+             contains("/dataset_hash: must be that of data set \"toy\", toy-hash, got other"));
+  spec = toy_spec();
+  spec.shape.vocab_size = 15;
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(train(spec, dataset)),
+             contains("/shape/vocab_size: must be at least the data set's 16, got 15"));
+  spec = toy_spec();
+  spec.validation_tokens = 15;
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(train(spec, dataset)),
+             contains("/validation_tokens: must be from seq_len = 16 to 16000"));
+  spec = toy_spec();
+  spec.precision = Precision::bf16;
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(train(spec, dataset)), contains("fp32 only, got bf16"));
+}
+
+TEST_CASE("a checkpoint that cannot be written is an error of the machine, naming the file") {
+  const test::TempDir dir;
+  dir.write("file", "");
+  const TrainOptions options = stop_after(2, dir.path() / "file", 2);
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(train(toy_spec(), ToyDataset(), options)),
+             contains("state.bin"));
+}
+
+}  // namespace isoflop
