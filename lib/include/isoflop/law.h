@@ -27,7 +27,7 @@ enum class Metric { loss_nats, bits_per_byte };
 /// equal; require_same_frame() is the only place that decides.
 struct Frame {
   std::string dataset;
-  std::string tokenizer;
+  std::string tokenizer;  // empty where it was not stated
   Metric metric = Metric::loss_nats;
   FlopsConvention convention = FlopsConvention::deepseek_m_actual;
   bool operator==(const Frame&) const = default;
@@ -48,6 +48,8 @@ struct AllocationLaw {
 struct HyperLaw {
   PowerLaw batch_tokens;  // C -> B_opt [tokens]
   PowerLaw peak_lr;       // C -> lr_opt
+  /// Largest budget behind it, where that is not the law's own fitted_to.
+  std::optional<Flops> fitted_to = std::nullopt;
 };
 
 /// The same from model and data (Step Law, arXiv:2503.04715; Porian et al., arXiv:2406.19146):
@@ -69,16 +71,21 @@ struct LossLaw {
   enum class Scale { params, flops_per_token };
   double irreducible = 0, a = 0, alpha = 0, b = 0, beta = 0;
   Scale scale = Scale::flops_per_token;
+  /// k of C = k * size * tokens: 6 for params, 1 for flops_per_token.
+  [[nodiscard]] double flops_factor() const { return scale == Scale::params ? 6 : 1; }
   [[nodiscard]] double operator()(double size, double tokens) const {
     return irreducible + a * std::pow(size, -alpha) + b * std::pow(tokens, -beta);
   }
 };
 
+[[nodiscard]] std::string_view to_string(LossLaw::Scale);
+
 /// Best loss a budget buys: L*(C) = irreducible + coefficient * C^exponent, exponent < 0.
 struct FrontierLaw {
   double irreducible = 0, coefficient = 0, exponent = 0;
-  /// Relative half-width of the 90 % prediction interval at one decade past the fitted range.
-  double relative_error = 0;
+  /// Relative half-width of the 90 % prediction interval at one decade past the fitted range. It
+  /// grows in proportion to the decades beyond that.
+  std::optional<double> relative_error = std::nullopt;
   [[nodiscard]] double operator()(double compute) const {
     return irreducible + coefficient * std::pow(compute, exponent);
   }
@@ -105,12 +112,18 @@ struct Law {
 /// C = k N D: k is 6 for Scale::params and 1 for Scale::flops_per_token.
 [[nodiscard]] AllocationLaw optimal_allocation(const LossLaw& law);
 
-/// Reads one isoflop.law/1 file. Throws Error(parse) with file and JSON path.
+/// The split a law proposes: its own allocation, else that of its loss law; nothing where it has
+/// neither, or knows exponents only.
+[[nodiscard]] std::optional<AllocationLaw> allocation_of(const Law& law);
+
+/// Reads one isoflop.law/1 file. Throws Error(parse) with file and JSON path: an unknown key, a
+/// missing one, a value outside its domain.
 [[nodiscard]] Law load_law(const std::filesystem::path& file);
 /// Writes atomically; load_law() reads back equal doubles.
 void save_law(const Law& law, const std::filesystem::path& file);
 
-/// The laws in `folder`/{published,fitted}/*.json, by id. Throws as load_law() does.
+/// The laws in `folder`/{published,fitted}/*.json, by id. Throws as load_law() does, and where a
+/// file is not named after its law or two laws share an id.
 [[nodiscard]] std::vector<Law> load_law_book(const std::filesystem::path& folder);
 
 }  // namespace isoflop

@@ -21,7 +21,7 @@ struct Point {
   double tokens = 0;                      // D
   std::optional<double> loss;             // nats per token
   std::optional<double> bits_per_byte;
-  std::optional<double> compute;  // as stated by the file; else M D, or 6 N D
+  std::optional<double> compute;  // as stated by the file
   std::optional<double> budget;   // nominal: points of one iso-FLOP curve share it
   std::optional<double> batch_tokens;
   std::optional<double> peak_lr;
@@ -31,6 +31,7 @@ struct Point {
   std::string label;                         // run_id, or "row 17" of a foreign file
   std::map<std::string, std::string> other;  // columns we do not know, kept
 
+  /// C: `compute`, else M D, else the budget, else 6 N D.
   [[nodiscard]] double compute_flops() const;
 };
 
@@ -51,7 +52,8 @@ struct PointsCsvOptions {
 /// row, column and value for a row that cannot be used, unless skip_bad_rows, which counts them.
 [[nodiscard]] PointSet load_points_csv(const std::filesystem::path& file,
                                        const PointsCsvOptions& options = {});
-/// Writes atomically, with enough digits to read back equal doubles.
+/// Writes atomically, all columns we know and then the others, with enough digits to read back
+/// equal doubles.
 void save_points_csv(std::span<const Point> points, const std::filesystem::path& file);
 
 }  // namespace isoflop

@@ -20,7 +20,8 @@ struct RunRecord {
   RunOutcome outcome = RunOutcome::crashed;
   std::string message;                   // why it did not complete; empty if it did
   std::optional<Evaluation> validation;  // of a completed run
-  double train_loss_nats = 0;            // mean over the last 10 % of the steps
+  /// Mean over the last 10 % of the steps; absent where it was not finite.
+  std::optional<double> train_loss_nats;
   std::int64_t steps_done = 0;
   // Timings and provenance: they differ between equal runs and never enter a fit.
   double wall_seconds = 0;       // training and evaluation, over all segments
@@ -33,17 +34,23 @@ struct RunRecord {
   std::int64_t peak_memory_bytes = 0;
 };
 
-/// 16 hex digits: a hash of the spec's canonical JSON. Equal specs, and only they, share it; the
-/// values are pinned by a test, since they name folders that outlive a release.
+/// 16 hex digits: a hash of the spec's canonical JSON. Specs share it if and only if they train
+/// alike (a schedule's fields that its kind does not use are no part of it); the values are pinned
+/// by a test, since they name folders that outlive a release.
 [[nodiscard]] std::string run_id(const RunSpec& spec);
 
-/// Canonical (sorted, compact) JSON of a spec, and back. Reading is strict: Error(parse) with the
-/// file name and JSON path for an unknown key, a missing one or a value out of range.
+/// Canonical (sorted, compact) JSON of a spec (isoflop.run_spec/1), and back. Reading is strict:
+/// Error(parse) with the file name and JSON path for an unknown key, a missing one or a value out
+/// of range. Shape (n_layers, d_model, n_heads, vocab_size, seq_len), dataset, batch_tokens,
+/// n_steps and peak_lr must be there; the rest has the defaults of RunSpec, default_d_ff() and
+/// default_warmup_steps().
 [[nodiscard]] std::string to_json(const RunSpec& spec);
 [[nodiscard]] RunSpec run_spec_from_json(std::string_view text, const std::string& file_name);
 [[nodiscard]] RunSpec load_run_spec(const std::filesystem::path& file);
 void save_run_spec(const RunSpec& spec, const std::filesystem::path& file);
 
+/// isoflop.run_record/1. Writing throws Error(invalid_argument) for a completed run without a
+/// finite validation loss; reading throws Error(parse) also if run_id is not the hash of the spec.
 [[nodiscard]] RunRecord load_run_record(const std::filesystem::path& file);
 void save_run_record(const RunRecord& record, const std::filesystem::path& file);
 
@@ -55,7 +62,7 @@ class RunStore {
   [[nodiscard]] std::filesystem::path run_folder(const std::string& run_id) const;
   /// The record of a run, or nothing if it was never finished. Throws Error(parse) if damaged.
   [[nodiscard]] std::optional<RunRecord> find(const std::string& run_id) const;
-  /// Every record, ordered by run_id.
+  /// Every record, ordered by run_id. Throws as find() does.
   [[nodiscard]] std::vector<RunRecord> all() const;
   /// Publishes record.json (temporary name, fsync, rename).
   void append(const RunRecord& record) const;

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "base/text.h"
+#include "isoflop/commands.h"
+#include "isoflop/environment.h"
+
+namespace isoflop::cli {
+namespace {
+
+std::string range_text(const Law& law) {
+  if (!law.fitted_from || !law.fitted_to) return "not stated";
+  return rounded_text(law.fitted_from->value(), 2) + " to " +
+         rounded_text(law.fitted_to->value(), 2);
+}
+
+std::string power_text(const PowerLaw& law, const char* variable) {
+  return rounded_text(law.coefficient, 5) + " " + variable + "^" + rounded_text(law.exponent, 5);
+}
+
+std::string form_text(const HyperLawNd::Form& form) {
+  std::string text = rounded_text(form.coefficient, 5);
+  if (form.exponent_params != 0) text += " N^" + rounded_text(form.exponent_params, 5);
+  if (form.exponent_tokens != 0) text += " D^" + rounded_text(form.exponent_tokens, 5);
+  return text;
+}
+
+void list_laws() {
+  std::printf("%-26s %-24s %-20s %s\n", "id", "data set", "budgets [FLOPs]", "says");
+  for (const Law& law : load_law_book(fits_folder())) {
+    std::vector<std::string> parts;
+    if (law.allocation) parts.emplace_back(law.allocation->exponents_only ? "exponents" : "split");
+    if (law.hyper || law.hyper_nd) parts.emplace_back("batch, lr");
+    if (law.loss || law.frontier) parts.emplace_back("loss");
+    std::printf("%-26s %-24s %-20s %s\n", law.id.c_str(), law.frame.dataset.c_str(),
+                range_text(law).c_str(), join(parts, ", ").c_str());
+  }
+}
+
+void show_law(const Law& law) {
+  std::printf(
+      "%s\n  source      %s\n  data set    %s, tokenizer %s\n  metric      %s, %s\n"
+      "  budgets     %s FLOPs\n",
+      law.id.c_str(), law.source.c_str(), law.frame.dataset.c_str(), law.frame.tokenizer.c_str(),
+      std::string(to_string(law.frame.metric)).c_str(),
+      std::string(to_string(law.frame.convention)).c_str(), range_text(law).c_str());
+  if (law.allocation && law.allocation->exponents_only) {
+    std::printf("  M_opt ~ C^%s, D_opt ~ C^%s (coefficients not published)\n",
+                rounded_text(law.allocation->flops_per_token.exponent, 5).c_str(),
+                rounded_text(law.allocation->tokens.exponent, 5).c_str());
+  } else if (law.allocation) {
+    std::printf("  M_opt       %s FLOPs/token\n  D_opt       %s tokens\n",
+                power_text(law.allocation->flops_per_token, "C").c_str(),
+                power_text(law.allocation->tokens, "C").c_str());
+  }
+  if (law.hyper) {
+    std::printf("  batch       %s tokens\n  peak lr     %s\n",
+                power_text(law.hyper->batch_tokens, "C").c_str(),
+                power_text(law.hyper->peak_lr, "C").c_str());
+  }
+  if (law.hyper_nd) {
+    std::printf("  batch       %s tokens\n  peak lr     %s\n",
+                form_text(law.hyper_nd->batch_tokens).c_str(),
+                form_text(law.hyper_nd->peak_lr).c_str());
+  }
+  if (law.loss) {
+    const char* size = law.loss->scale == LossLaw::Scale::params ? "N" : "M";
+    std::printf("  loss        %s + %s / %s^%s + %s / D^%s\n",
+                rounded_text(law.loss->irreducible, 6).c_str(),
+                rounded_text(law.loss->a, 6).c_str(), size,
+                rounded_text(law.loss->alpha, 6).c_str(), rounded_text(law.loss->b, 6).c_str(),
+                rounded_text(law.loss->beta, 6).c_str());
+  }
+  if (law.frontier) {
+    std::printf("  best loss   %s + %s\n", rounded_text(law.frontier->irreducible, 5).c_str(),
+                power_text({law.frontier->coefficient, law.frontier->exponent}, "C").c_str());
+  }
+}
+
+}  // namespace
+
+void add_laws_command(CLI::App& app, int&) {
+  CLI::App* command = app.add_subcommand("laws", "The laws in fits/");
+  auto id = std::make_shared<std::string>();
+  CLI::App* show = command->add_subcommand("show", "One law, in full");
+  show->add_option("id", *id, "Law id, or a law file")->required();
+  show->callback([id] { show_law(find_law(*id)); });
+  command->require_subcommand(0, 1);
+  command->callback([command] {
+    if (command->get_subcommands().empty()) list_laws();
+  });
+}
+
+}  // namespace isoflop::cli

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "isoflop/commands.h"
+#include "isoflop/plan_source.h"
+
+namespace isoflop::cli {
+namespace {
+
+void print_plan(const Plan& plan) {
+  std::printf("%-8s %-10s %-12s %9s %9s %8s %8s %8s %7s\n", "kind", "budget", "shape", "M",
+              "tokens", "batch", "lr", "steps", "epochs");
+  for (const PlannedRun& run : plan.runs) {
+    const RunSpec& spec = run.spec;
+    std::printf("%-8s %-10s %-12s %9s %9s %8lld %8s %8lld %7s\n",
+                std::string(to_string(run.kind)).c_str(), rounded_text(run.budget, 3).c_str(),
+                short_name(spec.shape).c_str(),
+                si_text(flops_per_token(spec.shape).value()).c_str(),
+                si_text(spec.tokens().value()).c_str(), static_cast<long long>(spec.batch_tokens),
+                rounded_text(spec.peak_lr, 3).c_str(), static_cast<long long>(spec.n_steps),
+                rounded_text(run.epochs, 2).c_str());
+  }
+  std::printf("%zu runs, %s FLOPs\n", plan.runs.size(),
+              rounded_text(plan.total_compute().value(), 3).c_str());
+}
+
+}  // namespace
+
+void add_plan_command(CLI::App& app, int&) {
+  struct Options {
+    PlanSource source;
+    std::string out;
+    bool dry_run = false, json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("plan", "Every run of an experiment, with its cost");
+  add_plan_source_options(*command, options->source);
+  command->add_option("--out", options->out, "Sweep folder to write plan.json to");
+  command->add_flag("--dry-run", options->dry_run, "Write nothing");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options] {
+    const ResolvedPlan resolved = resolve_plan(options->source);
+    if (!options->dry_run && !options->out.empty()) write_sweep(resolved, options->out);
+    if (options->json) {
+      std::printf("%s", to_json(resolved.plan).c_str());
+    } else {
+      print_plan(resolved.plan);
+    }
+    for (const std::string& warning : resolved.plan.warnings) {
+      std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    }
+  });
+}
+
+}  // namespace isoflop::cli

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cstdio>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "base/text.h"
+#include "isoflop/commands.h"
+#include "isoflop/dataset.h"
+#include "isoflop/environment.h"
+#include "isoflop/error.h"
+#include "isoflop/proposal.h"
+#include "isoflop/run_record.h"
+
+namespace isoflop::cli {
+namespace {
+
+/// Dense bf16 peak by the vendor's data sheet [FLOP/s].
+struct Gpu {
+  const char* name;
+  double peak_flops;
+};
+constexpr std::array kGpus = {Gpu{"a100", 312e12},  Gpu{"h100", 989e12}, Gpu{"h200", 989e12},
+                              Gpu{"b200", 2250e12}, Gpu{"l40s", 362e12}, Gpu{"rtx4090", 165e12}};
+
+struct Options {
+  std::string law = "deepseek-llm-2024", gpu, out, dataset, data_root;
+  double compute = 0;
+  std::optional<double> data_tokens, mfu, price;
+  std::optional<std::int64_t> seq_len, vocab_size, validation_tokens;
+  std::int64_t gpus = 1;
+  bool json = false;
+};
+
+double peak_of(const std::string& name) {
+  std::vector<std::string> known;
+  for (const Gpu& gpu : kGpus) {
+    if (name == gpu.name) return gpu.peak_flops;
+    known.emplace_back(gpu.name);
+  }
+  throw Error(ErrorCode::invalid_argument, "--gpu: unknown GPU \"" + name + "\"" +
+                                               did_you_mean(name, known) +
+                                               "; known: " + join(known, ", "));
+}
+
+ProposalRequest request_of(const Options& options) {
+  ProposalRequest request;
+  request.compute_budget = Flops(options.compute);
+  request.seq_len = options.seq_len;
+  request.vocab_size = options.vocab_size;
+  request.data_tokens = options.data_tokens;
+  if (!options.gpu.empty()) {
+    request.gpu_peak_flops = peak_of(options.gpu);
+    request.mfu = options.mfu.value_or(0.4);
+  }
+  request.price_per_gpu_hour = options.price;
+  request.n_gpus = options.gpus;
+  return request;
+}
+
+void print_row(const char* name, const std::string& text) {
+  std::printf("  %-22s %s\n", name, text.c_str());
+}
+
+std::string of_law(const std::optional<double>& value) {
+  return value ? "   (law: " + rounded_text(*value, 4) + ")" : "";
+}
+
+std::string range_text(const Prediction& prediction, const char* unit) {
+  std::string text = rounded_text(prediction.value, 4) + " " + unit;
+  if (prediction.low < prediction.high) {
+    text +=
+        ", 90 %: " + rounded_text(prediction.low, 4) + " to " + rounded_text(prediction.high, 4);
+  }
+  return text;
+}
+
+void print_text(const Proposal& proposal) {
+  const RunSpec& spec = proposal.spec;
+  std::printf("%s FLOPs by law %s\n", rounded_text(proposal.compute_budget.value(), 4).c_str(),
+              proposal.law_id.c_str());
+  print_row("shape", short_name(spec.shape) + ", d_ff " + std::to_string(spec.shape.d_ff) +
+                         ", vocabulary " + std::to_string(spec.shape.vocab_size) + ", sequence " +
+                         std::to_string(spec.shape.seq_len));
+  print_row("parameters", si_text(static_cast<double>(count_params(spec.shape).non_embedding())) +
+                              " non-embedding, " +
+                              si_text(static_cast<double>(count_params(spec.shape).total())) +
+                              " in all");
+  print_row("FLOPs per token",
+            si_text(flops_per_token(spec.shape).value()) + of_law(proposal.law_flops_per_token));
+  print_row("tokens", si_text(spec.tokens().value()) + of_law(proposal.law_tokens));
+  print_row("batch", si_text(static_cast<double>(spec.batch_tokens)) + " tokens, " +
+                         std::to_string(proposal.batch_seqs) + " sequences" +
+                         of_law(proposal.law_batch_tokens));
+  print_row("steps",
+            std::to_string(spec.n_steps) + ", warm-up " + std::to_string(spec.warmup_steps));
+  if (proposal.law_peak_lr) print_row("peak learning rate", rounded_text(spec.peak_lr, 4));
+  print_row("schedule", std::string(to_string(spec.schedule.kind)));
+  if (proposal.loss_nats)
+    print_row("predicted loss", range_text(*proposal.loss_nats, "nats/token"));
+  if (proposal.bits_per_byte) {
+    print_row("predicted", range_text(*proposal.bits_per_byte, "bits/byte"));
+  }
+  if (proposal.gpu_hours) print_row("GPU hours", rounded_text(*proposal.gpu_hours, 4));
+  if (proposal.price) print_row("price", rounded_text(*proposal.price, 4));
+  for (const std::string& warning : proposal.warnings) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
+}
+
+/// The proposal as a spec that `isoflop train` takes.
+void save_spec(const Proposal& proposal, const Options& options) {
+  if (options.dataset.empty()) {
+    throw Error(ErrorCode::invalid_argument, "--out: a spec needs --dataset, the name of the data");
+  }
+  const auto dataset = find_dataset(options.dataset, data_root(options.data_root));
+  RunSpec spec = proposal.spec;
+  spec.dataset = dataset->info().name;
+  spec.dataset_hash = dataset->info().hash;
+  spec.validation_tokens =
+      std::min(options.validation_tokens.value_or(1 << 17), dataset->info().validation.tokens);
+  validate(spec);
+  save_run_spec(spec, options.out);
+}
+
+void propose_command(const Options& options) {
+  const Law law = find_law(options.law);
+  const Proposal proposal = propose(request_of(options), law);
+  if (options.json) {
+    std::printf("%s", to_json(proposal).c_str());
+  } else {
+    print_text(proposal);
+  }
+  if (!options.out.empty()) save_spec(proposal, options);
+}
+
+}  // namespace
+
+void add_propose_command(CLI::App& app, int&) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("propose", "The training recipe for a compute budget");
+  command->add_option("--compute", options->compute, "Budget [FLOPs]")->required();
+  command->add_option("--law", options->law, "Law id, or a law file")->capture_default_str();
+  command->add_option("--seq-len", options->seq_len, "Sequence length (default: the law's)");
+  command->add_option("--vocab-size", options->vocab_size, "Vocabulary (default: the law's)");
+  command->add_option("--data-tokens", options->data_tokens, "Unique tokens at hand");
+  command->add_option("--gpu", options->gpu, "For the cost: a100, h100, h200, b200, ...");
+  command->add_option("--gpus", options->gpus, "How many")->check(CLI::Range(1, 1'000'000));
+  command->add_option("--mfu", options->mfu, "Share of the GPU's peak (default: 0.4)")
+      ->check(CLI::Range(0.001, 1.0));
+  command->add_option("--price", options->price, "Per GPU-hour")->check(CLI::NonNegativeNumber);
+  command->add_option("--out", options->out, "Spec file to write, for `isoflop train`");
+  command->add_option("--dataset", options->dataset, "Data set of that spec");
+  command->add_option("--data-root", options->data_root,
+                      "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
+  command->add_option("--validation-tokens", options->validation_tokens, "Of that spec")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options] { propose_command(*options); });
+}
+
+}  // namespace isoflop::cli

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "base/text.h"
+#include "isoflop/commands.h"
+#include "isoflop/environment.h"
+#include "isoflop/fit.h"
+#include "isoflop/points_source.h"
+#include "isoflop/report.h"
+
+namespace isoflop::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> sources;
+  std::vector<std::string> notes;
+  std::string out, title, reference, figures;
+};
+
+/// Sources by data set, in the order in which each was first named.
+std::vector<std::vector<std::string>> by_dataset(const std::vector<std::string>& sources) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> groups;
+  for (const std::string& source : sources) {
+    const std::string dataset = load_points({.files_or_sweeps = {source}}).points.frame.dataset;
+    auto group = std::find_if(groups.begin(), groups.end(),
+                              [&](const auto& entry) { return entry.first == dataset; });
+    if (group == groups.end()) group = groups.insert(groups.end(), {dataset, {}});
+    group->second.push_back(source);
+  }
+  std::vector<std::vector<std::string>> result;
+  for (auto& [dataset, members] : groups) result.push_back(std::move(members));
+  return result;
+}
+
+ReportChapter chapter_of(const std::vector<std::string>& sources, const Options& options) {
+  LoadedPoints loaded = load_points({.files_or_sweeps = sources});
+  ReportChapter chapter;
+  chapter.title = loaded.points.frame.dataset;
+  chapter.question = join(loaded.questions, " ");
+  chapter.fit = fit(loaded.points);
+  chapter.points = std::move(loaded.points);
+  chapter.records = std::move(loaded.records);
+  if (!options.reference.empty()) chapter.reference = find_law(options.reference);
+  return chapter;
+}
+
+}  // namespace
+
+void add_report_command(CLI::App& app, int&) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("report", "Figures and tables in one HTML file");
+  command
+      ->add_option("source", options->sources,
+                   "Sweep folders or points CSVs; a chapter for each data set")
+      ->required();
+  command->add_option("--out", options->out, "HTML file to write")->required();
+  command->add_option("--title", options->title, "Title of the page");
+  command->add_option("--reference", options->reference, "Law drawn beside ours: id or file");
+  command
+      ->add_option("--note", options->notes, "A paragraph for the first chapter; may be repeated")
+      ->take_all();
+  command->add_option("--figures", options->figures, "Folder for the figures as Vega JSON");
+  command->callback([options] {
+    Report report;
+    report.title = options->title;
+    for (const std::vector<std::string>& sources : by_dataset(options->sources)) {
+      report.chapters.push_back(chapter_of(sources, *options));
+    }
+    report.chapters.front().notes = options->notes;
+    if (report.title.empty()) report.title = report.chapters.front().title;
+    write_html(report, options->out);
+    if (!options->figures.empty()) write_figures(report, options->figures);
+    std::printf("%s\n", options->out.c_str());
+  });
+}
+
+}  // namespace isoflop::cli

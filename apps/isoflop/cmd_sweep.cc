@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "isoflop/commands.h"
+#include "isoflop/environment.h"
+#include "isoflop/error.h"
+#include "isoflop/plan_source.h"
+#include "isoflop/run.h"
+#include "isoflop/sweep_display.h"
+
+namespace isoflop::cli {
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+void request_stop(int) { stop_requested = 1; }
+
+struct Options {
+  PlanSource source;
+  std::string out, device = "cpu", executor = "local", trainer;
+  int jobs = 0;
+};
+
+std::filesystem::path sweep_folder(const Options& options, const ResolvedPlan& resolved) {
+  if (resolved.from_sweep) return options.source.experiment_or_sweep;
+  if (!options.out.empty()) return options.out;
+  return std::filesystem::path("sweeps") /
+         std::filesystem::path(options.source.experiment_or_sweep).stem();
+}
+
+int report_ending(const SweepStatus& status, const std::string& folder) {
+  const std::int64_t completed = status.count(CellState::completed);
+  const std::int64_t diverged = status.count(CellState::diverged);
+  const std::int64_t n = static_cast<std::int64_t>(status.cells.size());
+  for (const CellStatus& cell : status.cells) {
+    if (cell.state == CellState::failed) {
+      std::fprintf(stderr, "failed: %s (%s/runs/%s/log.txt)\n", describe(cell).c_str(),
+                   folder.c_str(), cell.run.run_id.c_str());
+    }
+  }
+  std::printf("%s: %lld of %lld runs completed", folder.c_str(), static_cast<long long>(completed),
+              static_cast<long long>(n));
+  if (diverged > 0) std::printf(", %lld diverged", static_cast<long long>(diverged));
+  if (completed + diverged < n) {
+    std::printf(", %lld to do: the same command goes on",
+                static_cast<long long>(n - completed - diverged));
+  }
+  std::printf("\n");
+  return completed + diverged == n ? kDone : kFailures;
+}
+
+int sweep(const Options& options) {
+  if (options.executor != "local") {
+    throw Error(ErrorCode::unavailable,
+                "--executor: this build has local, not " + options.executor);
+  }
+  const ResolvedPlan resolved = resolve_plan(options.source);
+  const std::filesystem::path folder = sweep_folder(options, resolved);
+  if (!resolved.from_sweep) write_sweep(resolved, folder);
+  for (const std::string& warning : resolved.plan.warnings) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
+  // Workers find the data where this process does.
+  setenv("ISOFLOP_DATA", data_root(options.source.data_root).c_str(), 1);
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+
+  SweepDisplay display(folder.filename().string());
+  SweepOptions sweep_options;
+  sweep_options.n_jobs = options.jobs;
+  sweep_options.device = options.device;
+  sweep_options.trainer = {options.trainer.empty() ? executable().string() : options.trainer};
+  sweep_options.on_progress = [&](const SweepStatus& status) { display.update(status); };
+  sweep_options.stop = [] { return stop_requested != 0; };
+  const SweepFolder sweep{folder};
+  const SweepStatus status = run_sweep(sweep, resolved.plan, sweep_options);
+  display.finish();
+  save_points_csv(collect_points(sweep, resolved.plan).points, sweep.points_file());
+  return report_ending(status, folder.string());
+}
+
+const char* name_of(CellState state) {
+  constexpr const char* kNames[] = {"waiting", "running", "completed", "diverged", "failed"};
+  return kNames[static_cast<int>(state)];
+}
+
+Json as_json(const SweepStatus& status) {
+  Json cells = Json::array();
+  std::map<double, double> best;
+  for (const CellStatus& cell : status.cells) {
+    Json json = Json::object({{"run_id", cell.run.run_id},
+                              {"budget", cell.run.budget},
+                              {"state", name_of(cell.state)},
+                              {"progress", cell.progress}});
+    if (cell.state == CellState::completed) {
+      const double bits = cell.record->validation->bits_per_byte;
+      json.set("bits_per_byte", bits);
+      const auto [entry, fresh] = best.emplace(cell.run.budget, bits);
+      if (!fresh) entry->second = std::min(entry->second, bits);
+    }
+    cells.push_back(json);
+  }
+  Json best_json = Json::array();
+  for (const auto& [budget, bits] : best) {
+    best_json.push_back(Json::object({{"budget", budget}, {"bits_per_byte", bits}}));
+  }
+  Json json = Json::object({{"schema", "isoflop.status/1"}});
+  for (const CellState state : {CellState::waiting, CellState::running, CellState::completed,
+                                CellState::diverged, CellState::failed}) {
+    json.set(name_of(state), status.count(state));
+  }
+  return json.set("compute_done", status.compute_done)
+      .set("compute_total", status.compute_total)
+      .set("best", best_json)
+      .set("cells", cells);
+}
+
+void print_status(const SweepStatus& status) {
+  std::map<double, const CellStatus*> best;
+  for (const CellStatus& cell : status.cells) {
+    if (cell.state == CellState::running) {
+      std::printf("running %3.0f %%  %s %s\n", 100 * cell.progress,
+                  short_name(cell.run.spec.shape).c_str(), cell.run.run_id.c_str());
+    }
+    if (cell.state != CellState::completed) continue;
+    const CellStatus*& leader = best[cell.run.budget];
+    if (leader == nullptr ||
+        cell.record->validation->bits_per_byte < leader->record->validation->bits_per_byte) {
+      leader = &cell;
+    }
+  }
+  for (const auto& [budget, cell] : best) std::printf("best  %s\n", describe(*cell).c_str());
+  std::printf(
+      "%lld completed, %lld running, %lld waiting, %lld diverged, %lld failed; %.1f %% of %s "
+      "FLOPs\n",
+      static_cast<long long>(status.count(CellState::completed)),
+      static_cast<long long>(status.count(CellState::running)),
+      static_cast<long long>(status.count(CellState::waiting)),
+      static_cast<long long>(status.count(CellState::diverged)),
+      static_cast<long long>(status.count(CellState::failed)),
+      100 * status.compute_done / status.compute_total,
+      rounded_text(status.compute_total, 3).c_str());
+}
+
+}  // namespace
+
+void add_sweep_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "sweep", "Run what is not done yet; safe to repeat, to kill, to run twice");
+  add_plan_source_options(*command, options->source);
+  command->add_option("--out", options->out, "Sweep folder (default: sweeps/<experiment>)");
+  command->add_option("--device", options->device, "cpu or cuda")->capture_default_str();
+  command->add_option("--jobs", options->jobs, "Workers, one thread each (default: cores)")
+      ->check(CLI::Range(1, 4096));
+  command->add_option("--executor", options->executor, "local")->capture_default_str();
+  command->add_option("--trainer", options->trainer,
+                      "Another program that trains a spec as `isoflop train` does");
+  command->callback([options, &exit_code] { exit_code = sweep(*options); });
+}
+
+void add_status_command(CLI::App& app, int&) {
+  auto folder = std::make_shared<std::string>();
+  auto json = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("status", "What a sweep has done, and its best losses");
+  command->add_option("sweep", *folder, "Sweep folder")->required();
+  command->add_flag("--json", *json, "Print JSON");
+  command->callback([folder, json] {
+    const SweepFolder sweep{*folder};
+    const SweepStatus status = sweep_status(sweep, load_plan(sweep.plan_file()));
+    if (*json) {
+      std::printf("%s", as_json(status).pretty().c_str());
+    } else {
+      print_status(status);
+    }
+  });
+}
+
+}  // namespace isoflop::cli

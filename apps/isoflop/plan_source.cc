@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isoflop/plan_source.h"
+
+#include <CLI/CLI.hpp>
+
+#include "base/atomic_file.h"
+#include "base/json.h"
+#include "isoflop/environment.h"
+#include "isoflop/run.h"
+#include "isoflop/spec_patch.h"
+
+namespace isoflop::cli {
+
+void add_plan_source_options(CLI::App& command, PlanSource& source) {
+  command
+      .add_option("experiment", source.experiment_or_sweep,
+                  "An experiment file, or a sweep folder that holds its plan")
+      ->required();
+  command.add_option("--set", source.settings, "/json/pointer=value, changes the experiment")
+      ->take_all();
+  command.add_option("--data-root", source.data_root,
+                     "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
+}
+
+DatasetSummary summary_of(const DatasetInfo& info) {
+  return {.name = info.name,
+          .hash = info.hash,
+          .tokenizer = info.tokenizer,
+          .vocab_size = info.vocab_size,
+          .train_tokens = static_cast<double>(info.train.tokens),
+          .validation_tokens = info.validation.tokens};
+}
+
+ResolvedPlan resolve_plan(const PlanSource& source) {
+  if (std::filesystem::is_directory(source.experiment_or_sweep)) {
+    return {load_plan(SweepFolder{source.experiment_or_sweep}.plan_file()), true};
+  }
+  const JsonFile file = read_json_file(source.experiment_or_sweep);
+  const Json json = patched(file.document, source.settings);
+  const Experiment experiment = experiment_from_json(json.dump(), file.name);
+  const auto dataset = find_dataset(experiment.dataset, data_root(source.data_root));
+  return {make_plan(experiment, find_law(experiment.prior), summary_of(dataset->info())), false};
+}
+
+void write_sweep(const ResolvedPlan& resolved, const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  save_experiment(resolved.plan.experiment, folder / "experiment.json");
+  save_plan(resolved.plan, SweepFolder{folder}.plan_file());
+}
+
+}  // namespace isoflop::cli

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "isoflop/dataset.h"
+#include "isoflop/plan.h"
+
+namespace CLI {
+class App;
+}
+
+namespace isoflop::cli {
+
+/// How the commands that need a plan are told which: an experiment file, changed by --set, or a
+/// sweep folder that holds its plan.
+struct PlanSource {
+  std::string experiment_or_sweep;
+  std::vector<std::string> settings;
+  std::string data_root;
+};
+
+struct ResolvedPlan {
+  Plan plan;
+  bool from_sweep = false;
+};
+
+void add_plan_source_options(CLI::App& command, PlanSource& source);
+
+/// Loads, or makes, the plan. Opens the data set for its size and hash.
+[[nodiscard]] ResolvedPlan resolve_plan(const PlanSource& source);
+
+/// Writes experiment.json and plan.json; runs that are there stay as they are.
+void write_sweep(const ResolvedPlan& resolved, const std::filesystem::path& folder);
+
+/// What a plan is told about a data set.
+[[nodiscard]] DatasetSummary summary_of(const DatasetInfo& info);
+
+}  // namespace isoflop::cli

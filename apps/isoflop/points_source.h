@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "isoflop/point.h"
+#include "isoflop/run_record.h"
+
+namespace CLI {
+class App;
+}
+
+namespace isoflop::cli {
+
+/// Points of CSVs, with their columns named, and of sweeps' completed runs.
+struct PointsSource {
+  std::vector<std::string> files_or_sweeps;
+  std::string columns;  // params=N,tokens=D
+  bool skip_bad_rows = false;
+};
+
+struct LoadedPoints {
+  PointSet points;
+  std::vector<std::string> questions;  // of the sweeps
+  std::vector<RunRecord> records;      // of the sweeps, whatever became of the runs
+  std::string source;                  // in words, for a law's `source`
+};
+
+void add_points_source_options(CLI::App& command, PointsSource& source);
+/// All sources together. Throws Error(frame_mismatch) if they do not share a frame.
+[[nodiscard]] LoadedPoints load_points(const PointsSource& source);
+
+}  // namespace isoflop::cli

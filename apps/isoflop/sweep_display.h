@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <set>
+#include <string>
+
+#include "isoflop/run.h"
+
+namespace isoflop::cli {
+
+/// Progress on stderr: one line for each run that ends and, on a terminal, a line at the bottom
+/// that is always current; elsewhere that line comes every half minute.
+class SweepDisplay {
+ public:
+  explicit SweepDisplay(std::string name);
+  void update(const SweepStatus& status);
+  /// Erases the current line.
+  void finish();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void print_ended(const SweepStatus& status);
+  [[nodiscard]] std::string summary(const SweepStatus& status) const;
+
+  std::string name_;
+  bool terminal_;
+  bool first_ = true;
+  std::set<std::string> told_;
+  Clock::time_point start_ = Clock::now(), last_line_ = Clock::now();
+  double compute_at_start_ = 0;
+};
+
+/// "d48 L2 h2, 6.4M tokens, lr 0.004, batch 1024: 2.371 bits/byte" or how else it ended.
+[[nodiscard]] std::string describe(const CellStatus& cell);
+
+}  // namespace isoflop::cli

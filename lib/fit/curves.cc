@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fit/curves.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "base/text.h"
+#include "isoflop/error.h"
+
+namespace isoflop {
+namespace {
+
+// Digitised budgets scatter by a few percent around their nominal value.
+constexpr double kBudgetTolerance = 0.05;
+constexpr std::size_t kMinGridValues = 3;
+
+std::string where(const Point& point, std::size_t index) {
+  return point.label.empty() ? "point " + std::to_string(index + 1) : point.label;
+}
+
+void require_positive(const std::optional<double>& value, std::string_view name,
+                      const std::string& place) {
+  if (!value) {
+    throw Error(ErrorCode::invalid_argument, place + ": has no " + std::string(name));
+  }
+  if (!(*value > 0) || !std::isfinite(*value)) {
+    throw Error(
+        ErrorCode::invalid_argument,
+        place + ": " + std::string(name) + " must be finite and > 0, got " + exact_text(*value));
+  }
+}
+
+void require_one_dataset(const PointSet& set) {
+  std::string name = set.frame.dataset;
+  for (const Point& point : set.points) {
+    if (point.dataset.empty() || point.dataset == name) continue;
+    if (name.empty()) {
+      name = point.dataset;
+      continue;
+    }
+    Frame other = set.frame;
+    Frame first = set.frame;
+    first.dataset = name;
+    other.dataset = point.dataset;
+    require_same_frame(first, other, "points of one fit");
+  }
+}
+
+// All points must have the scale, or none; a law in M from points in N goes by M = 6 N.
+enum class ScaleSource { stated, converted };
+ScaleSource scale_source(const PointSet& set, LossLaw::Scale scale) {
+  const bool params = scale == LossLaw::Scale::params;
+  const auto has = [&](const Point& p) {
+    return params ? p.params.has_value() : p.flops_per_token.has_value();
+  };
+  const auto n_stated = std::count_if(set.points.begin(), set.points.end(), has);
+  if (n_stated == static_cast<std::ptrdiff_t>(set.points.size())) return ScaleSource::stated;
+  if (n_stated == 0) return ScaleSource::converted;
+  throw Error(ErrorCode::invalid_argument,
+              "some points have " + std::string(to_string(scale)) +
+                  " and some do not; a fit needs it for all of them, or for none");
+}
+
+Sample sample_of(const Point& point, const PointSet& set, LossLaw::Scale scale, ScaleSource source,
+                 std::size_t index) {
+  const std::string place = where(point, index);
+  const bool bits = set.frame.metric == Metric::bits_per_byte;
+  const std::optional<double> metric = bits ? point.bits_per_byte : point.loss;
+  require_positive(metric, bits ? "bits_per_byte" : "loss", place);
+  require_positive(point.tokens, "tokens", place);
+  const bool want_params = (scale == LossLaw::Scale::params) == (source == ScaleSource::stated);
+  const std::optional<double> size = want_params ? point.params : point.flops_per_token;
+  require_positive(size, want_params ? "params" : "flops_per_token", place);
+  Sample sample;
+  sample.scale = *size;
+  if (source == ScaleSource::converted) {
+    sample.scale *= scale == LossLaw::Scale::params ? 1.0 / 6 : 6.0;
+  }
+  sample.tokens = point.tokens;
+  sample.compute = point.compute           ? *point.compute
+                   : point.flops_per_token ? *point.flops_per_token * point.tokens
+                                           : 6 * *point.params * point.tokens;
+  require_positive(sample.compute, "compute", place);
+  sample.metric = *metric;
+  sample.params = point.params ? *point.params : *point.flops_per_token / 6;
+  sample.batch_tokens = point.batch_tokens;
+  sample.peak_lr = point.peak_lr;
+  sample.trunk = point.trunk;
+  return sample;
+}
+
+bool nearly_equal(double a, double b) { return std::abs(a - b) <= 1e-9 * std::max(a, b); }
+
+bool same_setting(const Sample& a, const Sample& b) {
+  const auto equal = [](const std::optional<double>& x, const std::optional<double>& y) {
+    return x.has_value() == y.has_value() && (!x || nearly_equal(*x, *y));
+  };
+  return nearly_equal(a.scale, b.scale) && nearly_equal(a.tokens, b.tokens) &&
+         equal(a.batch_tokens, b.batch_tokens) && equal(a.peak_lr, b.peak_lr);
+}
+
+// Equal settings that state different seeds are one sample; without seeds they stay apart, since
+// nothing says that they are repetitions.
+void add_sample(std::vector<Sample>& samples, const Sample& sample, bool has_seed) {
+  if (has_seed) {
+    for (Sample& known : samples) {
+      if (!same_setting(known, sample)) continue;
+      const double n = static_cast<double>(known.n_seeds);
+      known.metric = (n * known.metric + sample.metric) / (n + 1);
+      ++known.n_seeds;
+      return;
+    }
+  }
+  samples.push_back(sample);
+}
+
+double log_mean(std::span<const Sample> samples, double Sample::*member) {
+  double sum = 0;
+  for (const Sample& sample : samples) sum += std::log(sample.*member);
+  return std::exp(sum / static_cast<double>(samples.size()));
+}
+
+struct Keyed {
+  double compute;
+  std::size_t index;
+};
+
+// Runs of computes within 5 % of a centre, from points sorted by compute.
+std::vector<std::vector<std::size_t>> cluster(std::vector<Keyed> keyed) {
+  std::sort(keyed.begin(), keyed.end(), [](const Keyed& a, const Keyed& b) {
+    return std::tie(a.compute, a.index) < std::tie(b.compute, b.index);
+  });
+  std::vector<std::vector<std::size_t>> clusters;
+  double first = 0, previous = 0;
+  for (const Keyed& key : keyed) {
+    const double gap = 1 + kBudgetTolerance;
+    if (clusters.empty() || key.compute > gap * previous || key.compute > gap * gap * first) {
+      clusters.emplace_back();
+      first = key.compute;
+    }
+    clusters.back().push_back(key.index);
+    previous = key.compute;
+  }
+  return clusters;
+}
+
+double log_distance(const std::optional<double>& value, double reference) {
+  if (!value || !(reference > 0)) return 0;
+  const double distance = std::log(*value / reference);
+  return distance * distance;
+}
+
+double median_setting(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// Indices [first, last) of runs of equal scale in samples sorted by scale.
+std::vector<std::pair<std::size_t, std::size_t>> scale_runs(std::span<const Sample> samples) {
+  std::vector<std::pair<std::size_t, std::size_t>> runs;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (!runs.empty() && nearly_equal(samples[runs.back().first].scale, samples[i].scale)) {
+      runs.back().second = i + 1;
+    } else {
+      runs.emplace_back(i, i + 1);
+    }
+  }
+  return runs;
+}
+
+}  // namespace
+
+std::vector<BudgetGroup> group_by_budget(const PointSet& set, LossLaw::Scale scale) {
+  require_one_dataset(set);
+  const ScaleSource source = scale_source(set, scale);
+  std::map<double, std::vector<std::size_t>> nominal;
+  std::vector<Keyed> unnamed;
+  std::vector<Sample> all;
+  for (std::size_t i = 0; i < set.points.size(); ++i) {
+    const Point& point = set.points[i];
+    all.push_back(sample_of(point, set, scale, source, i));
+    if (point.budget) {
+      require_positive(point.budget, "budget", where(point, i));
+      nominal[*point.budget].push_back(i);
+    } else {
+      unnamed.push_back({all.back().compute, i});
+    }
+  }
+  std::vector<BudgetGroup> groups;
+  const auto add_group = [&](double budget, const std::vector<std::size_t>& members) {
+    BudgetGroup group;
+    for (const std::size_t i : members) {
+      add_sample(group.samples, all[i], set.points[i].seed.has_value());
+    }
+    std::stable_sort(group.samples.begin(), group.samples.end(),
+                     [](const Sample& a, const Sample& b) { return a.scale < b.scale; });
+    group.compute = log_mean(group.samples, &Sample::compute);
+    group.budget = budget > 0 ? budget : group.compute;
+    groups.push_back(std::move(group));
+  };
+  for (const auto& [budget, members] : nominal) add_group(budget, members);
+  for (const auto& members : cluster(std::move(unnamed))) add_group(0, members);
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const BudgetGroup& a, const BudgetGroup& b) { return a.budget < b.budget; });
+  return groups;
+}
+
+BudgetGroup one_per_scale(const BudgetGroup& group) {
+  const auto runs = scale_runs(group.samples);
+  std::vector<double> batches, rates;
+  for (const auto& [first, last] : runs) {
+    if (last - first > 1) continue;
+    if (group.samples[first].batch_tokens) batches.push_back(*group.samples[first].batch_tokens);
+    if (group.samples[first].peak_lr) rates.push_back(*group.samples[first].peak_lr);
+  }
+  const double batch = median_setting(std::move(batches));
+  const double rate = median_setting(std::move(rates));
+  BudgetGroup result = group;
+  result.samples.clear();
+  for (const auto& [first, last] : runs) {
+    const auto rank = [&](const Sample& sample) {
+      return std::pair(
+          log_distance(sample.batch_tokens, batch) + log_distance(sample.peak_lr, rate),
+          sample.metric);
+    };
+    result.samples.push_back(
+        *std::min_element(group.samples.begin() + static_cast<std::ptrdiff_t>(first),
+                          group.samples.begin() + static_cast<std::ptrdiff_t>(last),
+                          [&](const Sample& a, const Sample& b) { return rank(a) < rank(b); }));
+  }
+  result.compute = log_mean(result.samples, &Sample::compute);
+  return result;
+}
+
+std::vector<GridCell> grid_cells(std::span<const BudgetGroup> groups) {
+  std::vector<GridCell> cells;
+  for (const BudgetGroup& group : groups) {
+    for (const auto& [first, last] : scale_runs(group.samples)) {
+      std::set<double> batches, rates;
+      GridCell cell;
+      cell.budget = group.budget;
+      for (std::size_t i = first; i < last; ++i) {
+        const Sample& sample = group.samples[i];
+        if (!sample.batch_tokens || !sample.peak_lr) continue;
+        batches.insert(*sample.batch_tokens);
+        rates.insert(*sample.peak_lr);
+        cell.samples.push_back(sample);
+      }
+      if (std::max(batches.size(), rates.size()) < kMinGridValues) continue;
+      cell.compute = log_mean(cell.samples, &Sample::compute);
+      cells.push_back(std::move(cell));
+    }
+  }
+  return cells;
+}
+
+double flops_factor(std::span<const Sample> samples) {
+  double sum = 0;
+  for (const Sample& sample : samples) {
+    sum += std::log(sample.compute / (sample.scale * sample.tokens));
+  }
+  return std::exp(sum / static_cast<double>(samples.size()));
+}
+
+}  // namespace isoflop

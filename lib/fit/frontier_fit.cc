@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fit/frontier_fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <vector>
+
+#include "fit/power_law_fit.h"
+
+namespace isoflop {
+namespace {
+
+constexpr double kMinGamma = 1e-3;
+constexpr double kMaxGamma = 3;
+constexpr int kGridSize = 400;
+
+/// For one gamma: L = floor + slope u, u = (C / C_0)^-gamma with C_0 the geometric mean.
+struct Inner {
+  double floor = 0, slope = 0;
+  double cost = std::numeric_limits<double>::infinity();
+};
+
+Inner solve_inner(std::span<const FrontierPoint> points, double log_centre, double gamma) {
+  double s1 = 0, su = 0, suu = 0, sy = 0, suy = 0;
+  std::vector<double> u;
+  for (const FrontierPoint& p : points) {
+    u.push_back(std::exp(-gamma * (std::log(p.compute) - log_centre)));
+    const double w = 1 / (p.loss * p.loss);
+    s1 += w;
+    su += w * u.back();
+    suu += w * u.back() * u.back();
+    sy += w * p.loss;
+    suy += w * u.back() * p.loss;
+  }
+  Inner result;
+  const double determinant = s1 * suu - su * su;
+  if (determinant > 1e-14 * s1 * suu) {
+    result.floor = (suu * sy - su * suy) / determinant;
+    result.slope = (s1 * suy - su * sy) / determinant;
+  }
+  if (!(result.floor > 0) || !(result.slope > 0)) {
+    result.floor = 0;
+    result.slope = suy / suu;
+  }
+  result.cost = 0;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const double r = (result.floor + result.slope * u[i]) / points[i].loss - 1;
+    result.cost += r * r;
+  }
+  return result;
+}
+
+// Minimum of a function that is smooth around its lowest grid point.
+double golden_section(double low, double high, const auto& cost) {
+  const double ratio = 1 / std::numbers::phi;
+  double a = high - ratio * (high - low);
+  double b = low + ratio * (high - low);
+  double cost_a = cost(a);
+  double cost_b = cost(b);
+  while (high - low > 1e-13) {
+    if (cost_a <= cost_b) {
+      high = b;
+      b = a;
+      cost_b = cost_a;
+      cost_a = cost(a = high - ratio * (high - low));
+    } else {
+      low = a;
+      a = b;
+      cost_a = cost_b;
+      cost_b = cost(b = low + ratio * (high - low));
+    }
+  }
+  return 0.5 * (low + high);
+}
+
+std::vector<PowerLawPoint> power_law_points(std::span<const FrontierPoint> points) {
+  std::vector<PowerLawPoint> result;
+  for (const FrontierPoint& p : points) result.push_back({.x = p.compute, .y = p.loss});
+  return result;
+}
+
+}  // namespace
+
+std::optional<FrontierLaw> fit_frontier(std::span<const FrontierPoint> points) {
+  const PowerLawFit pure = fit_power_law(power_law_points(points));
+  if (!pure.usable() || !(pure.law.exponent < 0)) return std::nullopt;
+  const FrontierLaw without_floor{.coefficient = pure.law.coefficient,
+                                  .exponent = pure.law.exponent};
+  if (points.size() < 4) return without_floor;
+  double log_centre = 0;
+  for (const FrontierPoint& p : points) {
+    log_centre += std::log(p.compute) / static_cast<double>(points.size());
+  }
+  const auto cost = [&](double log_gamma) {
+    return solve_inner(points, log_centre, std::exp(log_gamma)).cost;
+  };
+  const double step = std::log(kMaxGamma / kMinGamma) / kGridSize;
+  double best = std::log(kMinGamma);
+  double best_cost = std::numeric_limits<double>::infinity();
+  for (int i = 0; i <= kGridSize; ++i) {
+    const double log_gamma = std::log(kMinGamma) + i * step;
+    if (const double c = cost(log_gamma); c < best_cost) {
+      best = log_gamma;
+      best_cost = c;
+    }
+  }
+  const double gamma = std::exp(golden_section(best - step, best + step, cost));
+  const Inner inner = solve_inner(points, log_centre, gamma);
+  if (!(inner.floor > 0)) return without_floor;
+  return FrontierLaw{.irreducible = inner.floor,
+                     .coefficient = inner.slope * std::exp(gamma * log_centre),
+                     .exponent = -gamma};
+}
+
+double frontier_error(std::span<const FrontierPoint> points, const FrontierLaw& law,
+                      double holdout_error_per_decade) {
+  const auto largest =
+      std::max_element(points.begin(), points.end(),
+                       [](const auto& a, const auto& b) { return a.compute < b.compute; });
+  const double target = 10 * largest->compute;
+  const PowerLawFit pure = fit_power_law(power_law_points(points));
+  const Interval interval = pure.prediction_interval(target);
+  const double from_residuals = 0.5 * std::log(interval.high / interval.low);
+  const double from_floor = std::abs(std::log(law(target) / pure.law(target)));
+  return std::max({from_residuals, from_floor, holdout_error_per_decade});
+}
+
+}  // namespace isoflop

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fit/loss_objective.h"
+#include "isoflop/fit.h"
+
+namespace isoflop {
+
+/// Fewest points for five parameters and something left to check them by.
+inline constexpr std::size_t kMinSurfacePoints = 8;
+
+struct LossFitOptions {
+  ObjectiveKind objective = ObjectiveKind::huber_log;
+  double delta = 1e-3;
+  LossLaw::Scale scale = LossLaw::Scale::params;
+  std::int64_t n_bootstrap = 0;
+  std::uint64_t seed = 0;
+  /// What is drawn together in a resample: points of one unit are not independent (one trunk).
+  /// Points of one stratum (budget) are exchangeable. Empty: every point its own unit, one stratum.
+  std::vector<std::int64_t> unit, stratum;
+};
+
+/// The surface at the global optimum of its objective. From every node of a grid in (alpha, beta),
+/// E, A and B solved for exactly, a damped Newton method in all five parameters with exact second
+/// derivatives; for Huber's function twice, at its delta and with delta lowered step by step from
+/// where all points are in the quadratic part. The best end wins; how many starts found it is told.
+/// Bounds are 0 for E, A, B; none above.
+[[nodiscard]] ParametricFit fit_loss_law(std::span<const LossSample> samples,
+                                         const LossFitOptions& options);
+
+}  // namespace isoflop

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fit/parabola.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <Eigen/Dense>
+
+namespace isoflop {
+namespace {
+
+/// y = b0 + b1 (x - centre) + b2 (x - centre)^2.
+struct Parabola {
+  double centre = 0;
+  Eigen::Vector3d b;
+  Eigen::Matrix3d unit_covariance;  // of b, for residuals of variance 1
+  double residual_sum = 0;          // of squares
+
+  [[nodiscard]] double vertex_offset() const { return -b[1] / (2 * b[2]); }
+  [[nodiscard]] double vertex() const { return centre + vertex_offset(); }
+  [[nodiscard]] double minimum() const { return b[0] - b[1] * b[1] / (4 * b[2]); }
+};
+
+Parabola fit_parabola(const std::vector<double>& x, const std::vector<double>& y) {
+  const auto n = static_cast<Eigen::Index>(x.size());
+  Parabola result;
+  for (const double value : x) result.centre += value / static_cast<double>(n);
+  Eigen::MatrixX3d design(n, 3);
+  Eigen::VectorXd values(n);
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const double offset = x[static_cast<std::size_t>(i)] - result.centre;
+    design.row(i) << 1, offset, offset * offset;
+    values[i] = y[static_cast<std::size_t>(i)];
+  }
+  result.b = design.colPivHouseholderQr().solve(values);
+  result.unit_covariance = (design.transpose() * design).ldlt().solve(Eigen::Matrix3d::Identity());
+  result.residual_sum = (values - design * result.b).squaredNorm();
+  return result;
+}
+
+// ln tokens at ln scale = x, by the line through the curve's sizes: exact where C = k scale tokens.
+double tokens_at(std::span<const Sample> samples, double x) {
+  const auto n = static_cast<Eigen::Index>(samples.size());
+  Eigen::MatrixX2d design(n, 2);
+  Eigen::VectorXd values(n);
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const Sample& sample = samples[static_cast<std::size_t>(i)];
+    design.row(i) << 1, std::log(sample.scale) - x;
+    values[i] = std::log(sample.tokens);
+  }
+  const Eigen::Vector2d line = design.colPivHouseholderQr().solve(values);
+  return std::exp(line[0]);
+}
+
+bool is_bracketed(std::span<const Sample> samples, double vertex) {
+  const auto lighter = std::count_if(samples.begin(), samples.end(), [&](const Sample& sample) {
+    return std::log(sample.scale) < vertex;
+  });
+  const auto heavier = static_cast<std::ptrdiff_t>(samples.size()) - lighter;
+  const auto best =
+      std::min_element(samples.begin(), samples.end(),
+                       [](const Sample& a, const Sample& b) { return a.metric < b.metric; });
+  return lighter >= 2 && heavier >= 2 && best != samples.begin() && best + 1 != samples.end();
+}
+
+// Errors of the vertex and of the minimum by the delta method.
+void set_errors(Valley& valley, const Parabola& parabola, double sd) {
+  const double b2 = parabola.b[2];
+  const double offset = parabola.vertex_offset();
+  const Eigen::Vector3d vertex_gradient(0, -1 / (2 * b2), -offset / b2);
+  const Eigen::Vector3d minimum_gradient(1, offset, offset * offset);
+  const auto error = [&](const Eigen::Vector3d& gradient) {
+    return sd * std::sqrt(gradient.dot(parabola.unit_covariance * gradient));
+  };
+  valley.ln_scale_se = error(vertex_gradient);
+  valley.loss_se = error(minimum_gradient);
+}
+
+Parabola fit_window(std::span<const Sample> window, const auto& metric_of) {
+  std::vector<double> x, y;
+  for (const Sample& sample : window) {
+    x.push_back(std::log(sample.scale));
+    y.push_back(metric_of(sample));
+  }
+  return fit_parabola(x, y);
+}
+
+}  // namespace
+
+CurveWindow curve_window(std::span<const Sample> curve, double band) {
+  const auto best =
+      std::min_element(curve.begin(), curve.end(),
+                       [](const Sample& a, const Sample& b) { return a.metric < b.metric; });
+  const double limit = (1 + band) * best->metric;
+  auto first = static_cast<std::size_t>(best - curve.begin());
+  std::size_t last = first + 1;
+  while (first > 0 || last < curve.size()) {
+    const bool left =
+        last == curve.size() || (first > 0 && curve[first - 1].metric <= curve[last].metric);
+    const double next = left ? curve[first - 1].metric : curve[last].metric;
+    if (next > limit && last - first >= kMinCurvePoints) break;
+    if (left) {
+      --first;
+    } else {
+      ++last;
+    }
+  }
+  return {first, last};
+}
+
+Valley fit_valley(const BudgetGroup& curve, double band) {
+  Valley valley;
+  valley.budget = curve.budget;
+  valley.compute = curve.compute;
+  valley.n_points = static_cast<std::int64_t>(curve.samples.size());
+  if (curve.samples.size() < kMinCurvePoints) return valley;
+  const CurveWindow range = curve_window(curve.samples, band);
+  const std::span<const Sample> window =
+      std::span(curve.samples).subspan(range.first, range.last - range.first);
+  valley.n_fitted = static_cast<std::int64_t>(window.size());
+  valley.fitted_scale = {window.front().scale, window.back().scale};
+  const Parabola parabola = fit_window(window, [](const Sample& s) { return s.metric; });
+  const double centre = parabola.centre;
+  valley.coefficients[0] = parabola.b[0] - parabola.b[1] * centre + parabola.b[2] * centre * centre;
+  valley.coefficients[1] = parabola.b[1] - 2 * parabola.b[2] * centre;
+  valley.coefficients[2] = parabola.b[2];
+  valley.curvature = 2 * parabola.b[2];
+  valley.residual_rms = std::sqrt(parabola.residual_sum /
+                                  static_cast<double>(std::max<std::size_t>(1, window.size() - 3)));
+  if (!(parabola.b[2] > 0)) {
+    valley.status = FitStatus::not_convex;
+    return valley;
+  }
+  valley.bracketed = is_bracketed(curve.samples, parabola.vertex());
+  valley.status = valley.bracketed ? FitStatus::ok : FitStatus::not_bracketed;
+  valley.scale_opt = std::exp(parabola.vertex());
+  valley.tokens_opt = tokens_at(window, parabola.vertex());
+  valley.loss_opt = parabola.minimum();
+  set_errors(valley, parabola, valley.residual_rms);
+  return valley;
+}
+
+void pool_noise(std::vector<Valley>& valleys) {
+  double sum = 0;
+  double dof = 0;
+  for (const Valley& valley : valleys) {
+    if (!valley.usable()) continue;
+    const auto own = static_cast<double>(valley.n_fitted - 3);
+    sum += own * std::pow(valley.residual_rms / valley.loss_opt, 2);
+    dof += own;
+  }
+  if (!(dof > 0)) return;
+  const double pooled = std::sqrt(sum / dof);
+  for (Valley& valley : valleys) {
+    if (!valley.usable() || !(valley.residual_rms > 0)) continue;
+    const double factor = pooled * valley.loss_opt / valley.residual_rms;
+    valley.ln_scale_se *= factor;
+    valley.loss_se *= factor;
+  }
+}
+
+double predicted_bias(const BudgetGroup& curve, const Valley& valley, const LossLaw& surface) {
+  std::vector<Sample> window;
+  for (const Sample& sample : curve.samples) {
+    if (sample.scale >= valley.fitted_scale.low && sample.scale <= valley.fitted_scale.high) {
+      window.push_back(sample);
+    }
+  }
+  const Parabola parabola =
+      fit_window(window, [&](const Sample& s) { return surface(s.scale, s.tokens); });
+  const double exponent = surface.beta / (surface.alpha + surface.beta);
+  const double log_g = std::log(surface.alpha * surface.a / (surface.beta * surface.b)) /
+                       (surface.alpha + surface.beta);
+  const double log_product = std::log(valley.compute / flops_factor(window));
+  return parabola.vertex() - (log_g + exponent * log_product);
+}
+
+}  // namespace isoflop

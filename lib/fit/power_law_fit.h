@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+
+#include "isoflop/fit.h"
+
+namespace isoflop {
+
+struct PowerLawPoint {
+  double x = 0, y = 0;
+  double ln_y_se = 0;  // the point's own error; 0 where unknown
+};
+
+/// Weighted regression of ln y on ln x with a random effect per point, variance tau^2 by
+/// DerSimonian and Laird (Controlled Clinical Trials 7, 1986), its intervals by Hartung and Knapp
+/// (Statistics in Medicine 20, 2001) with Student's t of n - 2: with a handful of budgets the
+/// normal quantile would cover far less than it says. Usable from 3 points.
+[[nodiscard]] PowerLawFit fit_power_law(std::span<const PowerLawPoint> points);
+
+/// The coefficient alone, with a given exponent: the geometric mean of y / x^exponent.
+[[nodiscard]] PowerLawFit fit_coefficient(std::span<const PowerLawPoint> points, double exponent);
+
+}  // namespace isoflop

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "isoflop/fit.h"
+
+namespace isoflop {
+
+/// t with P(T <= t) = p for Student's t with `dof` > 0 degrees of freedom, 0 < p < 1.
+[[nodiscard]] double student_t_quantile(double p, double dof);
+
+/// The t of a two-sided 90 % interval.
+[[nodiscard]] double t90(double dof);
+
+/// The 5th and 95th percentile, interpolated between order statistics. Needs a value.
+[[nodiscard]] Interval percentile_interval(std::vector<double> values);
+
+[[nodiscard]] double mean(std::span<const double> values);
+/// With n - 1; 0 for fewer than two values.
+[[nodiscard]] double standard_deviation(std::span<const double> values);
+
+}  // namespace isoflop

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "isoflop/law.h"
+#include "isoflop/proposal.h"
+#include "isoflop/run_record.h"
+
+namespace isoflop {
+
+/// What a law says of one run, written down before the run.
+struct Forecast {
+  std::string law_id;
+  std::string law_hash;  // of the law file's content: the law cannot be exchanged afterwards
+  std::string run_id;    // of the spec: nor can the run
+  RunSpec spec;
+  Metric metric = Metric::loss_nats;
+  Prediction predicted;  // with its 90 % interval
+  double extrapolation = 1;
+};
+
+/// How it came out.
+struct ForecastScore {
+  double measured = 0;
+  double error = 0;     // predicted / measured - 1
+  bool inside = false;  // the measured value lies in the interval
+};
+
+/// Throws Error(invalid_argument) for a law that predicts no loss.
+[[nodiscard]] Forecast make_forecast(const Law& law, const RunSpec& spec);
+
+/// Throws Error(invalid_argument) if the record is of another run, or of one that did not complete.
+[[nodiscard]] ForecastScore score(const Forecast& forecast, const RunRecord& record);
+
+/// isoflop.forecast/1, with a hash over its own content. Reading throws Error(parse) also where
+/// that hash does not match: a forecast is not edited.
+[[nodiscard]] Forecast load_forecast(const std::filesystem::path& file);
+/// Never replaces a forecast: Error(invalid_argument) where the file is there and differs.
+void save_forecast(const Forecast& forecast, const std::filesystem::path& file);
+
+}  // namespace isoflop

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "isoflop/error.h"
+#include "isoflop/law.h"
+
+namespace isoflop {
+namespace {
+
+constexpr std::string_view kSchema = "isoflop.law/1";
+// No scaling exponent anyone has published is anywhere near; a coefficient in its place is.
+constexpr double kMaxExponent = 10;
+constexpr std::int64_t kMaxSize = std::int64_t{1} << 31;
+
+double read_exponent(const JsonReader& json) { return json.number(-kMaxExponent, kMaxExponent); }
+
+PowerLaw read_power_law(const JsonReader& json) {
+  const std::vector<JsonReader> pair = json.elements(2);
+  return {.coefficient = pair[0].positive(), .exponent = read_exponent(pair[1])};
+}
+
+Json power_law_json(const PowerLaw& law) {
+  return Json(Json::Array{Json(law.coefficient), Json(law.exponent)});
+}
+
+std::optional<Flops> read_flops(const JsonReader& json, std::string_view key) {
+  const std::optional<JsonReader> member = json.find(key);
+  if (!member) return std::nullopt;
+  return Flops(member->positive());
+}
+
+void set_flops(Json& json, std::string key, const std::optional<Flops>& flops) {
+  if (flops) json.set(std::move(key), flops->value());
+}
+
+Frame read_frame(const JsonReader& json) {
+  json.allow_only({"dataset", "tokenizer", "metric", "convention"});
+  Frame frame;
+  frame.dataset = json.at("dataset").string();
+  if (const auto tokenizer = json.find("tokenizer")) frame.tokenizer = tokenizer->string();
+  const std::vector<std::string> metrics = {"loss_nats", "bits_per_byte"};
+  frame.metric = json.at("metric").one_of(metrics) == 0 ? Metric::loss_nats : Metric::bits_per_byte;
+  std::vector<std::string> conventions;
+  for (const FlopsConvention convention : kAllFlopsConventions) {
+    conventions.emplace_back(to_string(convention));
+  }
+  frame.convention = kAllFlopsConventions[json.at("convention").one_of(conventions)];
+  return frame;
+}
+
+Json frame_json(const Frame& frame) {
+  Json json = Json::object({{"dataset", frame.dataset}});
+  if (!frame.tokenizer.empty()) json.set("tokenizer", frame.tokenizer);
+  json.set("metric", to_string(frame.metric)).set("convention", to_string(frame.convention));
+  return json;
+}
+
+AllocationLaw read_allocation(const JsonReader& json) {
+  json.allow_only({"flops_per_token", "tokens", "exponents_only"});
+  AllocationLaw law;
+  if (const auto exponents_only = json.find("exponents_only")) {
+    law.exponents_only = exponents_only->boolean();
+  }
+  if (law.exponents_only) {
+    law.flops_per_token.exponent = read_exponent(json.at("flops_per_token"));
+    law.tokens.exponent = read_exponent(json.at("tokens"));
+  } else {
+    law.flops_per_token = read_power_law(json.at("flops_per_token"));
+    law.tokens = read_power_law(json.at("tokens"));
+  }
+  return law;
+}
+
+Json allocation_json(const AllocationLaw& law) {
+  if (law.exponents_only) {
+    return Json::object({{"exponents_only", true},
+                         {"flops_per_token", law.flops_per_token.exponent},
+                         {"tokens", law.tokens.exponent}});
+  }
+  return Json::object({{"flops_per_token", power_law_json(law.flops_per_token)},
+                       {"tokens", power_law_json(law.tokens)}});
+}
+
+HyperLaw read_hyper(const JsonReader& json) {
+  json.allow_only({"batch_tokens", "peak_lr", "fitted_to"});
+  return {.batch_tokens = read_power_law(json.at("batch_tokens")),
+          .peak_lr = read_power_law(json.at("peak_lr")),
+          .fitted_to = read_flops(json, "fitted_to")};
+}
+
+Json hyper_json(const HyperLaw& law) {
+  Json json = Json::object({{"batch_tokens", power_law_json(law.batch_tokens)},
+                            {"peak_lr", power_law_json(law.peak_lr)}});
+  set_flops(json, "fitted_to", law.fitted_to);
+  return json;
+}
+
+HyperLawNd::Form read_form(const JsonReader& json) {
+  json.allow_only({"coefficient", "exponent_params", "exponent_tokens"});
+  return {.coefficient = json.at("coefficient").positive(),
+          .exponent_params = read_exponent(json.at("exponent_params")),
+          .exponent_tokens = read_exponent(json.at("exponent_tokens"))};
+}
+
+Json form_json(const HyperLawNd::Form& form) {
+  return Json::object({{"coefficient", form.coefficient},
+                       {"exponent_params", form.exponent_params},
+                       {"exponent_tokens", form.exponent_tokens}});
+}
+
+HyperLawNd read_hyper_nd(const JsonReader& json) {
+  json.allow_only({"batch_tokens", "peak_lr"});
+  return {.batch_tokens = read_form(json.at("batch_tokens")),
+          .peak_lr = read_form(json.at("peak_lr"))};
+}
+
+double read_not_negative(const JsonReader& json) {
+  const double value = json.number();
+  if (!(value >= 0)) json.fail("must be >= 0, got " + exact_text(value));
+  return value;
+}
+
+LossLaw read_loss(const JsonReader& json) {
+  json.allow_only({"irreducible", "a", "alpha", "b", "beta", "scale"});
+  LossLaw law{.irreducible = read_not_negative(json.at("irreducible")),
+              .a = json.at("a").positive(),
+              .alpha = json.at("alpha").number(1e-6, kMaxExponent),
+              .b = json.at("b").positive(),
+              .beta = json.at("beta").number(1e-6, kMaxExponent)};
+  const bool params = json.at("scale").one_of({"params", "flops_per_token"}) == 0;
+  law.scale = params ? LossLaw::Scale::params : LossLaw::Scale::flops_per_token;
+  return law;
+}
+
+Json loss_json(const LossLaw& law) {
+  return Json::object({{"irreducible", law.irreducible},
+                       {"a", law.a},
+                       {"alpha", law.alpha},
+                       {"b", law.b},
+                       {"beta", law.beta},
+                       {"scale", to_string(law.scale)}});
+}
+
+FrontierLaw read_frontier(const JsonReader& json) {
+  json.allow_only({"irreducible", "coefficient", "exponent", "relative_error"});
+  FrontierLaw law{.irreducible = read_not_negative(json.at("irreducible")),
+                  .coefficient = json.at("coefficient").positive(),
+                  .exponent = json.at("exponent").number(-kMaxExponent, 0)};
+  if (const auto error = json.find("relative_error"))
+    law.relative_error = read_not_negative(*error);
+  return law;
+}
+
+Json frontier_json(const FrontierLaw& law) {
+  Json json = Json::object({{"irreducible", law.irreducible},
+                            {"coefficient", law.coefficient},
+                            {"exponent", law.exponent}});
+  json.set_if("relative_error", law.relative_error);
+  return json;
+}
+
+Law read_law(const JsonReader& json) {
+  json.require_schema(kSchema);
+  json.allow_only({"schema", "id", "source", "frame", "fitted_from", "fitted_to", "vocab_size",
+                   "seq_len", "allocation", "hyper", "hyper_nd", "loss", "frontier"});
+  Law law;
+  law.id = json.at("id").string();
+  if (!is_safe_name(law.id)) {
+    json.at("id").fail("must be 1 to 100 of A-Z a-z 0-9 . _ - and not start with a dot, got \"" +
+                       law.id + "\"");
+  }
+  law.source = json.at("source").string();
+  law.frame = read_frame(json.at("frame"));
+  law.fitted_from = read_flops(json, "fitted_from");
+  law.fitted_to = read_flops(json, "fitted_to");
+  if (law.fitted_from && law.fitted_to && *law.fitted_from > *law.fitted_to) {
+    json.at("fitted_to").fail("must be at least fitted_from");
+  }
+  if (const auto size = json.find("vocab_size")) law.vocab_size = size->integer(1, kMaxSize);
+  if (const auto size = json.find("seq_len")) law.seq_len = size->integer(1, kMaxSize);
+  if (const auto part = json.find("allocation")) law.allocation = read_allocation(*part);
+  if (const auto part = json.find("hyper")) law.hyper = read_hyper(*part);
+  if (const auto part = json.find("hyper_nd")) law.hyper_nd = read_hyper_nd(*part);
+  if (const auto part = json.find("loss")) law.loss = read_loss(*part);
+  if (const auto part = json.find("frontier")) law.frontier = read_frontier(*part);
+  return law;
+}
+
+Json law_json(const Law& law) {
+  Json json = Json::object({{"schema", kSchema},
+                            {"id", law.id},
+                            {"source", law.source},
+                            {"frame", frame_json(law.frame)}});
+  set_flops(json, "fitted_from", law.fitted_from);
+  set_flops(json, "fitted_to", law.fitted_to);
+  json.set_if("vocab_size", law.vocab_size).set_if("seq_len", law.seq_len);
+  if (law.allocation) json.set("allocation", allocation_json(*law.allocation));
+  if (law.hyper) json.set("hyper", hyper_json(*law.hyper));
+  if (law.hyper_nd) {
+    json.set("hyper_nd", Json::object({{"batch_tokens", form_json(law.hyper_nd->batch_tokens)},
+                                       {"peak_lr", form_json(law.hyper_nd->peak_lr)}}));
+  }
+  if (law.loss) json.set("loss", loss_json(*law.loss));
+  if (law.frontier) json.set("frontier", frontier_json(*law.frontier));
+  return json;
+}
+
+}  // namespace
+
+Law load_law(const std::filesystem::path& file) {
+  const JsonFile document = read_json_file(file);
+  return read_law(document.reader());
+}
+
+void save_law(const Law& law, const std::filesystem::path& file) {
+  const Json json = law_json(law);
+  // What load_law() would refuse must not reach the disk.
+  (void)read_law(JsonReader(json, file.string()));
+  write_json_file(json, file);
+}
+
+}  // namespace isoflop

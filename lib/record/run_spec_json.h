@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "base/json.h"
+#include "isoflop/run_spec.h"
+
+namespace isoflop {
+
+/// The parts of a spec as other files embed them, without "schema". A schedule shows only the
+/// fields that its kind uses, so that what has no effect has no part in the run's identity.
+[[nodiscard]] Json run_spec_json(const RunSpec& spec);
+[[nodiscard]] Json shape_json(const ModelShape& shape);
+[[nodiscard]] Json schedule_json(const LrSchedule& schedule);
+
+/// Strict readers of the same. Absent fields get the default that the header of the type states;
+/// the result has passed validate().
+[[nodiscard]] RunSpec read_run_spec(const JsonReader& reader);
+[[nodiscard]] ModelShape read_shape(const JsonReader& reader);
+/// Also accepts the bare name of a kind: "cosine".
+[[nodiscard]] LrSchedule read_schedule(const JsonReader& reader);
+[[nodiscard]] Precision read_precision(const JsonReader& reader);
+
+/// Any integer; its domain is for validate() to judge.
+[[nodiscard]] std::int64_t read_integer(const JsonReader& reader);
+
+/// Reads member `key` into `target` where it is there.
+template <class T, class Read>
+void read_if(const JsonReader& reader, std::string_view key, T& target, const Read& read) {
+  if (const auto member = reader.find(key)) target = read(*member);
+}
+inline void read_if(const JsonReader& reader, std::string_view key, double& target) {
+  read_if(reader, key, target, [](const JsonReader& member) { return member.number(); });
+}
+inline void read_if(const JsonReader& reader, std::string_view key, std::int64_t& target) {
+  read_if(reader, key, target, read_integer);
+}
+
+}  // namespace isoflop

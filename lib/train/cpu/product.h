@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Register-blocked products of row-major matrices: what the GEMM and attention are made of.
+#pragma once
+
+#include "train/cpu/vector.h"
+
+namespace isoflop::ISOFLOP_CPU_ISA {
+
+/// A tile of C in registers has kTileRows rows and up to kTileVectors vectors of columns: 24
+/// accumulators where there are 32 registers, 12 of 16 otherwise.
+inline constexpr int kTileRows = ISOFLOP_VECTOR_BYTES == 64 ? 8 : 4;
+inline constexpr int kTileVectors = 3;
+inline constexpr int kPanel = kTileVectors * kLanes;
+
+struct Tile {
+  Index k = 0;
+  const float* a = nullptr;  // element (row, i) at a[row * a_stride + i], or the transpose
+  Index a_stride = 0;
+  const float* b = nullptr;  // element (i, column) at b[i * b_stride + column]
+  Index b_stride = 0;
+  float* c = nullptr;
+  Index c_stride = 0;
+  bool accumulate = false;
+};
+
+/// C [M, n] (+)= A [M, k] B [k, V * N], n <= V * N columns stored.
+template <int N, int M, int V, bool kTransposedA>
+void multiply_tile(const Tile& t, Index n) {
+  Vec<N> sum[M][V];
+#pragma GCC unroll 8
+  for (int r = 0; r < M; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sum[r][v] = Vec<N>{};
+  const float* a = t.a;
+  const float* b = t.b;
+  const Index a_step = kTransposedA ? t.a_stride : 1;
+  const Index row_step = kTransposedA ? 1 : t.a_stride;
+  for (Index i = 0; i < t.k; ++i) {
+    Vec<N> column[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) column[v] = load<N>(b + v * N);
+#pragma GCC unroll 8
+    for (int r = 0; r < M; ++r) {
+      const Vec<N> factor = splat<N>(a[r * row_step]);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sum[r][v] += factor * column[v];
+    }
+    a += a_step;
+    b += t.b_stride;
+  }
+  if (n == V * N) {
+#pragma GCC unroll 8
+    for (int r = 0; r < M; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        float* c = t.c + r * t.c_stride + v * N;
+        store<N>(c, t.accumulate ? load<N>(c) + sum[r][v] : sum[r][v]);
+      }
+    return;
+  }
+  for (int r = 0; r < M; ++r) {
+    float row[V * N];
+    __builtin_memcpy(row, sum[r], sizeof row);
+    float* c = t.c + r * t.c_stride;
+    for (Index j = 0; j < n; ++j) c[j] = t.accumulate ? c[j] + row[j] : row[j];
+  }
+}
+
+/// C [m, n] (+)= A B for one panel of B of V * N >= n columns.
+template <int N, int V, bool kTransposedA>
+void multiply_panel(Tile t, Index m, Index n) {
+  const Index a_step = kTransposedA ? 1 : t.a_stride;
+  const auto advance = [&](Index rows) {
+    t.a += rows * a_step;
+    t.c += rows * t.c_stride;
+    m -= rows;
+  };
+  while (m >= kTileRows) {
+    multiply_tile<N, kTileRows, V, kTransposedA>(t, n);
+    advance(kTileRows);
+  }
+  if constexpr (kTileRows > 4)
+    if (m >= 4) {
+      multiply_tile<N, 4, V, kTransposedA>(t, n);
+      advance(4);
+    }
+  while (m > 0) {
+    multiply_tile<N, 1, V, kTransposedA>(t, n);
+    advance(1);
+  }
+}
+
+/// How `n` columns are cut into panels: body(Columns<N, V>, first, n_valid), V vectors of N lanes.
+template <int N_, int V_>
+struct Columns {
+  static constexpr int N = N_, V = V_;
+};
+template <class Body>
+ISOFLOP_INLINE void for_each_panel(Index n, Body&& body) {
+  Index first = 0;
+  while (n - first >= kLanes) {
+    const Index vectors = (n - first) / kLanes;
+    if (vectors == 1) {
+      body(Columns<kLanes, 1>{}, first, Index{kLanes});
+      first += kLanes;
+    } else if (vectors == 2 || vectors == 4) {
+      body(Columns<kLanes, 2>{}, first, Index{2 * kLanes});
+      first += 2 * kLanes;
+    } else {
+      body(Columns<kLanes, 3>{}, first, Index{3 * kLanes});
+      first += 3 * kLanes;
+    }
+  }
+  const Index rest = n - first;
+  if (rest == 0) return;
+  if constexpr (kLanes > 8)
+    if (rest > 8) return body(Columns<kLanes, 1>{}, first, rest);
+  if constexpr (kLanes > 4)
+    if (rest > 4) return body(Columns<8, 1>{}, first, rest);
+  body(Columns<4, 1>{}, first, rest);
+}
+
+/// C [m, n] (+)= A B with B read where it lies: up to 3 floats behind each of its rows are read
+/// too.
+template <bool kTransposedA>
+void multiply_in_place(const Tile& t, Index m, Index n) {
+  for_each_panel(n, [&](auto columns, Index first, Index n_valid) {
+    Tile panel = t;
+    panel.b += first;
+    panel.c += first;
+    using C = decltype(columns);
+    multiply_panel<C::N, C::V, kTransposedA>(panel, m, n_valid);
+  });
+}
+
+/// packed [k, width] = rows of b, zeros behind column n_valid.
+void pack_rows(const float* b, Index b_stride, Index k, Index width, Index n_valid, float* packed);
+/// packed [k, width] = b^T, b [n_valid, k]; zeros behind column n_valid. width a multiple of 4.
+void pack_columns(const float* b, Index b_stride, Index k, Index width, Index n_valid,
+                  float* packed);
+
+}  // namespace isoflop::ISOFLOP_CPU_ISA

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vectors for the kernels of this folder, which are compiled once per instruction set, each time
+// into a namespace of its own. No std header with inline functions may be included by them: the
+// linker keeps one copy of such a function, and it might be the one with instructions the machine
+// lacks.
+#pragma once
+
+#include <cstdint>
+
+#define ISOFLOP_INLINE inline __attribute__((always_inline))
+
+namespace isoflop::ISOFLOP_CPU_ISA {
+
+using Index = std::int64_t;
+
+/// Floats in the widest vector register.
+inline constexpr int kLanes = ISOFLOP_VECTOR_BYTES / 4;
+
+template <int N>
+struct VectorTypes {
+  typedef float Float __attribute__((vector_size(4 * N)));
+  typedef std::int32_t Int __attribute__((vector_size(4 * N)));
+  typedef double Double __attribute__((vector_size(8 * N)));
+};
+template <int N>
+using Vec = typename VectorTypes<N>::Float;
+template <int N>
+using IntVec = typename VectorTypes<N>::Int;
+template <int N>
+using DoubleVec = typename VectorTypes<N>::Double;
+
+template <int N>
+ISOFLOP_INLINE Vec<N> load(const float* p) {
+  Vec<N> v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+template <int N>
+ISOFLOP_INLINE void store(float* p, Vec<N> v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+/// x in every lane. x - 0 is x for every x; x + 0 would turn -0 into 0.
+template <int N>
+ISOFLOP_INLINE Vec<N> splat(float x) {
+  return x - Vec<N>{};
+}
+template <int N>
+ISOFLOP_INLINE Vec<N> larger(Vec<N> a, Vec<N> b) {
+  return a > b ? a : b;
+}
+/// Sum and maximum of the lanes, by halves.
+template <int N>
+ISOFLOP_INLINE float sum_of(Vec<N> v) {
+  if constexpr (N == 1) {
+    return v[0];
+  } else {
+    Vec<N / 2> low, high;
+    __builtin_memcpy(&low, &v, sizeof low);
+    __builtin_memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
+    return sum_of<N / 2>(low + high);
+  }
+}
+template <int N>
+ISOFLOP_INLINE float max_of(Vec<N> v) {
+  if constexpr (N == 1) {
+    return v[0];
+  } else {
+    Vec<N / 2> low, high;
+    __builtin_memcpy(&low, &v, sizeof low);
+    __builtin_memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
+    return max_of<N / 2>(larger<N / 2>(low, high));
+  }
+}
+/// 0, 1, 2, ...
+template <int N>
+ISOFLOP_INLINE IntVec<N> lane_numbers() {
+  IntVec<N> v;
+  for (int i = 0; i < N; ++i) v[i] = i;
+  return v;
+}
+
+/// e^x to 2 ulp between -87.33 and 88.37, clamped outside; NaN stays NaN.
+/// x = n ln 2 + r, |r| <= ln 2 / 2; e^r by the minimax polynomial of Cephes' expf.
+template <int N>
+ISOFLOP_INLINE Vec<N> exp_of(Vec<N> x) {
+  constexpr float kLowest = -87.3365447504f, kHighest = 88.3762626647f;
+  x = x < kLowest ? splat<N>(kLowest) : x;
+  x = x > kHighest ? splat<N>(kHighest) : x;
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  const Vec<N> shifted = x * 1.44269504088896341f + kRound;
+  const Vec<N> n = shifted - kRound;
+  const Vec<N> r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+  Vec<N> p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + (r + 1.0f);
+  IntVec<N> exponent, bits;
+  __builtin_memcpy(&exponent, &shifted, sizeof exponent);
+  __builtin_memcpy(&bits, &p, sizeof bits);
+  bits += exponent << 23;  // the low bits of `shifted` are n; the others leave by the shift
+  Vec<N> result;
+  __builtin_memcpy(&result, &bits, sizeof result);
+  return result;
+}
+
+template <int N>
+ISOFLOP_INLINE Vec<N> sigmoid_of(Vec<N> x) {
+  return 1.0f / (1.0f + exp_of<N>(-x));
+}
+
+template <int N>
+struct Width {
+  static constexpr int kWidth = N;
+};
+
+/// body(Width<N>, i) over 0 ... n - 1 in steps of N: widest vectors first, narrower ones at the
+/// end.
+template <class Body>
+ISOFLOP_INLINE void sweep(Index n, Body&& body) {
+  Index i = 0;
+  for (; i + kLanes <= n; i += kLanes) body(Width<kLanes>{}, i);
+  if constexpr (kLanes > 8)
+    if (i + 8 <= n) {
+      body(Width<8>{}, i);
+      i += 8;
+    }
+  if constexpr (kLanes > 4)
+    if (i + 4 <= n) {
+      body(Width<4>{}, i);
+      i += 4;
+    }
+  for (; i < n; ++i) body(Width<1>{}, i);
+}
+
+/// A sum over a sweep: lane by lane where vectors are widest, then the narrower rest.
+struct Sum {
+  Vec<kLanes> wide = {};
+  float rest = 0;
+  template <int N>
+  ISOFLOP_INLINE void add(Vec<N> v) {
+    if constexpr (N == kLanes)
+      wide += v;
+    else
+      rest += sum_of<N>(v);
+  }
+  [[nodiscard]] ISOFLOP_INLINE float total() const { return sum_of<kLanes>(wide) + rest; }
+};
+
+}  // namespace isoflop::ISOFLOP_CPU_ISA

@@ -1,0 +1,17 @@
+# No compile definition switches features: what differs between builds is a file chosen by CMake.
+file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/lib/*.h ${ROOT}/lib/*.cc ${ROOT}/apps/*.h
+     ${ROOT}/apps/*.cc ${ROOT}/cuda/*.h ${ROOT}/cuda/*.cc ${ROOT}/cuda/*.cu ${ROOT}/cuda/*.cuh)
+set(found "")
+foreach(path IN LISTS files)
+  if(path STREQUAL "lib/include/isoflop/export.h")
+    continue()
+  endif()
+  file(STRINGS ${ROOT}/${path} lines REGEX "^ *# *(if|ifdef|ifndef|elif)")
+  foreach(line IN LISTS lines)
+    list(APPEND found "${path}: ${line}")
+  endforeach()
+endforeach()
+if(found)
+  list(JOIN found "\n  " text)
+  message(FATAL_ERROR "conditional compilation outside its places:\n  ${text}")
+endif()
