@@ -20,12 +20,15 @@ template <int N>
 struct VectorTypes {
   typedef float Float __attribute__((vector_size(4 * N)));
   typedef std::int32_t Int __attribute__((vector_size(4 * N)));
+  typedef std::uint32_t Bits __attribute__((vector_size(4 * N)));
   typedef double Double __attribute__((vector_size(8 * N)));
 };
 template <int N>
 using Vec = typename VectorTypes<N>::Float;
 template <int N>
 using IntVec = typename VectorTypes<N>::Int;
+template <int N>
+using BitVec = typename VectorTypes<N>::Bits;
 template <int N>
 using DoubleVec = typename VectorTypes<N>::Double;
 
@@ -96,7 +99,7 @@ ISOFLOP_INLINE Vec<N> exp_of(Vec<N> x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * (r * r) + (r + 1.0f);
-  IntVec<N> exponent, bits;
+  BitVec<N> exponent, bits;
   __builtin_memcpy(&exponent, &shifted, sizeof exponent);
   __builtin_memcpy(&bits, &p, sizeof bits);
   bits += exponent << 23;  // the low bits of `shifted` are n; the others leave by the shift

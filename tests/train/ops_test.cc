@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/catch.h"
+#include "support/op_cases.h"
+#include "train/backend.h"
+#include "train/cpu/select.h"
+#include "train/cpu_backend.h"
+
+namespace isoflop {
+namespace {
+
+using test::error_of;
+using test::Matrix;
+using test::OpCase;
+using test::OpOutput;
+using test::random_matrix;
+
+// A sum of n float products in any order is off by about 2^-24 sqrt(n) of its terms' size: 1e-6 at
+// the longest sums here (n = 300), 1e-12 squared. A single element can be a difference of such sums
+// that nearly cancel (dp - delta in attention): 1e-5, relative to itself plus the matrix's root
+// mean square.
+constexpr double kNmse = 1e-12, kWorst = 1e-5;
+
+std::vector<std::unique_ptr<Backend>> every_cpu_backend() {
+  std::vector<std::unique_ptr<Backend>> backends;
+  for (const CpuKernels* kernels : available_cpu_kernels())
+    backends.push_back(make_cpu_backend(*kernels, ProductCode::kernels));
+  backends.push_back(make_cpu_backend(*available_cpu_kernels().back(), ProductCode::blas));
+  backends.push_back(make_cpu_backend());
+  return backends;
+}
+
+TEST_CASE("every operation agrees with its double-precision reference") {
+  const std::vector<OpCase>& cases = test::op_cases();
+  double worst_nmse = 0;
+  for (const auto& backend : every_cpu_backend())
+    for (const OpCase& op : cases)
+      for (const OpOutput& output : op.run(*backend)) {
+        const auto error = error_of(output);
+        INFO(backend->name() << ": " << describe(op, output));
+        CHECK(output.guards_intact);
+        CHECK(error.nmse <= kNmse);
+        CHECK(error.worst <= kWorst);
+        worst_nmse = std::max(worst_nmse, error.nmse);
+      }
+  INFO("worst NMSE " << worst_nmse);
+  CHECK(worst_nmse > 0);  // the comparison saw floats
+}
+
+TEST_CASE("equal inputs give equal bits, whatever ran before") {
+  const std::vector<OpCase>& cases = test::op_cases();
+  for (const auto& backend : every_cpu_backend()) {
+    std::vector<std::vector<OpOutput>> first;
+    for (const OpCase& op : cases) first.push_back(op.run(*backend));
+    for (std::size_t i = cases.size(); i-- > 0;) {
+      const std::vector<OpOutput> again = cases[i].run(*backend);
+      for (std::size_t j = 0; j < again.size(); ++j) {
+        INFO(backend->name() << ": " << cases[i].name << ": " << again[j].name);
+        REQUIRE(again[j].got.size() == first[i][j].got.size());
+        bool equal = true;
+        for (std::size_t e = 0; e < again[j].got.size(); ++e)
+          equal = equal && std::bit_cast<std::uint32_t>(again[j].got[e]) ==
+                               std::bit_cast<std::uint32_t>(first[i][j].got[e]);
+        CHECK(equal);
+      }
+    }
+  }
+}
+
+/// Compares the gradient of <weights, f(x)> with central differences of it.
+void check_gradient(const Matrix& x, const Matrix& gradient, const Matrix& weights,
+                    const std::function<Matrix(const Matrix&)>& f) {
+  constexpr double kStep = 1e-5;  // truncation 1e-10, rounding 1e-16 / 1e-5 of the sum
+  const auto objective = [&](const Matrix& at) {
+    const Matrix y = f(at);
+    double sum = 0;
+    for (std::size_t i = 0; i < y.values.size(); ++i) sum += y.values[i] * weights.values[i];
+    return sum;
+  };
+  for (std::size_t i = 0; i < x.values.size(); ++i) {
+    Matrix above = x, below = x;
+    above.values[i] += kStep;
+    below.values[i] -= kStep;
+    const double difference = (objective(above) - objective(below)) / (2 * kStep);
+    INFO("element " << i);
+    CHECK(gradient.values[i] == Approx(difference).epsilon(1e-6).margin(1e-8));
+  }
+}
+
+TEST_CASE("the reference's gradients agree with finite differences") {
+  using namespace test::reference;
+  SECTION("rmsnorm") {
+    const Matrix x = random_matrix(3, 5, 1), gain = random_matrix(1, 5, 2);
+    const Matrix dy = random_matrix(3, 5, 3);
+    const auto gradient = rmsnorm_backward(dy, x, gain, rmsnorm(x, gain, 1e-5).inverse_rms);
+    check_gradient(x, gradient.dx, dy, [&](const Matrix& at) { return rmsnorm(at, gain, 1e-5).y; });
+    check_gradient(gain, gradient.dgain, dy,
+                   [&](const Matrix& at) { return rmsnorm(x, at, 1e-5).y; });
+  }
+  SECTION("rope") {
+    const AttentionDims dims{2, 3, 2, 1, 4};
+    const Matrix x = random_matrix(6, dims.qkv_cols(), 1), dy = random_matrix(6, x.cols, 2);
+    check_gradient(x, rope(dy, dims, 100, true), dy,
+                   [&](const Matrix& at) { return rope(at, dims, 100, false); });
+  }
+  SECTION("attention") {
+    const AttentionDims dims{2, 5, 4, 2, 6};
+    const Matrix x = random_matrix(10, dims.qkv_cols(), 1);
+    const Matrix dy = random_matrix(10, dims.n_heads * dims.d_head, 2);
+    check_gradient(x, attention_backward(x, dims, dy), dy,
+                   [&](const Matrix& at) { return attention(at, dims).out; });
+  }
+  SECTION("swiglu and gelu") {
+    const Matrix x = random_matrix(2, 6, 1, 2), dact = random_matrix(2, 3, 2);
+    check_gradient(x, swiglu_backward(dact, x), dact, swiglu);
+    const Matrix dy = random_matrix(2, 6, 3);
+    check_gradient(x, gelu_backward(dy, x), dy, gelu);
+  }
+  SECTION("cross entropy") {
+    const Matrix x = random_matrix(3, 7, 1);
+    const Ids targets{2, 0, 6};
+    Matrix weights(3, 1);
+    weights.values = {0.5, 0.5, 0.5};
+    check_gradient(x, cross_entropy(x, targets, 0.5).dlogits, weights,
+                   [&](const Matrix& at) { return cross_entropy(at, targets, 0.5).losses; });
+  }
+}
+
+TEST_CASE("FLOPs are counted where the products are done") {
+  for (const auto& backend : every_cpu_backend()) {
+    INFO(backend->name());
+    const auto counted = [&](const OpCase& op) {
+      const std::int64_t before = backend->counted_flops();
+      (void)op.run(*backend);
+      return backend->counted_flops() - before;
+    };
+    for (const OpCase& op : test::op_cases()) {
+      INFO(op.name);
+      std::int64_t want = 0;
+      for (const AttentionDims& d : test::attention_dims())
+        if (op.name ==
+            test::case_name("attention", d.n_seqs, d.seq_len, d.n_heads, d.n_kv_heads, d.d_head))
+          // 2 products forward and 4 backward over l (l + 1) / 2 visible pairs a head.
+          want = 6 * 2 * d.d_head * d.n_seqs * d.n_heads * (d.seq_len * (d.seq_len + 1) / 2);
+      long r = 0, in = 0, out = 0;
+      char kind[32] = {};
+      if (std::sscanf(op.name.c_str(), "linear_%31s %ld %ld %ld", kind, &r, &in, &out) == 4)
+        want = (std::string(kind) == "backward_input" ? 2 : 1) * 2 * r * in * out;
+      CHECK(counted(op) == want);
+    }
+  }
+}
+
+TEST_CASE("squared_norm is the double sum of squares") {
+  for (const auto& backend : every_cpu_backend())
+    for (const std::int64_t n : {0, 1, 31, 32, 33, 1000}) {
+      const Matrix x = random_matrix(1, n, 5);
+      double want = 0;
+      for (const double v : x.values) want += v * v;
+      INFO(backend->name() << ", " << n);
+      CHECK(backend->squared_norm(test::DeviceMatrix(*backend, x)) == Approx(want).epsilon(1e-14));
+    }
+}
+
+TEST_CASE("the vector exponential is within 2 ulp from -87.3 to 88.3 and keeps NaN") {
+  std::vector<float> x, y;
+  for (int i = -873000; i <= 883000; i += 7) x.push_back(static_cast<float>(i) * 1e-4f);
+  y.resize(x.size());
+  for (const CpuKernels* kernels : available_cpu_kernels()) {
+    kernels->exponential(static_cast<std::int64_t>(x.size()), x.data(), y.data());
+    double worst = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double want = std::exp(static_cast<double>(x[i]));
+      const auto rounded = static_cast<float>(want);
+      const double ulp = static_cast<double>(std::nextafter(rounded, INFINITY) - rounded);
+      worst = std::max(worst, std::abs(static_cast<double>(y[i]) - want) / ulp);
+    }
+    INFO(kernels->isa << ": " << worst << " ulp");
+    CHECK(worst <= 2);
+    const std::vector<float> edges{NAN, -INFINITY, INFINITY, -1000, 1000, 0};
+    std::vector<float> at_edges(edges.size());
+    kernels->exponential(static_cast<std::int64_t>(edges.size()), edges.data(), at_edges.data());
+    CHECK(std::isnan(at_edges[0]));
+    for (const std::size_t low : {1u, 3u}) CHECK((at_edges[low] >= 0 && at_edges[low] < 1.2e-38f));
+    for (const std::size_t high : {2u, 4u}) CHECK(at_edges[high] > 1e38f);
+    CHECK(at_edges[5] == 1.0f);
+  }
+}
+
+}  // namespace
+}  // namespace isoflop
