@@ -12,13 +12,18 @@ namespace {
 std::atomic<std::int64_t> n_allocations{0}, live_bytes{0}, peak_bytes{0};
 
 void* counted(void* memory) {
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) return nullptr;
   ++n_allocations;
   const std::int64_t live = live_bytes += static_cast<std::int64_t>(malloc_usable_size(memory));
   std::int64_t peak = peak_bytes;
   while (live > peak && !peak_bytes.compare_exchange_weak(peak, live)) {
   }
   return memory;
+}
+
+void* counted_or_throw(void* memory) {
+  if (memory == nullptr) throw std::bad_alloc();
+  return counted(memory);
 }
 
 void release(void* memory) {
@@ -28,10 +33,13 @@ void release(void* memory) {
 
 }  // namespace
 
-void* operator new(std::size_t n) { return counted(std::malloc(n > 0 ? n : 1)); }
+void* operator new(std::size_t n) { return counted_or_throw(std::malloc(n > 0 ? n : 1)); }
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
+  return counted(std::malloc(n > 0 ? n : 1));
+}
 void* operator new(std::size_t n, std::align_val_t alignment) {
   const auto unit = static_cast<std::size_t>(alignment);
-  return counted(std::aligned_alloc(unit, (n + unit - 1) / unit * unit));
+  return counted_or_throw(std::aligned_alloc(unit, (n + unit - 1) / unit * unit));
 }
 void operator delete(void* memory) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t) noexcept { release(memory); }
