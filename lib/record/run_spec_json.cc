@@ -57,22 +57,6 @@ void validate_at(const JsonReader& reader, const std::string& skip, const Valida
   }
 }
 
-Json spec_document(const RunSpec& spec) {
-  Json document = Json::object({{"schema", kSchema}});
-  const Json fields = run_spec_json(spec);
-  for (const auto& [key, value] : *fields.if_object()) document.set(key, value);
-  return document;
-}
-
-RunSpec read_document(const JsonReader& reader) {
-  reader.require_schema(kSchema);
-  Json fields = Json::object();
-  for (const auto& [key, member] : reader.members()) {
-    if (key != "schema") fields.set(key, member.value());
-  }
-  return read_run_spec(JsonReader(fields, reader.file(), reader.path()));
-}
-
 }  // namespace
 
 std::int64_t read_integer(const JsonReader& reader) {
@@ -115,7 +99,8 @@ Json schedule_json(const LrSchedule& schedule) {
 }
 
 Json run_spec_json(const RunSpec& spec) {
-  return Json::object({{"shape", shape_json(spec.shape)},
+  return Json::object({{"schema", kSchema},
+                       {"shape", shape_json(spec.shape)},
                        {"dataset", spec.dataset},
                        {"dataset_hash", spec.dataset_hash},
                        {"batch_tokens", spec.batch_tokens},
@@ -187,10 +172,12 @@ ModelShape read_shape(const JsonReader& reader) {
 }
 
 RunSpec read_run_spec(const JsonReader& reader) {
-  reader.allow_only({"shape", "dataset", "dataset_hash", "batch_tokens", "n_steps", "warmup_steps",
-                     "peak_lr", "schedule", "weight_decay", "adam_beta1", "adam_beta2",
-                     "adam_epsilon", "grad_clip", "init_std", "precision", "micro_batch_seqs",
-                     "data_parallel", "seed", "validation_tokens"});
+  reader.require_schema(kSchema);
+  reader.allow_only({"schema",           "shape",         "dataset",      "dataset_hash",
+                     "batch_tokens",     "n_steps",       "warmup_steps", "peak_lr",
+                     "schedule",         "weight_decay",  "adam_beta1",   "adam_beta2",
+                     "adam_epsilon",     "grad_clip",     "init_std",     "precision",
+                     "micro_batch_seqs", "data_parallel", "seed",         "validation_tokens"});
   RunSpec spec;
   spec.shape = read_shape(reader.at("shape"));
   spec.dataset = reader.at("dataset").string();
@@ -219,20 +206,20 @@ RunSpec read_run_spec(const JsonReader& reader) {
   return spec;
 }
 
-std::string to_json(const RunSpec& spec) { return spec_document(spec).canonical(); }
+std::string to_json(const RunSpec& spec) { return run_spec_json(spec).canonical(); }
 
 RunSpec run_spec_from_json(std::string_view text, const std::string& file_name) {
   const Json document = parse_json(text, file_name);
-  return read_document(JsonReader(document, file_name));
+  return read_run_spec(JsonReader(document, file_name));
 }
 
 RunSpec load_run_spec(const std::filesystem::path& file) {
   const JsonFile json = read_json_file(file);
-  return read_document(json.reader());
+  return read_run_spec(json.reader());
 }
 
 void save_run_spec(const RunSpec& spec, const std::filesystem::path& file) {
-  write_json_file(spec_document(spec), file);
+  write_json_file(run_spec_json(spec), file);
 }
 
 }  // namespace isoflop

@@ -8,8 +8,9 @@
 
 namespace isoflop {
 
-/// The parts of a spec as other files embed them, without "schema". A schedule shows only the
-/// fields that its kind uses, so that what has no effect has no part in the run's identity.
+/// A spec and its parts as other files embed them; an embedded spec is a whole isoflop.run_spec/1
+/// document. A schedule shows only the fields that its kind uses, so that what has no effect has no
+/// part in the run's identity.
 [[nodiscard]] Json run_spec_json(const RunSpec& spec);
 [[nodiscard]] Json shape_json(const ModelShape& shape);
 [[nodiscard]] Json schedule_json(const LrSchedule& schedule);

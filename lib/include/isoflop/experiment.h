@@ -14,10 +14,10 @@ namespace isoflop {
 
 /// Models of one size family at each of several budgets (arXiv:2203.15556, approach 2).
 struct IsoFlopDesign {
-  std::vector<double> budgets;     // [FLOPs], ascending
-  std::int64_t per_budget = 9;     // sizes per budget
-  double half_width = 4;           // M ranges over centre / half_width ... centre * half_width
-  std::optional<PowerLaw> centre;  // C -> M; default: the prior's allocation
+  std::vector<double> budgets;          // [FLOPs], distinct
+  std::int64_t per_budget = 9;          // sizes per budget
+  double half_width = 4;                // M ranges over centre / half_width ... centre * half_width
+  std::optional<PowerLaw> centre = {};  // C -> M; default: the prior's allocation
 };
 
 /// Learning rates x batch sizes for one model at each budget (arXiv:2401.02954, fig. 2).
@@ -25,28 +25,38 @@ struct GridDesign {
   std::vector<double> budgets;
   std::vector<double> peak_lr;
   std::vector<std::int64_t> batch_tokens;
-  std::optional<PowerLaw> centre;  // C -> M of the one model; default: the prior's allocation
+  /// C -> M of the one model; default: the iso-FLOP design's centre, else the prior's allocation.
+  std::optional<PowerLaw> centre = {};
 };
 
-/// A person's question, as experiments/*.json holds it (schema isoflop.experiment/1).
+/// A person's question, as experiments/*.json holds it (schema isoflop.experiment/1, described in
+/// docs/formats.md).
 struct Experiment {
   std::string question;
   std::string dataset;
   std::int64_t seq_len = 128;
-  /// A law id from fits/ or a law file, relative to the experiment's folder.
+  /// A law id from fits/ or a law file, relative to the experiment's folder; empty: none, and
+  /// nothing is left open.
   std::string prior;
   std::optional<IsoFlopDesign> isoflop;
   std::optional<GridDesign> grid;
+  double ladder_step = 1.4;  // of M, between neighbours of the ladder: at most this factor
   /// Fixed values; absent: the prior's hyper-parameter law at each run's own budget.
   std::optional<double> peak_lr;
   std::optional<std::int64_t> batch_tokens;
-  std::vector<std::uint64_t> seeds = {0};
+  /// Absent: default_warmup_steps().
+  std::optional<std::int64_t> warmup_steps;
+  /// Absent: as many as make 2048 tokens at most.
+  std::optional<std::int64_t> micro_batch_seqs;
+  std::vector<std::uint64_t> seeds = {0};  // every cell is run once per seed
   std::int64_t validation_tokens = 131072;
-  double ladder_step = 1.4;
-  /// What every run shares. Shape, dataset, batch, steps, learning rate and seed are set by the
-  /// plan.
+  /// What every run shares. Shape (but for tied_embeddings), dataset, batch, steps, learning rate,
+  /// seed and validation tokens are set by the plan.
   RunSpec base;
 };
+
+/// Throws Error(invalid_argument) naming the field by its JSON path, its value and what is allowed.
+void validate(const Experiment& experiment);
 
 /// Throws Error(parse) with file, JSON path, value and what is allowed; an unknown key is an error
 /// that names the nearest known one.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "isoflop/experiment.h"
@@ -12,7 +13,9 @@
 
 namespace isoflop {
 
+/// What a run is for. One that serves a curve and a grid is `isoflop`.
 enum class CellKind { isoflop, grid, single };
+[[nodiscard]] std::string_view to_string(CellKind);
 
 /// One run of a plan, resolved to the last digit.
 struct PlannedRun {
@@ -21,6 +24,7 @@ struct PlannedRun {
   CellKind kind = CellKind::isoflop;
   double budget = 0;   // asked for [FLOPs]
   double compute = 0;  // realised: M D, within 0.5 % of the budget or warned about
+  double cost = 0;     // what the machine does for it: `exact` FLOPs of training and evaluation
   double epochs = 0;   // of the training split
 };
 
@@ -35,16 +39,27 @@ struct DatasetSummary {
 /// An experiment, resolved. Equal inputs give an equal plan on every machine.
 struct Plan {
   Experiment experiment;
+  DatasetSummary dataset;
+  std::string prior;             // id of the law behind what the experiment leaves open
   std::vector<PlannedRun> runs;  // cheapest first; equal specs appear once
   std::vector<std::string> warnings;
   [[nodiscard]] Flops total_compute() const;
+  [[nodiscard]] double total_cost() const;
 };
 
 /// Chooses the shapes, rounds tokens to whole steps and asks the prior for what the experiment
-/// leaves open. Throws Error(invalid_argument) naming the JSON path for what cannot be trained.
+/// leaves open:
+/// - a curve's shapes are the distinct rungs of the ladder that lie nearest to a geometric grid of
+/// M;
+/// - D = C / M of the realised shape (deepseek_m_actual), in whole steps;
+/// - the law's batch is rounded to whole sequences and shrunk where a run would take fewer than 500
+///   steps; its learning rate is rounded to four digits, so that no library's pow() shows.
+/// What it had to bend is in `warnings`. Throws Error(invalid_argument) naming the JSON path for
+/// what cannot be trained.
 [[nodiscard]] Plan make_plan(const Experiment& experiment, const Law& prior,
                              const DatasetSummary& dataset);
 
+/// isoflop.plan/1. Reading throws Error(parse), also where a run_id is not the hash of its spec.
 [[nodiscard]] Plan load_plan(const std::filesystem::path& file);
 void save_plan(const Plan& plan, const std::filesystem::path& file);
 

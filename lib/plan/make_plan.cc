@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/text.h"
+#include "isoflop/error.h"
+#include "isoflop/plan.h"
+#include "isoflop/run_record.h"
+#include "plan/bends.h"
+#include "plan/rounding.h"
+#include "plan/shape_choice.h"
+
+namespace isoflop {
+namespace {
+
+/// With fewer, neither warm-up nor schedule means what it says.
+constexpr std::int64_t kFewestSteps = 10;
+
+[[noreturn]] void complain(const std::string& path, const std::string& what) {
+  throw Error(ErrorCode::invalid_argument, path + ": " + what);
+}
+
+std::string flops_text(double flops) { return rounded_text(flops, 4) + " FLOPs"; }
+
+enum class HyperParameter { batch_tokens, peak_lr };
+
+class Planner {
+ public:
+  Planner(const Experiment& experiment, const Law& prior, const DatasetSummary& dataset)
+      : experiment_(experiment), prior_(prior), dataset_(dataset) {
+    plan_.experiment = experiment;
+    plan_.dataset = dataset;
+    plan_.prior = prior.id;
+  }
+
+  Plan make() {
+    check_dataset();
+    warn_about_prior();
+    if (experiment_.isoflop) plan_curves(*experiment_.isoflop);
+    if (experiment_.grid) plan_grids(*experiment_.grid);
+    std::stable_sort(plan_.runs.begin(), plan_.runs.end(),
+                     [](const PlannedRun& a, const PlannedRun& b) { return a.cost < b.cost; });
+    return std::move(plan_);
+  }
+
+ private:
+  void check_dataset() {
+    if (dataset_.name != experiment_.dataset) {
+      complain("/dataset", "is \"" + experiment_.dataset + "\", but the data at hand are \"" +
+                               dataset_.name + "\"");
+    }
+    if (!(dataset_.train_tokens > 0)) {
+      complain("/dataset", "\"" + dataset_.name + "\" holds no training tokens");
+    }
+    // Windows overlap in one token, so that all but the first are predicted.
+    const std::int64_t there = (dataset_.validation_tokens - 1) / experiment_.seq_len;
+    const std::int64_t asked = experiment_.validation_tokens / experiment_.seq_len;
+    if (dataset_.validation_tokens < 1 || there < 1) {
+      complain("/dataset", "\"" + dataset_.name + "\" holds " +
+                               std::to_string(dataset_.validation_tokens) +
+                               " validation tokens, fewer than one sequence of " +
+                               std::to_string(experiment_.seq_len + 1));
+    }
+    validation_tokens_ = std::min(there, asked) * experiment_.seq_len;
+    if (there < asked) {
+      warn("/validation_tokens: " + std::to_string(experiment_.validation_tokens) +
+           " asked for, the data set has " + std::to_string(validation_tokens_));
+    }
+  }
+
+  void warn_about_prior() {
+    if (!prior_.fitted_from || !prior_.fitted_to) return;
+    double low = prior_.fitted_from->value(), high = prior_.fitted_to->value();
+    const double from = low, to = high;
+    for (const double budget : all_budgets()) {
+      low = std::min(low, budget);
+      high = std::max(high, budget);
+    }
+    const double decades = std::log10(std::max(from / low, high / to));
+    if (decades > 0.5) {
+      warn("/prior: " + prior_.id + " was fitted from " + rounded_text(from, 3) + " to " +
+           rounded_text(to, 3) + " FLOPs; it is used " + rounded_text(decades, 2) +
+           " decades outside");
+    }
+  }
+
+  [[nodiscard]] std::vector<double> all_budgets() const {
+    std::vector<double> budgets;
+    if (const auto& design = experiment_.isoflop) budgets = design->budgets;
+    if (const auto& design = experiment_.grid) {
+      budgets.insert(budgets.end(), design->budgets.begin(), design->budgets.end());
+    }
+    return budgets;
+  }
+
+  [[nodiscard]] PowerLaw centre_law(const std::optional<PowerLaw>& own,
+                                    const std::string& path) const {
+    if (own) return *own;
+    if (experiment_.isoflop && experiment_.isoflop->centre) return *experiment_.isoflop->centre;
+    if (prior_.allocation && !prior_.allocation->exponents_only) {
+      return prior_.allocation->flops_per_token;
+    }
+    complain(path, prior_name() + " says no optimal size; give [coefficient, exponent] of C -> M");
+  }
+
+  [[nodiscard]] std::string prior_name() const {
+    return prior_.id.empty() ? "there is no prior, which" : "the prior " + prior_.id;
+  }
+
+  [[nodiscard]] std::vector<Rung> ladder(double up_to, const std::string& path) const {
+    LadderOptions options;
+    options.vocab_size = dataset_.vocab_size;
+    options.seq_len = experiment_.seq_len;
+    options.max_step = experiment_.ladder_step;
+    if (!(up_to > 0 && up_to <= 1e16)) {
+      complain(path, "calls for models of " + rounded_text(up_to, 3) +
+                         " FLOPs/token; the ladder ends at 1e+16");
+    }
+    return ladder_up_to(up_to, options);
+  }
+
+  void plan_curves(const IsoFlopDesign& design) {
+    const PowerLaw centre = centre_law(design.centre, "/shapes/centre");
+    for (std::size_t i = 0; i < design.budgets.size(); ++i) {
+      const std::string path = "/budgets/" + std::to_string(i);
+      const double budget = design.budgets[i];
+      Bends bends;
+      for (const Rung& rung : curve_rungs(design, centre(budget), path)) {
+        for (const std::uint64_t seed : experiment_.seeds) {
+          add_curve_run(rung, budget, seed, path, bends);
+        }
+      }
+      for (std::string& text : bends.warnings(path, budget)) warn(std::move(text));
+    }
+  }
+
+  std::vector<Rung> curve_rungs(const IsoFlopDesign& design, double centre,
+                                const std::string& path) {
+    const double low = centre / design.half_width, high = centre * design.half_width;
+    const double slack = experiment_.ladder_step;
+    std::vector<Rung> within = ladder(high * slack, path);
+    const double smallest = within.front().m;
+    std::erase_if(within,
+                  [&](const Rung& rung) { return rung.m < low / slack || rung.m > high * slack; });
+    if (within.empty()) {
+      complain(path, "calls for models from " + rounded_text(low, 3) + " to " +
+                         rounded_text(high, 3) + " FLOPs/token; the smallest has " +
+                         rounded_text(smallest, 3));
+    }
+    const auto n = static_cast<std::int64_t>(within.size());
+    if (n < design.per_budget) {
+      warn(path + ": " + std::to_string(design.per_budget) + " sizes asked for, the ladder has " +
+           std::to_string(n) + " within x" + rounded_text(design.half_width, 3) + " of " +
+           rounded_text(centre, 3) + " FLOPs/token");
+    } else if (low * slack < smallest) {
+      warn(path + ": the window of sizes begins at " + rounded_text(low, 3) +
+           " FLOPs/token, the smallest model has " + rounded_text(smallest, 3));
+    }
+    return rungs_nearest_to_grid(within, low, high, design.per_budget);
+  }
+
+  void plan_grids(const GridDesign& design) {
+    const PowerLaw centre = centre_law(design.centre, "/grid/centre");
+    for (std::size_t i = 0; i < design.budgets.size(); ++i) {
+      const std::string path = "/grid/budgets/" + std::to_string(i);
+      const double budget = design.budgets[i], target = centre(budget);
+      const Rung rung = nearest_rung(ladder(target * experiment_.ladder_step, path), target);
+      Bends bends;
+      for (const std::int64_t batch_tokens : design.batch_tokens) {
+        for (const double peak_lr : design.peak_lr) {
+          for (const std::uint64_t seed : experiment_.seeds) {
+            const BatchSize batch = batch_of_exactly(batch_tokens / experiment_.seq_len, units());
+            add(CellKind::grid, rung, budget, batch, peak_lr, seed, path, bends);
+          }
+        }
+      }
+      for (std::string& text : bends.warnings(path, budget)) warn(std::move(text));
+    }
+  }
+
+  [[nodiscard]] BatchUnits units() const {
+    return {experiment_.seq_len, experiment_.base.data_parallel,
+            experiment_.micro_batch_seqs.value_or(0)};
+  }
+
+  void add_curve_run(const Rung& rung, double budget, std::uint64_t seed, const std::string& path,
+                     Bends& bends) {
+    const double tokens = budget / rung.m;
+    const double peak_lr =
+        experiment_.peak_lr
+            ? *experiment_.peak_lr
+            : round_to_digits(law_value(HyperParameter::peak_lr, budget, rung, tokens), 4);
+    add(CellKind::isoflop, rung, budget, curve_batch(rung, budget, tokens, bends), peak_lr, seed,
+        path, bends);
+  }
+
+  BatchSize curve_batch(const Rung& rung, double budget, double tokens, Bends& bends) const {
+    const std::int64_t seq_len = experiment_.seq_len;
+    if (experiment_.batch_tokens) {
+      return batch_of_exactly(*experiment_.batch_tokens / seq_len, units());
+    }
+    const double law_seqs = law_value(HyperParameter::batch_tokens, budget, rung, tokens) /
+                            static_cast<double>(seq_len);
+    const double most_seqs = tokens / static_cast<double>(kFewSteps * seq_len);
+    const double seqs = std::clamp(std::round(law_seqs), 1.0, 1e12);
+    const BatchSize asked = batch_of_at_most(static_cast<std::int64_t>(seqs), units());
+    if (static_cast<double>(asked.seqs) <= most_seqs) return asked;
+    const BatchSize shrunk =
+        batch_of_at_most(static_cast<std::int64_t>(std::max(1.0, most_seqs)), units());
+    if (shrunk.seqs < asked.seqs) bends.count_shrunk_batch();
+    return shrunk;
+  }
+
+  /// The prior's batch in tokens or its learning rate: of C where it has such a law, else of N and
+  /// D.
+  [[nodiscard]] double law_value(HyperParameter which, double budget, const Rung& rung,
+                                 double tokens) const {
+    const bool batch = which == HyperParameter::batch_tokens;
+    const std::string path = batch ? "/batch_tokens" : "/peak_lr";
+    double value = 0;
+    if (prior_.hyper) {
+      value = (batch ? prior_.hyper->batch_tokens : prior_.hyper->peak_lr)(budget);
+    } else if (prior_.hyper_nd) {
+      const auto params = static_cast<double>(count_params(rung.shape).non_embedding());
+      value = (batch ? prior_.hyper_nd->batch_tokens : prior_.hyper_nd->peak_lr)(params, tokens);
+    } else {
+      complain(path, prior_name() + " has no hyper-parameter law; give a number");
+    }
+    if (!(value > 0 && std::isfinite(value))) {
+      complain(path, prior_name() + " gives " + rounded_text(value, 4) + "; give a number");
+    }
+    return value;
+  }
+
+  void add(CellKind kind, const Rung& rung, double budget, const BatchSize& batch, double peak_lr,
+           std::uint64_t seed, const std::string& path, Bends& bends) {
+    PlannedRun run;
+    run.kind = kind;
+    run.budget = budget;
+    run.spec = spec_of(rung, batch, peak_lr, seed);
+    set_length(rung, path, run);
+    run.run_id = run_id(run.spec);
+    bends.count(run);
+    if (known_.insert(run.run_id).second) plan_.runs.push_back(std::move(run));
+  }
+
+  [[nodiscard]] RunSpec spec_of(const Rung& rung, const BatchSize& batch, double peak_lr,
+                                std::uint64_t seed) const {
+    RunSpec spec = experiment_.base;
+    spec.shape = rung.shape;
+    spec.shape.tied_embeddings = experiment_.base.shape.tied_embeddings;
+    spec.dataset = dataset_.name;
+    spec.dataset_hash = dataset_.hash;
+    spec.batch_tokens = batch.seqs * experiment_.seq_len;
+    spec.micro_batch_seqs = batch.micro_seqs;
+    spec.peak_lr = peak_lr;
+    spec.seed = seed;
+    spec.validation_tokens = validation_tokens_;
+    return spec;
+  }
+
+  /// Steps, warm-up and what follows from them.
+  void set_length(const Rung& rung, const std::string& path, PlannedRun& run) const {
+    RunSpec& spec = run.spec;
+    const double steps = run.budget / rung.m / static_cast<double>(spec.batch_tokens);
+    if (steps < static_cast<double>(kFewestSteps)) {
+      complain(path, flops_text(run.budget) + " buy " + short_name(rung.shape) + " only " +
+                         rounded_text(steps, 3) + " steps of " + std::to_string(spec.batch_tokens) +
+                         " tokens; at least " + std::to_string(kFewestSteps) + " are needed");
+    }
+    if (steps > 1e12) complain(path, "calls for more than 1e12 steps; give a larger /batch_tokens");
+    spec.n_steps = std::llround(steps);
+    spec.warmup_steps = experiment_.warmup_steps.value_or(default_warmup_steps(spec.n_steps));
+    validate(spec);
+    const double tokens = spec.tokens().value();
+    run.compute = rung.m * tokens;
+    // Evaluation is a forward pass: a third of a training step's FLOPs.
+    run.cost = static_cast<double>(exact_flops_per_token(spec.shape)) *
+               (tokens + static_cast<double>(spec.validation_tokens) / 3);
+    run.epochs = tokens / dataset_.train_tokens;
+  }
+
+  void warn(std::string text) { plan_.warnings.push_back(std::move(text)); }
+
+  const Experiment& experiment_;
+  const Law& prior_;
+  const DatasetSummary& dataset_;
+  Plan plan_;
+  std::int64_t validation_tokens_ = 0;
+  std::set<std::string> known_;
+};
+
+}  // namespace
+
+Flops Plan::total_compute() const {
+  Flops total;
+  for (const PlannedRun& run : runs) total += Flops(run.compute);
+  return total;
+}
+
+double Plan::total_cost() const {
+  double total = 0;
+  for (const PlannedRun& run : runs) total += run.cost;
+  return total;
+}
+
+Plan make_plan(const Experiment& experiment, const Law& prior, const DatasetSummary& dataset) {
+  validate(experiment);
+  return Planner(experiment, prior, dataset).make();
+}
+
+}  // namespace isoflop

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "base/json.h"
+#include "isoflop/plan.h"
+#include "isoflop/run_record.h"
+#include "plan/experiment_json.h"
+#include "record/run_spec_json.h"
+
+namespace isoflop {
+namespace {
+
+constexpr char kSchema[] = "isoflop.plan/1";
+constexpr std::int64_t kMaxCount = std::numeric_limits<std::int64_t>::max();
+
+Json dataset_json(const DatasetSummary& dataset) {
+  Json json = Json::object({{"name", dataset.name},
+                            {"hash", dataset.hash},
+                            {"tokenizer", dataset.tokenizer},
+                            {"vocab_size", dataset.vocab_size}});
+  if (std::isfinite(dataset.train_tokens)) json.set("train_tokens", dataset.train_tokens);
+  json.set("validation_tokens", dataset.validation_tokens);
+  return json;
+}
+
+DatasetSummary read_dataset(const JsonReader& reader) {
+  reader.allow_only(
+      {"name", "hash", "tokenizer", "vocab_size", "train_tokens", "validation_tokens"});
+  DatasetSummary dataset;
+  dataset.name = reader.at("name").string();
+  dataset.hash = reader.at("hash").string();
+  dataset.tokenizer = reader.at("tokenizer").string();
+  dataset.vocab_size = reader.at("vocab_size").integer(2, kMaxCount);
+  dataset.train_tokens = std::numeric_limits<double>::infinity();
+  read_if(reader, "train_tokens", dataset.train_tokens,
+          [](const JsonReader& member) { return member.positive(); });
+  dataset.validation_tokens = reader.at("validation_tokens").integer(0, kMaxCount);
+  return dataset;
+}
+
+Json run_json(const PlannedRun& run) {
+  return Json::object({{"run_id", run.run_id},
+                       {"kind", to_string(run.kind)},
+                       {"budget", run.budget},
+                       {"compute", run.compute},
+                       {"cost", run.cost},
+                       {"epochs", run.epochs},
+                       {"spec", run_spec_json(run.spec)}});
+}
+
+PlannedRun read_run(const JsonReader& reader) {
+  reader.allow_only({"run_id", "kind", "budget", "compute", "cost", "epochs", "spec"});
+  PlannedRun run;
+  run.run_id = reader.at("run_id").string();
+  run.kind = static_cast<CellKind>(reader.at("kind").one_of({"isoflop", "grid", "single"}));
+  run.budget = reader.at("budget").positive();
+  run.compute = reader.at("compute").positive();
+  run.cost = reader.at("cost").positive();
+  run.epochs = reader.at("epochs").number(0, std::numeric_limits<double>::max());
+  run.spec = read_run_spec(reader.at("spec"));
+  if (const std::string id = run_id(run.spec); id != run.run_id) {
+    reader.at("run_id").fail("must be the hash of the spec, " + id + ", got \"" + run.run_id +
+                             "\"");
+  }
+  return run;
+}
+
+std::vector<PlannedRun> read_runs(const JsonReader& reader) {
+  std::vector<PlannedRun> runs;
+  std::set<std::string> known;
+  for (const JsonReader& element : reader.elements()) {
+    runs.push_back(read_run(element));
+    if (!known.insert(runs.back().run_id).second) {
+      element.at("run_id").fail("appears twice: \"" + runs.back().run_id + "\"");
+    }
+  }
+  return runs;
+}
+
+}  // namespace
+
+std::string_view to_string(CellKind kind) {
+  constexpr std::string_view kNames[] = {"isoflop", "grid", "single"};
+  return kNames[static_cast<int>(kind)];
+}
+
+void save_plan(const Plan& plan, const std::filesystem::path& file) {
+  Json runs = Json::array();
+  for (const PlannedRun& run : plan.runs) runs.push_back(run_json(run));
+  Json json = Json::object({{"schema", kSchema}, {"experiment", experiment_json(plan.experiment)}});
+  json.set("dataset", dataset_json(plan.dataset));
+  json.set("prior", plan.prior);
+  json.set("total_compute", plan.total_compute().value());
+  json.set("warnings", Json::array_of(plan.warnings));
+  json.set("runs", runs);
+  write_json_file(json, file);
+}
+
+Plan load_plan(const std::filesystem::path& file) {
+  const JsonFile json = read_json_file(file);
+  const JsonReader reader = json.reader();
+  reader.require_schema(kSchema);
+  reader.allow_only(
+      {"schema", "experiment", "dataset", "prior", "total_compute", "warnings", "runs"});
+  Plan plan;
+  plan.experiment = read_experiment(reader.at("experiment"));
+  plan.dataset = read_dataset(reader.at("dataset"));
+  plan.prior = reader.at("prior").string();
+  for (const JsonReader& warning : reader.at("warnings").elements()) {
+    plan.warnings.push_back(warning.string());
+  }
+  plan.runs = read_runs(reader.at("runs"));
+  return plan;
+}
+
+}  // namespace isoflop
