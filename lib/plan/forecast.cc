@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isoflop/forecast.h"
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "isoflop/error.h"
+#include "law/law_json.h"
+#include "record/run_spec_json.h"
+
+namespace isoflop {
+namespace {
+
+constexpr char kSchema[] = "isoflop.forecast/1";
+
+Json content_json(const Forecast& forecast) {
+  return Json::object({{"schema", kSchema},
+                       {"law", forecast.law_id},
+                       {"law_hash", forecast.law_hash},
+                       {"run_id", forecast.run_id},
+                       {"metric", to_string(forecast.metric)},
+                       {"predicted", forecast.predicted.value},
+                       {"low", forecast.predicted.low},
+                       {"high", forecast.predicted.high},
+                       {"extrapolation", forecast.extrapolation},
+                       {"spec", run_spec_json(forecast.spec)}});
+}
+
+}  // namespace
+
+Forecast make_forecast(const Law& law, const RunSpec& spec) {
+  validate(spec);
+  const std::optional<Prediction> predicted = predict(law, spec);
+  if (!predicted) {
+    throw Error(ErrorCode::invalid_argument, "law " + law.id + " predicts no loss");
+  }
+  Forecast forecast;
+  forecast.law_id = law.id;
+  forecast.law_hash = hash_hex(law_json(law).canonical());
+  forecast.run_id = run_id(spec);
+  forecast.spec = spec;
+  forecast.metric = law.frame.metric;
+  forecast.predicted = *predicted;
+  forecast.extrapolation = extrapolation(law, spec);
+  return forecast;
+}
+
+ForecastScore score(const Forecast& forecast, const RunRecord& record) {
+  if (record.run_id != forecast.run_id) {
+    throw Error(ErrorCode::invalid_argument, "the forecast is of run " + forecast.run_id +
+                                                 ", the record of run " + record.run_id);
+  }
+  if (!record.validation) {
+    throw Error(ErrorCode::invalid_argument,
+                "run " + record.run_id + " ended as " + std::string(to_string(record.outcome)) +
+                    ": there is no loss to score");
+  }
+  ForecastScore result;
+  result.measured = forecast.metric == Metric::bits_per_byte ? record.validation->bits_per_byte
+                                                             : record.validation->loss_nats;
+  result.error = forecast.predicted.value / result.measured - 1;
+  result.inside =
+      result.measured >= forecast.predicted.low && result.measured <= forecast.predicted.high;
+  return result;
+}
+
+Forecast load_forecast(const std::filesystem::path& file) {
+  const JsonFile json = read_json_file(file);
+  const JsonReader reader = json.reader();
+  reader.require_schema(kSchema);
+  reader.allow_only({"schema", "law", "law_hash", "run_id", "metric", "predicted", "low", "high",
+                     "extrapolation", "spec", "hash"});
+  Forecast forecast;
+  forecast.law_id = reader.at("law").string();
+  forecast.law_hash = reader.at("law_hash").string();
+  forecast.run_id = reader.at("run_id").string();
+  forecast.metric = reader.at("metric").one_of({"loss_nats", "bits_per_byte"}) == 0
+                        ? Metric::loss_nats
+                        : Metric::bits_per_byte;
+  forecast.predicted = {reader.at("predicted").number(), reader.at("low").number(),
+                        reader.at("high").number()};
+  forecast.extrapolation = reader.at("extrapolation").positive();
+  forecast.spec = read_run_spec(reader.at("spec"));
+  if (reader.at("hash").string() != hash_hex(content_json(forecast).canonical())) {
+    reader.at("hash").fail("does not match the content: this forecast was changed after it was made");
+  }
+  return forecast;
+}
+
+void save_forecast(const Forecast& forecast, const std::filesystem::path& file) {
+  Json json = content_json(forecast);
+  json.set("hash", hash_hex(json.canonical()));
+  if (std::filesystem::exists(file) &&
+      read_json_file(file).document.canonical() != json.canonical()) {
+    throw Error(ErrorCode::invalid_argument,
+                file.string() + ": holds another forecast; forecasts are not replaced");
+  }
+  write_json_file(json, file);
+}
+
+}  // namespace isoflop
