@@ -53,10 +53,10 @@ void gelu_backward(Index n, const float* dact, float* x) {
   });
 }
 
-void exponential(Index n, const float* x, float* y) {
+void exp2(Index n, const float* x, float* y) {
   sweep(n, [&](auto w, Index i) {
     constexpr int N = decltype(w)::kWidth;
-    store<N>(y + i, exp_of<N>(load<N>(x + i)));
+    store<N>(y + i, exp2_of<N>(load<N>(x + i)));
   });
 }
 

@@ -53,21 +53,23 @@ struct Softmax {
   float largest, sum;
 };
 
-/// Scores of `visible` keys become exp(scale (score - largest)), those behind them zero.
+/// Scores of `visible` keys become exp(scale (score - largest)), those behind them zero; returns
+/// scale * largest and the sum.
 Softmax softmax_row(float* row, Index visible, float scale) {
   constexpr int N = kLanes;
   Vec<N> most = splat<N>(row[0]);
   over_visible(visible, [&](Index j, auto mask) {
     most = larger<N>(most, mask(load<N>(row + j), -__builtin_inff()));
   });
-  const float largest = max_of<N>(most) * scale;
+  const float largest = max_of<N>(most);
+  const float to_log2 = scale * kLog2E, shift = largest * to_log2;
   Vec<N> sum = {};
   over_visible(visible, [&](Index j, auto mask) {
-    const Vec<N> p = mask(exp_of<N>(load<N>(row + j) * scale - largest), 0.0f);
+    const Vec<N> p = mask(exp2_of<N>(load<N>(row + j) * to_log2 - shift), 0.0f);
     store<N>(row + j, p);
     sum += p;
   });
-  return {largest, sum_of<N>(sum)};
+  return {largest * scale, sum_of<N>(sum)};
 }
 
 /// Scores become probabilities p, and `dp` becomes the gradient of the unscaled scores,
@@ -75,8 +77,9 @@ Softmax softmax_row(float* row, Index visible, float scale) {
 void softmax_row_backward(float* row, float* dp, Index visible, float scale, float log_sum_exp,
                           float delta) {
   constexpr int N = kLanes;
+  const float to_log2 = scale * kLog2E, shift = log_sum_exp * kLog2E;
   over_visible(visible, [&](Index j, auto mask) {
-    const Vec<N> p = mask(exp_of<N>(load<N>(row + j) * scale - log_sum_exp), 0.0f);
+    const Vec<N> p = mask(exp2_of<N>(load<N>(row + j) * to_log2 - shift), 0.0f);
     const Vec<N> ds = mask((load<N>(dp + j) - delta) * (p * scale), 0.0f);
     store<N>(row + j, p);
     store<N>(dp + j, ds);

@@ -60,7 +60,7 @@ struct CpuKernels {
   double (*squared_norm)(std::int64_t n, const float* x);
   void (*adamw)(std::int64_t n, float* w, const float* grad, float* m, float* v,
                 const AdamWArgs& args);
-  void (*exponential)(std::int64_t n, const float* x, float* y);
+  void (*exp2)(std::int64_t n, const float* x, float* y);
 };
 
 }  // namespace isoflop

@@ -28,10 +28,11 @@ void cross_entropy(Index n_rows, Index n_cols, float* logits, const std::int32_t
   for (Index r = 0; r < n_rows; ++r, logits += n_cols) {
     const float largest = largest_of(n_cols, logits);
     const float target = logits[targets[r]];
+    const float shift = largest * kLog2E;
     Sum sum;
     sweep(n_cols, [&](auto w, Index i) {
       constexpr int N = decltype(w)::kWidth;
-      const Vec<N> e = exp_of<N>(load<N>(logits + i) - largest);
+      const Vec<N> e = exp2_of<N>(load<N>(logits + i) * kLog2E - shift);
       if (backward) store<N>(logits + i, e);
       sum.add<N>(e);
     });

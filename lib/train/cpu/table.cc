@@ -20,6 +20,6 @@ extern const CpuKernels kKernels = {ISOFLOP_CPU_ISA_NAME,
                                     add,
                                     squared_norm,
                                     adamw,
-                                    exponential};
+                                    exp2};
 
 }  // namespace isoflop::ISOFLOP_CPU_ISA

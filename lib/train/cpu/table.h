@@ -32,7 +32,7 @@ void cross_entropy(Index n_rows, Index n_cols, float* logits, const std::int32_t
 void add(Index n, const float* x, float* y);
 double squared_norm(Index n, const float* x);
 void adamw(Index n, float* w, const float* grad, float* m, float* v, const AdamWArgs& args);
-void exponential(Index n, const float* x, float* y);
+void exp2(Index n, const float* x, float* y);
 
 extern const CpuKernels kKernels;
 
