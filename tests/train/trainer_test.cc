@@ -79,7 +79,7 @@ TEST_CASE("a tiny model learns what follows what") {
   CHECK(result.validation.loss_nats < 0.6 * dataset.unigram_entropy());
   CHECK(result.validation.standard_error > 0);
   CHECK(result.steps_done == 400);
-  CHECK(result.device == "cpu");
+  CHECK_THAT(result.device, contains("cpu"));
   CHECK(result.train_seconds > 0);
   CHECK(result.peak_memory_bytes > estimate_memory_bytes(spec, 2));
 }
