@@ -8,6 +8,7 @@
 #include "isoflop/environment.h"
 #include "isoflop/run.h"
 #include "isoflop/spec_patch.h"
+#include "plan/experiment_json.h"
 
 namespace isoflop::cli {
 
@@ -37,9 +38,10 @@ ResolvedPlan resolve_plan(const PlanSource& source) {
   }
   const JsonFile file = read_json_file(source.experiment_or_sweep);
   const Json json = patched(file.document, source.settings);
-  const Experiment experiment = experiment_from_json(json.dump(), file.name);
+  const Experiment experiment = read_experiment(JsonReader(json, file.name));
   const auto dataset = find_dataset(experiment.dataset, data_root(source.data_root));
-  return {make_plan(experiment, find_law(experiment.prior), summary_of(dataset->info())), false};
+  const Law prior = experiment.prior.empty() ? Law{} : find_law(experiment.prior);
+  return {make_plan(experiment, prior, summary_of(dataset->info())), false};
 }
 
 void write_sweep(const ResolvedPlan& resolved, const std::filesystem::path& folder) {

@@ -95,12 +95,13 @@ Sample sample_of(const Point& point, const PointSet& set, LossLaw::Scale scale, 
 
 bool nearly_equal(double a, double b) { return std::abs(a - b) <= 1e-9 * std::max(a, b); }
 
+bool equal_or_absent(const std::optional<double>& a, const std::optional<double>& b) {
+  return a.has_value() == b.has_value() && (!a || nearly_equal(*a, *b));
+}
+
 bool same_setting(const Sample& a, const Sample& b) {
-  const auto equal = [](const std::optional<double>& x, const std::optional<double>& y) {
-    return x.has_value() == y.has_value() && (!x || nearly_equal(*x, *y));
-  };
   return nearly_equal(a.scale, b.scale) && nearly_equal(a.tokens, b.tokens) &&
-         equal(a.batch_tokens, b.batch_tokens) && equal(a.peak_lr, b.peak_lr);
+         equal_or_absent(a.batch_tokens, b.batch_tokens) && equal_or_absent(a.peak_lr, b.peak_lr);
 }
 
 // Equal settings that state different seeds are one sample; without seeds they stay apart, since
@@ -173,6 +174,38 @@ std::vector<std::pair<std::size_t, std::size_t>> scale_runs(std::span<const Samp
   return runs;
 }
 
+/// Medians over the sizes that were run with one setting; 0 where there are none.
+struct Settings {
+  double batch_tokens, peak_lr;
+};
+
+Settings usual_settings(std::span<const Sample> samples) {
+  std::vector<double> batches, rates;
+  for (const auto& [first, last] : scale_runs(samples)) {
+    if (last - first > 1) continue;
+    if (samples[first].batch_tokens) batches.push_back(*samples[first].batch_tokens);
+    if (samples[first].peak_lr) rates.push_back(*samples[first].peak_lr);
+  }
+  return {median_setting(std::move(batches)), median_setting(std::move(rates))};
+}
+
+const Sample& most_usual(std::span<const Sample> run, const Settings& usual) {
+  const auto rank = [&](const Sample& sample) {
+    return std::pair(log_distance(sample.batch_tokens, usual.batch_tokens) +
+                         log_distance(sample.peak_lr, usual.peak_lr),
+                     sample.metric);
+  };
+  return *std::min_element(run.begin(), run.end(),
+                           [&](const Sample& a, const Sample& b) { return rank(a) < rank(b); });
+}
+
+bool same_hyper_parameters(std::span<const Sample> run) {
+  return std::all_of(run.begin(), run.end(), [&](const Sample& sample) {
+    return equal_or_absent(sample.batch_tokens, run.front().batch_tokens) &&
+           equal_or_absent(sample.peak_lr, run.front().peak_lr);
+  });
+}
+
 }  // namespace
 
 std::vector<BudgetGroup> group_by_budget(const PointSet& set, LossLaw::Scale scale) {
@@ -211,29 +244,30 @@ std::vector<BudgetGroup> group_by_budget(const PointSet& set, LossLaw::Scale sca
 }
 
 BudgetGroup one_per_scale(const BudgetGroup& group) {
-  const auto runs = scale_runs(group.samples);
-  std::vector<double> batches, rates;
-  for (const auto& [first, last] : runs) {
-    if (last - first > 1) continue;
-    if (group.samples[first].batch_tokens) batches.push_back(*group.samples[first].batch_tokens);
-    if (group.samples[first].peak_lr) rates.push_back(*group.samples[first].peak_lr);
-  }
-  const double batch = median_setting(std::move(batches));
-  const double rate = median_setting(std::move(rates));
+  const Settings usual = usual_settings(group.samples);
   BudgetGroup result = group;
   result.samples.clear();
-  for (const auto& [first, last] : runs) {
-    const auto rank = [&](const Sample& sample) {
-      return std::pair(
-          log_distance(sample.batch_tokens, batch) + log_distance(sample.peak_lr, rate),
-          sample.metric);
-    };
+  for (const auto& [first, last] : scale_runs(group.samples)) {
     result.samples.push_back(
-        *std::min_element(group.samples.begin() + static_cast<std::ptrdiff_t>(first),
-                          group.samples.begin() + static_cast<std::ptrdiff_t>(last),
-                          [&](const Sample& a, const Sample& b) { return rank(a) < rank(b); }));
+        most_usual(std::span(group.samples).subspan(first, last - first), usual));
   }
   result.compute = log_mean(result.samples, &Sample::compute);
+  return result;
+}
+
+std::vector<Sample> surface_samples(std::span<const BudgetGroup> groups) {
+  std::vector<Sample> result;
+  for (const BudgetGroup& group : groups) {
+    const Settings usual = usual_settings(group.samples);
+    for (const auto& [first, last] : scale_runs(group.samples)) {
+      const std::span<const Sample> run = std::span(group.samples).subspan(first, last - first);
+      if (same_hyper_parameters(run)) {
+        result.insert(result.end(), run.begin(), run.end());
+      } else {
+        result.push_back(most_usual(run, usual));
+      }
+    }
+  }
   return result;
 }
 

@@ -21,6 +21,7 @@ struct Sample {
   std::optional<double> batch_tokens, peak_lr;
   std::string trunk;
   std::int64_t n_seeds = 1;
+  std::int64_t group = 0;  // which budget, ascending
 };
 
 /// The runs at one budget, ascending in scale.
@@ -39,6 +40,7 @@ struct GridCell {
 /// Groups points by `budget`, or where it is absent by computes within 5 % of a centre; ascending.
 /// Runs that differ in the seed alone become one sample. Throws Error(frame_mismatch) for two data
 /// sets, Error(invalid_argument) for a point without the metric of the frame or without a scale.
+/// Where no point has the scale asked for, N = M / 6 converts.
 [[nodiscard]] std::vector<BudgetGroup> group_by_budget(const PointSet& points,
                                                        LossLaw::Scale scale);
 
@@ -46,6 +48,10 @@ struct GridCell {
 /// to the one that the curve's other sizes were run with (the best of many would be too good by the
 /// noise), or the best where every size has several.
 [[nodiscard]] BudgetGroup one_per_scale(const BudgetGroup& group);
+
+/// The samples a loss surface may use: as one_per_scale() where a scale was run with several
+/// hyper-parameters, all of them where it was not.
+[[nodiscard]] std::vector<Sample> surface_samples(std::span<const BudgetGroup> groups);
 
 /// The cells with at least 3 learning rates or batch sizes.
 [[nodiscard]] std::vector<GridCell> grid_cells(std::span<const BudgetGroup> groups);

@@ -214,6 +214,8 @@ Law load_law(const std::filesystem::path& file) {
   return read_law(document.reader());
 }
 
+std::string to_json(const Law& law) { return law_json(law).pretty(); }
+
 void save_law(const Law& law, const std::filesystem::path& file) {
   const Json json = law_json(law);
   // What load_law() would refuse must not reach the disk.

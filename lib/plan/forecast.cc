@@ -5,7 +5,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "isoflop/error.h"
-#include "law/law_json.h"
 #include "record/run_spec_json.h"
 
 namespace isoflop {
@@ -30,18 +29,19 @@ Json content_json(const Forecast& forecast) {
 
 Forecast make_forecast(const Law& law, const RunSpec& spec) {
   validate(spec);
-  const std::optional<Prediction> predicted = predict(law, spec);
+  const std::optional<Prediction> predicted = predict(law, spec.shape, spec.tokens());
   if (!predicted) {
     throw Error(ErrorCode::invalid_argument, "law " + law.id + " predicts no loss");
   }
   Forecast forecast;
   forecast.law_id = law.id;
-  forecast.law_hash = hash_hex(law_json(law).canonical());
+  forecast.law_hash = hash_hex(to_json(law));
   forecast.run_id = run_id(spec);
   forecast.spec = spec;
   forecast.metric = law.frame.metric;
   forecast.predicted = *predicted;
-  forecast.extrapolation = extrapolation(law, spec);
+  forecast.extrapolation =
+      extrapolation(law, flops_per_token(spec.shape, law.frame.convention) * spec.tokens());
   return forecast;
 }
 
@@ -51,9 +51,9 @@ ForecastScore score(const Forecast& forecast, const RunRecord& record) {
                                                  ", the record of run " + record.run_id);
   }
   if (!record.validation) {
-    throw Error(ErrorCode::invalid_argument,
-                "run " + record.run_id + " ended as " + std::string(to_string(record.outcome)) +
-                    ": there is no loss to score");
+    throw Error(ErrorCode::invalid_argument, "run " + record.run_id + " ended as " +
+                                                 std::string(to_string(record.outcome)) +
+                                                 ": there is no loss to score");
   }
   ForecastScore result;
   result.measured = forecast.metric == Metric::bits_per_byte ? record.validation->bits_per_byte
@@ -82,7 +82,8 @@ Forecast load_forecast(const std::filesystem::path& file) {
   forecast.extrapolation = reader.at("extrapolation").positive();
   forecast.spec = read_run_spec(reader.at("spec"));
   if (reader.at("hash").string() != hash_hex(content_json(forecast).canonical())) {
-    reader.at("hash").fail("does not match the content: this forecast was changed after it was made");
+    reader.at("hash").fail(
+        "does not match the content: this forecast was changed after it was made");
   }
   return forecast;
 }

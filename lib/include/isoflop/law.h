@@ -119,6 +119,8 @@ struct Law {
 /// Reads one isoflop.law/1 file. Throws Error(parse) with file and JSON path: an unknown key, a
 /// missing one, a value outside its domain.
 [[nodiscard]] Law load_law(const std::filesystem::path& file);
+/// The isoflop.law/1 document.
+[[nodiscard]] std::string to_json(const Law& law);
 /// Writes atomically; load_law() reads back equal doubles.
 void save_law(const Law& law, const std::filesystem::path& file);
 

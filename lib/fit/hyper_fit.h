@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "fit/curves.h"
+#include "isoflop/fit.h"
+
+namespace isoflop {
+
+/// Laws of the near-optimal batch size and learning rate (arXiv:2401.02954, sec. 3.1): in each cell
+/// the runs within `band` of the best, their geometric means against C by log-log regression, and
+/// against N and D where the cells tell them apart (arXiv:2503.04715). With fewer than 3 cells the
+/// exponents in C are those of `prior`. Nothing without cells.
+[[nodiscard]] std::optional<HyperFit> fit_hyper(std::span<const GridCell> cells, double band,
+                                                const HyperLaw& prior);
+
+}  // namespace isoflop

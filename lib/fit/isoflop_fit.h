@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "fit/curves.h"
+#include "fit/frontier_fit.h"
+#include "isoflop/fit.h"
+
+namespace isoflop {
+
+/// Laws through the minima of iso-FLOP curves (arXiv:2401.02954, sec. 3.2).
+struct IsoFlopFit {
+  std::vector<Valley> valleys;  // one per curve, usable or not
+  PowerLawFit scale_opt, tokens_opt;
+  std::optional<FrontierLaw> frontier;
+};
+
+/// `curves` have one sample per scale; ascending in budget. Only bracketed minima enter the laws.
+[[nodiscard]] IsoFlopFit fit_isoflop(std::span<const BudgetGroup> curves);
+
+/// The minima that enter the laws, as points of the frontier.
+[[nodiscard]] std::vector<FrontierPoint> frontier_points(std::span<const Valley> valleys);
+
+}  // namespace isoflop

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isoflop/fit.h"
+
+namespace isoflop {
+namespace {
+
+// A law's allocation is in FLOPs per token; sizes in parameters go by M = 6 N.
+AllocationLaw allocation_law(const Fit& fit) {
+  AllocationLaw law{.flops_per_token = fit.scale_opt.law, .tokens = fit.tokens_opt.law};
+  if (fit.scale == LossLaw::Scale::params) law.flops_per_token.coefficient *= 6;
+  return law;
+}
+
+bool has_law(const PowerLawFit& fit) { return fit.usable() || fit.exponent_assumed; }
+
+}  // namespace
+
+Law to_law(const Fit& fit, const std::string& id, const std::string& source) {
+  Law law;
+  law.id = id;
+  law.source = source;
+  law.frame = fit.frame;
+  law.fitted_from = Flops(fit.compute_from);
+  law.fitted_to = Flops(fit.compute_to);
+  if (fit.scale_opt.usable() && fit.tokens_opt.usable()) law.allocation = allocation_law(fit);
+  law.frontier = fit.frontier;
+  if (fit.parametric && fit.parametric->usable() && fit.parametric->law.a > 0 &&
+      fit.parametric->law.b > 0) {
+    law.loss = fit.parametric->law;
+  }
+  if (!fit.hyper) return law;
+  const HyperFit& hyper = *fit.hyper;
+  if (has_law(hyper.batch_tokens) && has_law(hyper.peak_lr)) {
+    law.hyper = HyperLaw{hyper.batch_tokens.law, hyper.peak_lr.law};
+    if (!hyper.cells.empty() && hyper.cells.back().compute < fit.compute_to) {
+      law.hyper->fitted_to = Flops(hyper.cells.back().compute);
+    }
+    if (hyper.batch_tokens.exponent_assumed || hyper.peak_lr.exponent_assumed) {
+      law.source += "; exponents of batch size and learning rate assumed, not fitted";
+    }
+  }
+  if (hyper.peak_lr_nd && hyper.batch_tokens_d) {
+    law.hyper_nd = HyperLawNd{.batch_tokens = *hyper.batch_tokens_d, .peak_lr = *hyper.peak_lr_nd};
+  }
+  return law;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+
+#include "isoflop/proposal.h"
+
+namespace isoflop {
+namespace {
+
+/// Relative half-width of the 90 % interval of a law that states none, per decade of extrapolation:
+/// the largest mean error, over six public sweeps, of surfaces asked for the next budget.
+constexpr double kUnstatedLossError = 0.025;
+
+double surface_loss(const LossLaw& law, double m, double tokens) {
+  return law(m / law.flops_factor(), tokens);
+}
+
+}  // namespace
+
+double extrapolation(const Law& law, Flops compute) {
+  return law.fitted_to ? std::max(1.0, compute / *law.fitted_to) : 1;
+}
+
+std::optional<Prediction> predict(const Law& law, const ModelShape& shape, Tokens tokens) {
+  const FlopsPerToken m = flops_per_token(shape, law.frame.convention);
+  const Flops compute = m * tokens;
+  const double decades = std::max(1.0, std::log10(extrapolation(law, compute)));
+  double error = kUnstatedLossError * decades;
+  double loss = 0;
+  if (law.frontier) {
+    loss = (*law.frontier)(compute.value());
+    if (law.frontier->relative_error) error = *law.frontier->relative_error * decades;
+    if (law.loss) {
+      // A rounded shape is off the optimum; the surface knows by how much.
+      const AllocationLaw best = optimal_allocation(*law.loss);
+      loss *= surface_loss(*law.loss, m.value(), tokens.value()) /
+              surface_loss(*law.loss, best.flops_per_token(compute.value()),
+                           best.tokens(compute.value()));
+    }
+  } else if (law.loss) {
+    loss = surface_loss(*law.loss, m.value(), tokens.value());
+  } else {
+    return std::nullopt;
+  }
+  return Prediction{loss, loss * std::exp(-error), loss * std::exp(error)};
+}
+
+}  // namespace isoflop
