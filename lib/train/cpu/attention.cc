@@ -10,7 +10,7 @@ namespace {
 
 /// Queries whose probabilities are kept for the gradients of keys and values: the depth of those
 /// products.
-constexpr Index kBlock = 32;
+constexpr Index kBlock = 64;
 static_assert(kBlock % kTileRows == 0);
 
 constexpr Index round_up(Index n, Index unit) { return (n + unit - 1) / unit * unit; }

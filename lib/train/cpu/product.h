@@ -23,19 +23,43 @@ struct Tile {
   bool accumulate = false;
 };
 
-/// C [M, n] (+)= A [M, k] B [k, V * N], n <= V * N columns stored.
-template <int N, int M, int V, bool kTransposedA>
-void multiply_tile(const Tile& t, Index n) {
-  Vec<N> sum[M][V];
+/// C [M, n] (+)= sums, n < V * N columns of them.
+template <int N, int M, int V>
+__attribute__((noinline)) void store_part(const Vec<N> (&sums)[M][V], float* c, Index c_stride,
+                                          Index n, bool accumulate) {
+  for (int r = 0; r < M; ++r) {
+    float row[V * N];
+    __builtin_memcpy(row, sums[r], sizeof row);
+    for (Index j = 0; j < n; ++j)
+      c[r * c_stride + j] = accumulate ? c[r * c_stride + j] + row[j] : row[j];
+  }
+}
+
+template <int N, int M, int V, bool kAccumulate>
+ISOFLOP_INLINE void store_all(const Vec<N> (&sums)[M][V], float* c, Index c_stride) {
 #pragma GCC unroll 8
   for (int r = 0; r < M; ++r)
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[r][v] = Vec<N>{};
+    for (int v = 0; v < V; ++v) {
+      float* target = c + r * c_stride + v * N;
+      store<N>(target, kAccumulate ? load<N>(target) + sums[r][v] : sums[r][v]);
+    }
+}
+
+/// C [M, n] (+)= A [M, k] B [k, V * N], n <= V * N columns stored.
+template <int N, int M, int V, bool kTransposedA>
+void multiply_tile(const Tile& t, Index n) {
+  Vec<N> sums[M][V];
+#pragma GCC unroll 8
+  for (int r = 0; r < M; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sums[r][v] = Vec<N>{};
   const float* a = t.a;
   const float* b = t.b;
+  const Index k = t.k, b_step = t.b_stride;
   const Index a_step = kTransposedA ? t.a_stride : 1;
   const Index row_step = kTransposedA ? 1 : t.a_stride;
-  for (Index i = 0; i < t.k; ++i) {
+  for (Index i = 0; i < k; ++i) {
     Vec<N> column[V];
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) column[v] = load<N>(b + v * N);
@@ -43,27 +67,19 @@ void multiply_tile(const Tile& t, Index n) {
     for (int r = 0; r < M; ++r) {
       const Vec<N> factor = splat<N>(a[r * row_step]);
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[r][v] += factor * column[v];
+      for (int v = 0; v < V; ++v) sums[r][v] += factor * column[v];
     }
     a += a_step;
-    b += t.b_stride;
+    b += b_step;
   }
-  if (n == V * N) {
-#pragma GCC unroll 8
-    for (int r = 0; r < M; ++r)
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) {
-        float* c = t.c + r * t.c_stride + v * N;
-        store<N>(c, t.accumulate ? load<N>(c) + sum[r][v] : sum[r][v]);
-      }
-    return;
-  }
-  for (int r = 0; r < M; ++r) {
-    float row[V * N];
-    __builtin_memcpy(row, sum[r], sizeof row);
-    float* c = t.c + r * t.c_stride;
-    for (Index j = 0; j < n; ++j) c[j] = t.accumulate ? c[j] + row[j] : row[j];
-  }
+  float* c = t.c;
+  const Index c_stride = t.c_stride;
+  if (n < V * N)
+    store_part<N, M, V>(sums, c, c_stride, n, t.accumulate);
+  else if (t.accumulate)
+    store_all<N, M, V, true>(sums, c, c_stride);
+  else
+    store_all<N, M, V, false>(sums, c, c_stride);
 }
 
 /// C [m, n] (+)= A B for one panel of B of V * N >= n columns.
