@@ -40,6 +40,8 @@ void blas_product(const Product& p) {
 
 void use_one_blas_thread() { Eigen::setNbThreads(1); }
 
+bool blas_knows_the_machine() { return false; }
+
 const char* blas_name() { return "Eigen"; }
 
 }  // namespace isoflop

@@ -15,6 +15,8 @@ void blas_product(const Product& p) {
 
 void use_one_blas_thread() { openblas_set_num_threads(1); }
 
+bool blas_knows_the_machine() { return true; }
+
 const char* blas_name() { return "OpenBLAS"; }
 
 }  // namespace isoflop

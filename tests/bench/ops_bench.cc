@@ -33,7 +33,8 @@ constexpr Model kModels[] = {
     {256, 6, 4, 4, 64, 688, 256, 256},
 };
 
-/// Seconds of one call, the best of several timings of about 20 ms.
+/// Seconds of one call: the best of many windows of about a millisecond, so that a busy machine's
+/// quiet moments count.
 double seconds_of(const std::function<void()>& call) {
   using Clock = std::chrono::steady_clock;
   const auto time = [&](std::int64_t n) {
@@ -41,9 +42,9 @@ double seconds_of(const std::function<void()>& call) {
     for (std::int64_t i = 0; i < n; ++i) call();
     return std::chrono::duration<double>(Clock::now() - start).count() / static_cast<double>(n);
   };
-  const auto n = std::max<std::int64_t>(1, static_cast<std::int64_t>(0.01 / time(3)));
+  const auto n = std::max<std::int64_t>(1, static_cast<std::int64_t>(0.001 / time(3)));
   double best = time(n);
-  for (int i = 0; i < 4; ++i) best = std::min(best, time(n));
+  for (int i = 0; i < 100; ++i) best = std::min(best, time(n));
   return best;
 }
 

@@ -6,8 +6,10 @@
 namespace isoflop::ISOFLOP_CPU_ISA {
 namespace {
 
-/// Depth of a packed panel of B: 192 bytes of each of its rows stay in a 32 KiB L1 beside A.
-constexpr Index kDepth = 128;
+/// Depth of a packed panel of B at most: 192 bytes of each of its rows, just within a 32 KiB L1.
+constexpr Index kMaxDepth = 160;
+/// Rows of A and C that all panels of B meet in turn: 256 KiB of A, half of a usual L2.
+constexpr Index kRowBlock = 512;
 
 ISOFLOP_INLINE void transpose4(const float* source, Index stride, float* target, Index width) {
   const Vec<4> a = load<4>(source), b = load<4>(source + stride);
@@ -22,25 +24,38 @@ ISOFLOP_INLINE void transpose4(const float* source, Index stride, float* target,
   store<4>(target + 3 * width, __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7));
 }
 
+void pack(const Product& p, Index first, Index depth, Index column, Index width, Index n_valid,
+          float* packed) {
+  if (p.b_transposed)
+    pack_columns(p.b + column * p.b_stride + first, p.b_stride, depth, width, n_valid, packed);
+  else
+    pack_rows(p.b + first * p.b_stride + column, p.b_stride, depth, width, n_valid, packed);
+}
+
+/// Depth of equal passes over k.
+Index depth_of(Index k) {
+  const Index n_passes = (k + kMaxDepth - 1) / kMaxDepth;
+  return (k + n_passes - 1) / n_passes;
+}
+
 template <bool kTransposedA>
 void product_by_panels(const Product& p, float* scratch) {
-  for (Index first = 0; first < p.k; first += kDepth) {
-    const Index depth = p.k - first < kDepth ? p.k - first : kDepth;
-    const float* a = p.a + first * (kTransposedA ? p.a_stride : 1);
-    for_each_panel(p.n, [&](auto columns, Index column, Index n_valid) {
-      using C = decltype(columns);
-      constexpr Index kWidth = C::N * C::V;
-      if (p.b_transposed)
-        pack_columns(p.b + column * p.b_stride + first, p.b_stride, depth, kWidth, n_valid,
-                     scratch);
-      else
-        pack_rows(p.b + first * p.b_stride + column, p.b_stride, depth, kWidth, n_valid, scratch);
-      const Tile tile{depth,      a,
-                      p.a_stride, scratch,
-                      kWidth,     p.c + column,
-                      p.c_stride, p.accumulate || first > 0};
-      multiply_panel<C::N, C::V, kTransposedA>(tile, p.m, n_valid);
-    });
+  const Index pass = depth_of(p.k);
+  const Index row_step = kTransposedA ? 1 : p.a_stride, step = kTransposedA ? p.a_stride : 1;
+  for (Index row = 0; row < p.m; row += kRowBlock) {
+    const Index rows = p.m - row < kRowBlock ? p.m - row : kRowBlock;
+    for (Index first = 0; first < p.k; first += pass) {
+      const Index depth = p.k - first < pass ? p.k - first : pass;
+      for_each_panel(p.n, [&](auto columns, Index column, Index n_valid) {
+        using C = decltype(columns);
+        constexpr Index kWidth = C::N * C::V;
+        pack(p, first, depth, column, kWidth, n_valid, scratch);
+        const Tile tile{
+            depth,  p.a + row * row_step + first * step, p.a_stride, scratch,
+            kWidth, p.c + row * p.c_stride + column,     p.c_stride, p.accumulate || first > 0};
+        multiply_panel<C::N, C::V, kTransposedA>(tile, rows, n_valid);
+      });
+    }
   }
 }
 
@@ -79,6 +94,6 @@ void product(const Product& p, float* scratch) {
     product_by_panels<false>(p, scratch);
 }
 
-Index product_scratch(const Product&) { return kDepth * kPanel; }
+Index product_scratch(const Product&) { return kMaxDepth * kPanel; }
 
 }  // namespace isoflop::ISOFLOP_CPU_ISA
