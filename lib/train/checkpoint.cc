@@ -17,6 +17,7 @@ static_assert(std::endian::native == std::endian::little, "checkpoints are littl
 constexpr std::array<char, 8> kMagic = {'i', 's', 'o', 'f', 'l', 'o', 'p', '\n'};
 constexpr std::int64_t kVersion = 1;
 constexpr std::int64_t kHashBytes = 16;
+constexpr std::int64_t kPieceBytes = std::int64_t{1} << 20;
 constexpr std::array<const char*, kSections> kSectionNames = {"weights", "first moment",
                                                               "second moment"};
 
@@ -132,10 +133,10 @@ void CheckpointReader::verify_header(const std::string& identity) {
 }
 
 void CheckpointReader::verify_section(int section) {
-  std::vector<std::byte> piece(std::size_t{1} << 20);
-  Hasher hasher;
   std::int64_t offset = section_offset(section, n_elements_);
   const std::int64_t end = offset + section_bytes(n_elements_) - kHashBytes;
+  std::vector<std::byte> piece(static_cast<std::size_t>(std::min(end - offset, kPieceBytes)));
+  Hasher hasher;
   while (offset < end) {
     const auto n = std::min<std::int64_t>(end - offset, static_cast<std::int64_t>(piece.size()));
     const std::span<std::byte> part = std::span(piece).first(static_cast<std::size_t>(n));

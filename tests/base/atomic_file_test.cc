@@ -46,3 +46,26 @@ TEST_CASE("a file that cannot be read is named") {
   CHECK_THAT(ISOFLOP_ERROR_MESSAGE(read_text_file(dir.path())), contains("is a folder"));
   CHECK_THROWS_AS(write_file_atomically(dir.path() / "no" / "such" / "folder", "x"), Error);
 }
+
+TEST_CASE("a file written in pieces appears whole, when it is committed") {
+  const TempDir dir;
+  const auto file = dir.path() / "state.bin";
+  AtomicFile out(file);
+  const std::string first = "abc", second = "defg";
+  out.write(std::as_bytes(std::span(first)));
+  out.write(std::as_bytes(std::span(second)));
+  CHECK(!std::filesystem::exists(file));
+  out.commit();
+  CHECK(read_file(file) == "abcdefg");
+}
+
+TEST_CASE("temporaries of dead writers are removed, and nothing else") {
+  const TempDir dir;
+  for (const char* name : {"a.bin", "a.bin.tmp.17.0", "a.bin.tmp.18.3", "b.bin.tmp.17.0"}) {
+    dir.write(name, "x");
+  }
+  remove_abandoned_temporaries(dir.path() / "a.bin");
+  CHECK(std::filesystem::exists(dir.path() / "a.bin"));
+  CHECK(std::filesystem::exists(dir.path() / "b.bin.tmp.17.0"));
+  CHECK(std::distance(std::filesystem::directory_iterator(dir.path()), {}) == 2);
+}

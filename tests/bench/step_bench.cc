@@ -4,8 +4,8 @@
 //   step_bench [shape] [--reps n] [--threads n] [--micro-batch tokens]
 //
 // One line per shape: name, milliseconds (median), tokens/s, GFLOP/s by M = 72 L d^2 + 12 L d l
-// (DeepSeek LLM, arXiv:2401.02954, eq. 2). Byte vocabulary, sequences of 256, 4,096 tokens per
-// step.
+// (DeepSeek LLM, arXiv:2401.02954, eq. 2), and the process's peak memory so far. Byte vocabulary,
+// sequences of 256, 4,096 tokens per step.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -82,7 +82,12 @@ RunSpec bench_spec(const BenchShape& shape, const Arguments& arguments) {
   return spec;
 }
 
-double median_step_seconds(const RunSpec& spec, int n_threads) {
+struct Timing {
+  double seconds;  // median over the steps
+  std::int64_t peak_memory_bytes;
+};
+
+Timing time_steps(const RunSpec& spec, int n_threads) {
   std::vector<Clock::time_point> ends;
   ends.reserve(static_cast<std::size_t>(spec.n_steps));
   TrainOptions options;
@@ -91,22 +96,23 @@ double median_step_seconds(const RunSpec& spec, int n_threads) {
     ends.push_back(Clock::now());
     return true;
   };
-  (void)train(spec, test::ToyDataset(256), options);
+  const TrainResult result = train(spec, test::ToyDataset(256), options);
   std::vector<double> seconds;
   for (std::size_t i = 2; i < ends.size(); ++i) {
     seconds.push_back(std::chrono::duration<double>(ends[i] - ends[i - 1]).count());
   }
   std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
-  return seconds[seconds.size() / 2];
+  return {seconds[seconds.size() / 2], result.peak_memory_bytes};
 }
 
 void run(const BenchShape& shape, const Arguments& arguments) {
   const RunSpec spec = bench_spec(shape, arguments);
-  const double seconds = median_step_seconds(spec, static_cast<int>(arguments.threads));
-  const double tokens_per_second = static_cast<double>(spec.batch_tokens) / seconds;
+  const Timing timing = time_steps(spec, static_cast<int>(arguments.threads));
+  const double tokens_per_second = static_cast<double>(spec.batch_tokens) / timing.seconds;
   const double m = flops_per_token(spec.shape, FlopsConvention::deepseek_m).value();
-  std::printf("%-5s %9.2f ms %9.0f tokens/s %7.1f GFLOP/s\n", shape.name, 1e3 * seconds,
-              tokens_per_second, 1e-9 * m * tokens_per_second);
+  std::printf("%-5s %9.2f ms %9.0f tokens/s %7.1f GFLOP/s %5.0f MiB\n", shape.name,
+              1e3 * timing.seconds, tokens_per_second, 1e-9 * m * tokens_per_second,
+              static_cast<double>(timing.peak_memory_bytes) / (1 << 20));
   std::fflush(stdout);
 }
 

@@ -2,10 +2,14 @@
 #include "train/trainer.h"
 
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <limits>
 #include <new>
 #include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "isoflop/train.h"
 #include "support/catch.h"
@@ -144,6 +148,40 @@ TEST_CASE("a run in many pieces, on changing threads, equals one in one piece") 
   TrainOptions rest;
   rest.checkpoint_folder = dir.path() / "new" / "folder";
   check_same_bits(trace(spec), trace(spec, rest));
+}
+
+TEST_CASE("a process that is killed at any moment costs at most the steps since its checkpoint") {
+  RunSpec spec = toy_spec();
+  spec.n_steps = 60;
+  const test::TempDir dir;
+  const auto steps_before_a_kill = [&](std::int64_t n_steps) {
+    int channel[2];
+    REQUIRE(pipe(channel) == 0);
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      TrainOptions options;
+      options.checkpoint_folder = dir.path();
+      options.seconds_between_checkpoints = 0;
+      options.on_step = [&](const StepMetrics&) { return write(channel[1], "s", 1) == 1; };
+      (void)train(spec, ToyDataset(), options);
+      _exit(0);
+    }
+    close(channel[1]);
+    char step = 0;
+    std::int64_t n = 0;
+    while (n < n_steps && read(channel[0], &step, 1) == 1) ++n;
+    kill(child, SIGKILL);  // while it writes that step's checkpoint, or soon after
+    waitpid(child, nullptr, 0);
+    close(channel[0]);
+  };
+  for (const std::int64_t n_steps : {1, 5, 2, 9, 3, 7, 1, 4}) steps_before_a_kill(n_steps);
+  TrainOptions options;
+  options.checkpoint_folder = dir.path();
+  const Trace rest = trace(spec, options);
+  CHECK(rest.result.message.empty());
+  CHECK(rest.result.first_step >= 32 - 8);  // the last step before each kill may be lost
+  check_same_bits(trace(spec), rest);
 }
 
 TEST_CASE("how often a checkpoint is written does not change the result") {
