@@ -8,32 +8,45 @@
 #include <string>
 #include <vector>
 
+#include "isoflop/dataset.h"
 #include "isoflop/plan.h"
 #include "isoflop/point.h"
 #include "isoflop/run_record.h"
+#include "isoflop/train.h"
 
 namespace isoflop {
 
 /// A sweep on disk: experiment.json, plan.json, runs/, points.csv.
 struct SweepFolder {
   std::filesystem::path root;
+  [[nodiscard]] std::filesystem::path experiment_file() const { return root / "experiment.json"; }
   [[nodiscard]] std::filesystem::path plan_file() const { return root / "plan.json"; }
   [[nodiscard]] std::filesystem::path runs() const { return root / "runs"; }
   [[nodiscard]] std::filesystem::path points_file() const { return root / "points.csv"; }
 };
 
+/// Makes the folder and writes experiment.json and plan.json. Runs that are there already stay:
+/// what a new plan shares with an old one is not run again.
+void save_sweep(const SweepFolder& sweep, const Plan& plan);
+
+/// waiting: not begun, or interrupted. failed: the last attempt left no valid record; it is tried
+/// again by the next run_sweep().
 enum class CellState { waiting, running, completed, diverged, failed };
+[[nodiscard]] std::string_view to_string(CellState);
 
 struct CellStatus {
   PlannedRun run;
   CellState state = CellState::waiting;
   double progress = 0;  // share of the steps done
   std::optional<RunRecord> record;
+  std::string message;  // why it failed
 };
 
 struct SweepStatus {
   std::vector<CellStatus> cells;  // in plan order
   double compute_done = 0, compute_total = 0;
+  std::optional<double> eta_seconds;  // where a run has been timed and something is left
+  std::vector<std::string> warnings;  // e.g. records that were damaged and done again
   [[nodiscard]] std::int64_t count(CellState state) const;
 };
 
@@ -43,25 +56,39 @@ struct SweepStatus {
 struct SweepOptions {
   int n_jobs = 0;  // workers, one thread each; 0: as many as cores
   std::string device = "cpu";
-  /// The program that trains one run: `<trainer> train <spec.json> --out <run folder> ...`. It is
-  /// done when it has written a record.json that names the run.
+  /// The program that trains one run, with its leading arguments. It is called as
+  ///   <trainer...> train <run folder>/spec.json --out <run folder> --device <device> <options...>
+  /// with stdout and stderr appended to <run folder>/log.txt. It has succeeded when it has written
+  /// a record.json that names the run, whatever its exit status; on SIGTERM it should write a
+  /// checkpoint and end.
   std::vector<std::string> trainer;
+  std::vector<std::string> trainer_options;
   std::function<void(const SweepStatus&)> on_progress;  // several times a second
   std::function<bool()> stop;                           // polled; true: end workers and return
+  double stop_grace_seconds = 10;                       // from SIGTERM to SIGKILL
 };
 
-/// Runs what is not done yet, cheapest first. Safe to repeat, to kill at any moment and to run
-/// twice at a time: a run is claimed by a lock that dies with its holder. Returns the final status.
+/// Runs what is not done yet, cheapest first, one child process per run. Safe to repeat, to kill at
+/// any moment and to run twice at a time: a run is claimed by a lock that dies with its trainer,
+/// and trainers die with their launcher. A run whose trainer leaves no valid record is `failed` and
+/// not tried again by this call. Returns when every run is final, failed here, or `stop` says so;
+/// runs that another launcher holds are waited for. Returns the final status, and leaves points.csv
+/// rebuilt.
 SweepStatus run_sweep(const SweepFolder& sweep, const Plan& plan, const SweepOptions& options);
 
-/// Points of the completed runs, in the frame of the plan; points.csv is this, saved.
+/// Points of the completed runs in plan order; the frame is the plan's data set and tokenizer, bits
+/// per byte, deepseek_m_actual. points.csv is this, saved. A damaged record counts as a skipped
+/// row.
 [[nodiscard]] PointSet collect_points(const SweepFolder& sweep, const Plan& plan);
 
-/// A run's folder, claimed for this process; released when destroyed or when the process dies.
+/// A run's folder, claimed for this process and those that inherit its descriptor; released when
+/// the last of them has ended or dropped it.
 class RunClaim {
  public:
-  /// Nothing if another process holds it.
+  /// Nothing if another process holds it. Makes the folder if need be.
   [[nodiscard]] static std::optional<RunClaim> acquire(const std::filesystem::path& run_folder);
+  /// Whether a living process holds it.
+  [[nodiscard]] static bool is_held(const std::filesystem::path& run_folder);
   RunClaim(RunClaim&&) noexcept;
   RunClaim& operator=(RunClaim&&) noexcept;
   ~RunClaim();
@@ -71,5 +98,29 @@ class RunClaim {
   explicit RunClaim(int descriptor) : descriptor_(descriptor) {}
   int descriptor_ = -1;
 };
+
+struct RunOneOptions {
+  std::filesystem::path folder;  // spec.json, metrics.jsonl, checkpoint/ and record.json go here
+  std::string device = "cpu";
+  int n_threads = 1;
+  double seconds_between_checkpoints = 30;
+  std::function<bool()> stop;                       // polled at every step
+  std::function<void(const StepMetrics&)> on_step;  // for a display
+};
+
+/// Trains one spec in a folder, resuming from its checkpoint if there is one. metrics.jsonl gets
+/// one line per step; record.json is written if the outcome is final, and the checkpoint is removed
+/// then. A folder with a final record of this spec is left alone. An empty dataset_hash is filled
+/// from the data. Throws what train() throws.
+[[nodiscard]] RunRecord run_one(const RunSpec& spec, const Dataset& dataset,
+                                const RunOneOptions& options);
+
+/// What this library was built from; enters every record.
+struct BuildInfo {
+  std::string version;
+  std::string git_commit;  // "unknown" outside a repository; ends in "+" where files were changed
+  std::string compiler;
+};
+[[nodiscard]] BuildInfo build_info();
 
 }  // namespace isoflop

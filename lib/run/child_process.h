@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace isoflop {
+
+struct ChildCommand {
+  std::vector<std::string> argv;                                 // executed as it is, no shell
+  std::vector<std::pair<std::string, std::string>> environment;  // on top of ours
+  std::filesystem::path log;                                     // stdout and stderr are appended
+  int inherited_descriptor = -1;  // kept open in the child, besides 0, 1 and 2
+};
+
+/// A child process that cannot outlive the thread that started it: the kernel kills it then, also
+/// after kill -9 of this process. It has a process group of its own, so that Ctrl-C reaches us
+/// alone.
+class ChildProcess {
+ public:
+  /// Throws Error(io) if the machine refuses. A program that cannot be executed ends with status
+  /// 127 and a line in the log.
+  explicit ChildProcess(const ChildCommand& command);
+  /// Kills a child that is still there.
+  ~ChildProcess();
+  ChildProcess(ChildProcess&&) noexcept;
+  ChildProcess& operator=(ChildProcess&&) noexcept;
+
+  /// How it ended, as waitpid() says, once it has.
+  [[nodiscard]] std::optional<int> poll();
+  /// Blocks until it has ended.
+  int wait();
+  void send(int signal);
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;  // -1 once it was waited for
+};
+
+/// "exit status 3", "killed by signal 9 (Killed)".
+[[nodiscard]] std::string describe_wait_status(int status);
+
+}  // namespace isoflop

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "isoflop/run.h"
+#include "run/run_files.h"
+
+namespace isoflop {
+namespace {
+
+Point point_of(const PlannedRun& run, const Evaluation& validation) {
+  const RunSpec& spec = run.spec;
+  Point point;
+  point.params = static_cast<double>(count_params(spec.shape).non_embedding());
+  point.flops_per_token = flops_per_token(spec.shape).value();
+  point.tokens = spec.tokens().value();
+  point.loss = validation.loss_nats;
+  point.bits_per_byte = validation.bits_per_byte;
+  point.compute = run.compute;
+  point.budget = run.budget;
+  point.batch_tokens = static_cast<double>(spec.batch_tokens);
+  point.peak_lr = spec.peak_lr;
+  point.dataset = spec.dataset;
+  point.seed = static_cast<std::int64_t>(spec.seed);
+  point.trunk = point.label = run.run_id;  // no stage is shared: every run is a trunk of its own
+  point.other["kind"] = to_string(run.kind);
+  point.other["n_layers"] = std::to_string(spec.shape.n_layers);
+  point.other["d_model"] = std::to_string(spec.shape.d_model);
+  return point;
+}
+
+}  // namespace
+
+PointSet collect_points(const SweepFolder& sweep, const Plan& plan) {
+  const RunStore store(sweep.runs());
+  PointSet set;
+  set.frame = {plan.dataset.name, plan.dataset.tokenizer, Metric::bits_per_byte,
+               FlopsConvention::deepseek_m_actual};
+  for (const PlannedRun& run : plan.runs) {
+    const RecordFile file = read_record(store, run.run_id);
+    if (!file.damage.empty()) ++set.n_skipped_rows;
+    if (!file.record || file.record->outcome != RunOutcome::completed) continue;
+    set.points.push_back(point_of(run, *file.record->validation));
+  }
+  return set;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+
+#include "isoflop/train.h"
+
+namespace isoflop {
+
+/// metrics.jsonl: one JSON object per step, with the names of StepMetrics; numbers that are not
+/// finite are left out. Written so that each step is in it once, whatever happened to the run.
+class MetricsFile {
+ public:
+  explicit MetricsFile(std::filesystem::path file) : file_(std::move(file)) {}
+  /// Each line is handed to the system at once. The first call drops the lines of later steps,
+  /// which a run that ended behind its last checkpoint has left, and a line cut off in the middle.
+  void append(const StepMetrics& metrics);
+
+ private:
+  void open_before(std::int64_t step);
+  std::filesystem::path file_;
+  std::ofstream stream_;
+};
+
+/// The step of the last whole line; 0 where there is none.
+[[nodiscard]] std::int64_t last_step(const std::filesystem::path& metrics_file);
+
+}  // namespace isoflop

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <system_error>
+
+#include "isoflop/error.h"
+#include "isoflop/run.h"
+#include "run/metrics_file.h"
+
+namespace isoflop {
+namespace {
+
+RunRecord record_of(const RunSpec& spec, const TrainResult& result) {
+  RunRecord record;
+  record.run_id = run_id(spec);
+  record.spec = spec;
+  record.outcome = result.outcome;
+  record.message = result.message;
+  if (result.outcome == RunOutcome::completed) record.validation = result.validation;
+  if (std::isfinite(result.train_loss_nats)) record.train_loss_nats = result.train_loss_nats;
+  record.steps_done = result.steps_done;
+  record.wall_seconds = result.train_seconds + result.evaluate_seconds;
+  if (result.train_seconds > 0) {
+    const auto tokens = static_cast<double>(result.steps_done * spec.batch_tokens);
+    record.tokens_per_second = tokens / result.train_seconds;
+    record.flops_per_second =
+        record.tokens_per_second * static_cast<double>(exact_flops_per_token(spec.shape));
+  }
+  record.device = result.device;
+  record.peak_memory_bytes = result.peak_memory_bytes;
+  record.version = build_info().version;
+  record.git_commit = build_info().git_commit;
+  return record;
+}
+
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code status;
+  std::filesystem::create_directories(folder, status);
+  if (status) throw Error(ErrorCode::io, folder.string() + ": cannot create: " + status.message());
+}
+
+}  // namespace
+
+RunRecord run_one(const RunSpec& asked, const Dataset& dataset, const RunOneOptions& options) {
+  RunSpec spec = asked;
+  if (spec.dataset_hash.empty()) spec.dataset_hash = dataset.info().hash;
+  const std::filesystem::path record_file = options.folder / "record.json";
+  if (std::filesystem::exists(record_file)) {
+    RunRecord record = load_run_record(record_file);
+    if (record.run_id != run_id(spec)) {
+      throw Error(ErrorCode::invalid_argument,
+                  record_file.string() + ": is of another run, " + record.run_id);
+    }
+    if (is_final(record.outcome)) return record;
+  }
+  make_folder(options.folder);
+  save_run_spec(spec, options.folder / "spec.json");
+
+  MetricsFile metrics(options.folder / "metrics.jsonl");
+  TrainOptions train_options;
+  train_options.device = options.device;
+  train_options.n_threads = options.n_threads;
+  train_options.checkpoint_folder = options.folder / "checkpoint";
+  train_options.seconds_between_checkpoints = options.seconds_between_checkpoints;
+  train_options.on_step = [&](const StepMetrics& step) {
+    metrics.append(step);
+    if (options.on_step) options.on_step(step);
+    return !(options.stop && options.stop());
+  };
+  RunRecord record = record_of(spec, train(spec, dataset, train_options));
+  if (is_final(record.outcome)) {
+    save_run_record(record, record_file);
+    std::error_code ignored;  // a leftover checkpoint costs space, nothing else
+    std::filesystem::remove_all(train_options.checkpoint_folder, ignored);
+  }
+  return record;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run/stub_sweep.h"
+#include "support/catch.h"
+
+namespace isoflop {
+namespace {
+
+TEST_CASE("points are the completed runs in plan order, in the plan's frame") {
+  test::StubSweep stub(3);
+  stub.plan.runs[1].kind = CellKind::grid;
+  CHECK(stub.run("ok").count(CellState::completed) == 3);
+  const PointSet set = collect_points(stub.sweep, stub.plan);
+  CHECK(set.frame ==
+        Frame{"tiny", "bytes", Metric::bits_per_byte, FlopsConvention::deepseek_m_actual});
+  REQUIRE(set.points.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const Point& point = set.points[i];
+    const RunSpec& spec = stub.plan.runs[i].spec;
+    CHECK(point.label == stub.plan.runs[i].run_id);
+    CHECK(point.seed == static_cast<std::int64_t>(i));
+    CHECK(point.tokens == 256.0 * 500);
+    CHECK(point.params == static_cast<double>(count_params(spec.shape).non_embedding()));
+    CHECK(point.flops_per_token == flops_per_token(spec.shape).value());
+    CHECK(point.budget == 1e10);
+    CHECK(point.bits_per_byte == point.loss.value() / 0.6931);
+  }
+  CHECK(set.points[1].other.at("kind") == "grid");
+  CHECK(set.points[0].other.at("d_model") == "32");
+  const PointSet loaded = load_points_csv(stub.sweep.points_file());
+  CHECK(loaded.points[2].bits_per_byte == set.points[2].bits_per_byte);
+  CHECK(loaded.points[2].other == set.points[2].other);
+  CHECK(loaded.frame.metric == Metric::bits_per_byte);
+}
+
+}  // namespace
+}  // namespace isoflop

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <set>
+
+#include "isoflop/error.h"
+#include "run/run_files.h"
+#include "run/stub_sweep.h"
+#include "support/catch.h"
+
+namespace isoflop {
+namespace {
+
+using Catch::Matchers::Contains;
+
+TEST_CASE("a sweep runs every run once, cheapest first, and leaves its points") {
+  const test::StubSweep stub(6);
+  std::int64_t reports = 0;
+  SweepOptions options = stub.options("ok", 1);
+  options.on_progress = [&](const SweepStatus&) { ++reports; };
+  const SweepStatus status = run_sweep(stub.sweep, stub.plan, options);
+  CHECK(status.count(CellState::completed) == 6);
+  CHECK(status.compute_done == status.compute_total);
+  CHECK_FALSE(status.eta_seconds);
+  CHECK(reports >= 6);
+  std::vector<std::string> expected;
+  for (const PlannedRun& run : stub.plan.runs) expected.push_back(run.run_id);
+  CHECK(stub.executions() == expected);
+  CHECK(load_points_csv(stub.sweep.points_file()).points.size() == 6);
+  CHECK(last_line(stub.folder(0) / "log.txt") == "device cpu, threads 1");
+
+  SECTION("and does nothing the second time") {
+    CHECK(stub.run("crash").count(CellState::completed) == 6);
+    CHECK(stub.executions() == expected);
+  }
+}
+
+TEST_CASE("a diverged run is data: final, without a point") {
+  const test::StubSweep stub(2);
+  CHECK(stub.run("diverge").count(CellState::diverged) == 2);
+  CHECK(stub.run("ok").count(CellState::diverged) == 2);
+  CHECK(stub.executions().size() == 2);
+  CHECK(collect_points(stub.sweep, stub.plan).points.empty());
+}
+
+TEST_CASE("a trainer that leaves no record fails, makes no point and is tried again next time") {
+  const auto [mode, message] = GENERATE(table<std::string, std::string>(
+      {{"crash", "exit status 3 without a record; its last words: the trainer gives up"},
+       {"silent", "exit status 0 without a record"},
+       {"abort", "killed by signal 9 (Killed) without a record"},
+       {"torn", "record.json: "}}));
+  CAPTURE(mode);
+  const test::StubSweep stub(3);
+  const SweepStatus status = stub.run(mode);
+  CHECK(status.count(CellState::failed) == 3);
+  for (const CellStatus& cell : status.cells) CHECK_THAT(cell.message, Contains(message));
+  CHECK(stub.executions().size() == 3);  // once each: not retried by the same call
+  CHECK(load_points_csv(stub.sweep.points_file()).points.empty());
+  CHECK(sweep_status(stub.sweep, stub.plan).count(CellState::failed) == 3);
+
+  const SweepStatus again = stub.run(mode);
+  CHECK(again.count(CellState::failed) == 3);
+  CHECK(stub.executions().size() == 6);
+  const SweepStatus cured = stub.run("ok");
+  CHECK(cured.count(CellState::completed) == 3);
+  CHECK(cured.warnings.size() == (mode == "torn" ? 3 : 0));
+  CHECK(stub.executions().size() == 9);
+  CHECK(sweep_status(stub.sweep, stub.plan).count(CellState::completed) == 3);
+}
+
+TEST_CASE("a trainer that cannot be executed fails every run and says so") {
+  const test::StubSweep stub(2);
+  SweepOptions options = stub.options("ok");
+  options.trainer = {"/nowhere/isoflop"};
+  const SweepStatus status = run_sweep(stub.sweep, stub.plan, options);
+  CHECK(status.count(CellState::failed) == 2);
+  CHECK_THAT(status.cells[0].message, Contains("cannot execute /nowhere/isoflop"));
+  options.trainer.clear();
+  CHECK_THROWS_AS(run_sweep(stub.sweep, stub.plan, options), Error);
+}
+
+TEST_CASE("the record counts, not the exit status") {
+  const test::StubSweep stub(1);
+  CHECK(stub.run("sloppy").count(CellState::completed) == 1);
+}
+
+TEST_CASE("a damaged record is reported, kept aside and the run done again") {
+  const test::StubSweep stub(2);
+  CHECK(stub.run("ok").count(CellState::completed) == 2);
+  const std::string points = test::read_file(stub.sweep.points_file());
+  const std::filesystem::path record = stub.folder(1) / "record.json";
+  std::filesystem::resize_file(record, 100);
+  CHECK(sweep_status(stub.sweep, stub.plan).count(CellState::failed) == 1);
+  CHECK(collect_points(stub.sweep, stub.plan).n_skipped_rows == 1);
+  const SweepStatus status = stub.run("ok");
+  CHECK(status.count(CellState::completed) == 2);
+  REQUIRE(status.warnings.size() == 1);
+  CHECK_THAT(status.warnings[0], Contains("record.json: "));
+  CHECK_THAT(status.warnings[0], Contains("kept as record.json.damaged.1"));
+  CHECK(std::filesystem::file_size(record.string() + ".damaged.1") == 100);
+  CHECK(test::read_file(stub.sweep.points_file()) == points);
+}
+
+TEST_CASE("a stop ends the trainers, and what was cut off is waiting, not failed") {
+  const std::string mode = GENERATE("hang", "deaf");
+  const test::StubSweep stub(3);
+  SweepOptions options = stub.options(mode);
+  options.stop_grace_seconds = 0.3;
+  bool two_are_up = false;
+  options.on_progress = [&](const SweepStatus& status) {
+    two_are_up = status.count(CellState::running) == 2 &&
+                 std::filesystem::exists(stub.executions_file()) && stub.executions().size() == 2;
+  };
+  options.stop = [&] { return two_are_up; };
+  const SweepStatus status = run_sweep(stub.sweep, stub.plan, options);
+  CHECK(status.count(CellState::waiting) == 3);
+  CHECK(sweep_status(stub.sweep, stub.plan).count(CellState::waiting) == 3);
+  for (std::size_t i = 0; i < 3; ++i) CHECK_FALSE(RunClaim::is_held(stub.folder(i)));
+  CHECK(stub.run("ok").count(CellState::completed) == 3);
+}
+
+TEST_CASE("runs that someone else holds are left alone and waited for") {
+  const test::StubSweep stub(3);
+  std::optional<RunClaim> theirs = RunClaim::acquire(stub.folder(0));
+  SweepOptions options = stub.options("ok");
+  bool was_running = false;
+  options.on_progress = [&](const SweepStatus& status) {
+    if (status.count(CellState::completed) < 2) return;
+    was_running |= status.cells[0].state == CellState::running;
+    theirs.reset();  // its holder dies
+  };
+  CHECK(run_sweep(stub.sweep, stub.plan, options).count(CellState::completed) == 3);
+  CHECK(was_running);
+  CHECK(stub.executions().size() == 3);
+}
+
+TEST_CASE("a hundred workers for three runs start three trainers") {
+  const test::StubSweep stub(3);
+  CHECK(stub.run("ok", 100).count(CellState::completed) == 3);
+  CHECK(stub.executions().size() == 3);
+}
+
+}  // namespace
+}  // namespace isoflop

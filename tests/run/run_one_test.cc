@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdexcept>
+
+#include "base/text.h"
+#include "isoflop/run.h"
+#include "run/fake_train.h"
+#include "support/catch.h"
+#include "support/temp_dir.h"
+#include "support/tiny_spec.h"
+
+namespace isoflop {
+namespace {
+
+class NoData : public Dataset {
+ public:
+  NoData() { info_.hash = "fedcba9876543210"; }
+  [[nodiscard]] const DatasetInfo& info() const override { return info_; }
+  void train_sequence(std::uint64_t, std::int64_t, std::span<std::int32_t>) const override {}
+  void validation_sequence(std::int64_t, std::span<std::int32_t>) const override {}
+  [[nodiscard]] std::int64_t validation_sequences(std::int64_t) const override { return 0; }
+  [[nodiscard]] std::span<const std::uint8_t> token_bytes() const override { return {}; }
+
+ private:
+  DatasetInfo info_;
+};
+
+struct Fixture {
+  Fixture() {
+    test::fake_training() = {.last_step = 500, .outcome = RunOutcome::completed, .calls = 0};
+    options.folder = dir.path() / "run";
+  }
+  test::TempDir dir;
+  NoData data;
+  RunOneOptions options;
+  RunSpec spec = test::tiny_spec();
+};
+
+TEST_CASE("a completed run leaves spec, metrics and record, and no checkpoint") {
+  Fixture f;
+  std::filesystem::create_directories(f.options.folder / "checkpoint");
+  const RunRecord record = run_one(f.spec, f.data, f.options);
+  CHECK(record.outcome == RunOutcome::completed);
+  CHECK(record.validation->loss_nats == 2.25);
+  CHECK(record.wall_seconds == 3);
+  CHECK(record.tokens_per_second == 500 * 256 / 2.0);
+  CHECK(record.flops_per_second ==
+        64000.0 * static_cast<double>(exact_flops_per_token(f.spec.shape)));
+  CHECK_FALSE(record.mfu);
+  CHECK(record.version == build_info().version);
+  CHECK_FALSE(record.git_commit.empty());
+  CHECK(load_run_spec(f.options.folder / "spec.json") == f.spec);
+  CHECK(load_run_record(f.options.folder / "record.json").run_id == run_id(f.spec));
+  CHECK_FALSE(std::filesystem::exists(f.options.folder / "checkpoint"));
+  CHECK(split(test::read_file(f.options.folder / "metrics.jsonl"), '\n').size() == 501);
+
+  CHECK(run_one(f.spec, f.data, f.options).run_id == record.run_id);
+  CHECK(test::fake_training().calls == 1);
+  f.spec.seed = 1;
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(run_one(f.spec, f.data, f.options)),
+             Catch::Matchers::Contains("record.json: is of another run, "));
+}
+
+TEST_CASE("a run that is stopped leaves no record and goes on from its checkpoint") {
+  Fixture f;
+  std::int64_t steps = 0;
+  f.options.on_step = [&](const StepMetrics&) { ++steps; };
+  f.options.stop = [&] { return steps == 200; };
+  CHECK(run_one(f.spec, f.data, f.options).outcome == RunOutcome::interrupted);
+  CHECK_FALSE(std::filesystem::exists(f.options.folder / "record.json"));
+  CHECK(run_one(f.spec, f.data, f.options).outcome == RunOutcome::completed);
+  CHECK(steps == 500);
+  CHECK(split(test::read_file(f.options.folder / "metrics.jsonl"), '\n').size() == 501);
+}
+
+TEST_CASE("a diverged run is recorded, one that ran out of memory is not") {
+  Fixture f;
+  test::fake_training().outcome = RunOutcome::out_of_memory;
+  CHECK(run_one(f.spec, f.data, f.options).outcome == RunOutcome::out_of_memory);
+  CHECK_FALSE(std::filesystem::exists(f.options.folder / "record.json"));
+  test::fake_training().outcome = RunOutcome::diverged;
+  CHECK(run_one(f.spec, f.data, f.options).outcome == RunOutcome::diverged);
+  const RunRecord record = load_run_record(f.options.folder / "record.json");
+  CHECK_FALSE(record.validation);
+  CHECK_FALSE(record.train_loss_nats);
+}
+
+TEST_CASE("an empty data set hash is filled from the data") {
+  Fixture f;
+  f.spec.dataset_hash = "";
+  const RunRecord record = run_one(f.spec, f.data, f.options);
+  CHECK(record.spec.dataset_hash == "fedcba9876543210");
+  CHECK(record.run_id == run_id(record.spec));
+}
+
+}  // namespace
+}  // namespace isoflop
