@@ -127,7 +127,8 @@ class Backend {
 /// The embedded default: one thread, vectorised for the machine it runs on.
 [[nodiscard]] std::unique_ptr<Backend> make_cpu_backend();
 
-/// The GPU number `device_index`. Throws Error(unavailable) where the build or the machine has none.
+/// The GPU number `device_index`. Throws Error(unavailable) where the build or the machine has
+/// none.
 [[nodiscard]] std::unique_ptr<Backend> make_cuda_backend(int device_index);
 
 }  // namespace isoflop
