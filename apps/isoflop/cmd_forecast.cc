@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+
+#include <CLI/CLI.hpp>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -14,10 +15,9 @@ namespace isoflop::cli {
 namespace {
 
 std::string describe(const Forecast& forecast) {
-  const char* unit =
-      forecast.metric == Metric::bits_per_byte ? " bits/byte" : " nats/token";
-  return rounded_text(forecast.predicted.value, 4) + unit + " (90 %: " +
-         rounded_text(forecast.predicted.low, 4) + " to " +
+  const char* unit = forecast.metric == Metric::bits_per_byte ? " bits/byte" : " nats/token";
+  return rounded_text(forecast.predicted.value, 4) + unit +
+         " (90 %: " + rounded_text(forecast.predicted.low, 4) + " to " +
          rounded_text(forecast.predicted.high, 4) + ")";
 }
 

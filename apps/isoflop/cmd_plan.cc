@@ -4,10 +4,10 @@
 
 #include <CLI/CLI.hpp>
 
-#include "base/json.h"
 #include "base/text.h"
 #include "isoflop/commands.h"
 #include "isoflop/plan_source.h"
+#include "isoflop/run.h"
 
 namespace isoflop::cli {
 namespace {
@@ -45,7 +45,7 @@ void add_plan_command(CLI::App& app, int&) {
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] {
     const ResolvedPlan resolved = resolve_plan(options->source);
-    if (!options->dry_run && !options->out.empty()) write_sweep(resolved, options->out);
+    if (!options->dry_run && !options->out.empty()) save_sweep({options->out}, resolved.plan);
     if (options->json) {
       std::printf("%s", to_json(resolved.plan).c_str());
     } else {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -63,7 +64,7 @@ int sweep(const Options& options) {
   }
   const ResolvedPlan resolved = resolve_plan(options.source);
   const std::filesystem::path folder = sweep_folder(options, resolved);
-  if (!resolved.from_sweep) write_sweep(resolved, folder);
+  if (!resolved.from_sweep) save_sweep({folder}, resolved.plan);
   for (const std::string& warning : resolved.plan.warnings) {
     std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }
@@ -82,13 +83,7 @@ int sweep(const Options& options) {
   const SweepFolder sweep{folder};
   const SweepStatus status = run_sweep(sweep, resolved.plan, sweep_options);
   display.finish();
-  save_points_csv(collect_points(sweep, resolved.plan).points, sweep.points_file());
   return report_ending(status, folder.string());
-}
-
-const char* name_of(CellState state) {
-  constexpr const char* kNames[] = {"waiting", "running", "completed", "diverged", "failed"};
-  return kNames[static_cast<int>(state)];
 }
 
 Json as_json(const SweepStatus& status) {
@@ -97,7 +92,7 @@ Json as_json(const SweepStatus& status) {
   for (const CellStatus& cell : status.cells) {
     Json json = Json::object({{"run_id", cell.run.run_id},
                               {"budget", cell.run.budget},
-                              {"state", name_of(cell.state)},
+                              {"state", to_string(cell.state)},
                               {"progress", cell.progress}});
     if (cell.state == CellState::completed) {
       const double bits = cell.record->validation->bits_per_byte;
@@ -114,8 +109,9 @@ Json as_json(const SweepStatus& status) {
   Json json = Json::object({{"schema", "isoflop.status/1"}});
   for (const CellState state : {CellState::waiting, CellState::running, CellState::completed,
                                 CellState::diverged, CellState::failed}) {
-    json.set(name_of(state), status.count(state));
+    json.set(std::string(to_string(state)), status.count(state));
   }
+  json.set_if("eta_seconds", status.eta_seconds);
   return json.set("compute_done", status.compute_done)
       .set("compute_total", status.compute_total)
       .set("best", best_json)

@@ -44,10 +44,4 @@ ResolvedPlan resolve_plan(const PlanSource& source) {
   return {make_plan(experiment, prior, summary_of(dataset->info())), false};
 }
 
-void write_sweep(const ResolvedPlan& resolved, const std::filesystem::path& folder) {
-  std::filesystem::create_directories(folder);
-  save_experiment(resolved.plan.experiment, folder / "experiment.json");
-  save_plan(resolved.plan, SweepFolder{folder}.plan_file());
-}
-
 }  // namespace isoflop::cli

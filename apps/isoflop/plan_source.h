@@ -32,9 +32,6 @@ void add_plan_source_options(CLI::App& command, PlanSource& source);
 /// Loads, or makes, the plan. Opens the data set for its size and hash.
 [[nodiscard]] ResolvedPlan resolve_plan(const PlanSource& source);
 
-/// Writes experiment.json and plan.json; runs that are there stay as they are.
-void write_sweep(const ResolvedPlan& resolved, const std::filesystem::path& folder);
-
 /// What a plan is told about a data set.
 [[nodiscard]] DatasetSummary summary_of(const DatasetInfo& info);
 

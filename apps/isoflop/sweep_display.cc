@@ -22,6 +22,7 @@ std::string ending(const CellStatus& cell) {
     return rounded_text(cell.record->validation->bits_per_byte, 4) + " bits/byte in " +
            duration_text(cell.record->wall_seconds);
   }
+  if (!cell.message.empty()) return cell.message;
   if (cell.record && !cell.record->message.empty()) return cell.record->message;
   return cell.state == CellState::diverged ? "diverged" : "failed";
 }
@@ -52,27 +53,23 @@ void SweepDisplay::print_ended(const SweepStatus& status) {
 }
 
 std::string SweepDisplay::summary(const SweepStatus& status) const {
-  const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-  const double done = status.compute_done - compute_at_start_;
   std::string text = name_ + "  " + std::to_string(status.count(CellState::completed)) + " of " +
                      std::to_string(status.cells.size()) + " runs, " +
                      rounded_text(100 * status.compute_done / status.compute_total, 3) +
                      " % of the compute";
-  if (done > 0 && seconds > 2) {
-    const double rate = done / seconds;
-    text += ", " + si_text(rate) + "FLOP/s, " +
-            duration_text((status.compute_total - status.compute_done) / rate) + " left";
-  }
+  if (status.eta_seconds) text += ", " + duration_text(*status.eta_seconds) + " to go";
   return text;
 }
 
 void SweepDisplay::update(const SweepStatus& status) {
-  if (first_) compute_at_start_ = status.compute_done;
   if (terminal_) std::fprintf(stderr, "\r\x1b[K");
   print_ended(status);
   if (first_ && !told_.empty()) {
     std::fprintf(stderr, "%s  %zu of %zu runs were done before\n", name_.c_str(), told_.size(),
                  status.cells.size());
+  }
+  for (const std::string& warning : status.warnings) {
+    if (told_.insert(warning).second) std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }
   first_ = false;
   if (terminal_) {

@@ -27,8 +27,7 @@ class SweepDisplay {
   bool terminal_;
   bool first_ = true;
   std::set<std::string> told_;
-  Clock::time_point start_ = Clock::now(), last_line_ = Clock::now();
-  double compute_at_start_ = 0;
+  Clock::time_point last_line_ = Clock::now();
 };
 
 /// "d48 L2 h2, 6.4M tokens, lr 0.004, batch 1024: 2.371 bits/byte" or how else it ended.

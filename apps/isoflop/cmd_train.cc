@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "isoflop/commands.h"
+#include "isoflop/environment.h"
+#include "isoflop/run.h"
+#include "isoflop/spec_patch.h"
+
+namespace isoflop::cli {
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+void request_stop(int) { stop_requested = 1; }
+
+struct Options {
+  std::string spec, out, device = "cpu", data_root;
+  std::vector<std::string> settings;
+  int n_threads = 1;
+};
+
+/// A line on a terminal that is always current; nothing elsewhere, metrics.jsonl has it all.
+class StepDisplay {
+ public:
+  explicit StepDisplay(std::int64_t n_steps) : n_steps_(n_steps) {}
+  void show(const StepMetrics& step) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!terminal_ || now - last_ < std::chrono::milliseconds(200)) return;
+    last_ = now;
+    std::fprintf(stderr, "\r\x1b[Kstep %lld of %lld  loss %.4f nats/token  gradient norm %.3g",
+                 static_cast<long long>(step.step), static_cast<long long>(n_steps_),
+                 step.loss_nats, step.grad_norm);
+    std::fflush(stderr);
+  }
+  void finish() const {
+    if (terminal_) std::fprintf(stderr, "\r\x1b[K");
+  }
+
+ private:
+  std::int64_t n_steps_;
+  bool terminal_ = isatty(STDERR_FILENO) == 1;
+  std::chrono::steady_clock::time_point last_;
+};
+
+int finish(const RunRecord& record) {
+  std::printf("%s %s", record.run_id.c_str(), std::string(to_string(record.outcome)).c_str());
+  if (record.validation) {
+    std::printf(": %.4f nats/token, %.4f bits/byte on %lld validation tokens",
+                record.validation->loss_nats, record.validation->bits_per_byte,
+                static_cast<long long>(record.validation->tokens));
+  }
+  std::printf("\n%lld steps, %s, %s tokens/s, %sFLOP/s, %s on %s\n",
+              static_cast<long long>(record.steps_done), duration_text(record.wall_seconds).c_str(),
+              si_text(record.tokens_per_second).c_str(), si_text(record.flops_per_second).c_str(),
+              (si_text(static_cast<double>(record.peak_memory_bytes)) + "B").c_str(),
+              record.device.c_str());
+  if (!record.message.empty()) std::fprintf(stderr, "isoflop: %s\n", record.message.c_str());
+  return record.outcome == RunOutcome::completed ? kDone : kFailures;
+}
+
+int train_command(const Options& options) {
+  const JsonFile file = read_json_file(options.spec);
+  const RunSpec spec =
+      run_spec_from_json(patched(file.document, options.settings).dump(), file.name);
+  const auto dataset = find_dataset(spec.dataset, data_root(options.data_root));
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+  StepDisplay display(spec.n_steps);
+  RunOneOptions run_options;
+  run_options.folder =
+      options.out.empty() ? std::filesystem::path("runs") / run_id(spec) : options.out;
+  run_options.device = options.device;
+  run_options.n_threads = options.n_threads;
+  run_options.stop = [] { return stop_requested != 0; };
+  run_options.on_step = [&](const StepMetrics& step) { display.show(step); };
+  const RunRecord record = run_one(spec, *dataset, run_options);
+  display.finish();
+  return finish(record);
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("train", "One run; the same command continues it");
+  command->add_option("spec", options->spec, "Spec file")->required();
+  command->add_option("--set", options->settings, "/json/pointer=value, changes the spec")
+      ->take_all();
+  command->add_option("--out", options->out, "Run folder (default: runs/<run_id>)");
+  command->add_option("--device", options->device, "cpu or cuda")->capture_default_str();
+  command
+      ->add_option("--dp", options->n_threads,
+                   "Threads that carry the spec's data_parallel ranks; no bit depends on them")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_option("--data-root", options->data_root,
+                      "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
+  command->callback([options, &exit_code] { exit_code = train_command(*options); });
+}
+
+}  // namespace isoflop::cli
