@@ -121,12 +121,13 @@ inline void add_linear_cases(std::vector<OpCase>& cases) {
   struct Size {
     std::int64_t rows, in, out;
   };
-  // Every remainder of the register tiles (rows by 8, 4, 1; columns by 48, 32, 16, 8, 4, 1) and
-  // more than one panel depth (128), on all three sides.
+  // Every remainder of the register tiles (rows by 8, 4, 1; columns by 48, 32, 16, 8, 4, 1),
+  // more than one panel depth (160) and more than one block of rows (512), on all three sides.
   for (const auto [r, in, out] :
        {Size{0, 5, 3}, Size{1, 1, 1}, Size{1, 24, 7}, Size{7, 3, 5}, Size{13, 17, 19},
         Size{20, 16, 24}, Size{128, 24, 72}, Size{33, 48, 100}, Size{29, 131, 257}, Size{5, 300, 9},
-        Size{257, 9, 66}, Size{12, 64, 300}, Size{40, 96, 48}}) {
+        Size{257, 9, 66}, Size{12, 64, 300}, Size{40, 96, 48}, Size{525, 3, 20},
+        Size{6, 11, 530}}) {
     const Matrix x = random_matrix(r, in, 1), w = random_matrix(out, in, 2);
     const Matrix dy = random_matrix(r, out, 3), old_dx = random_matrix(r, in, 4);
     const Matrix old_dw = random_matrix(out, in, 5);

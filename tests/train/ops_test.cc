@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdio>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/catch.h"
@@ -55,22 +57,70 @@ TEST_CASE("every operation agrees with its double-precision reference") {
   CHECK(worst_nmse > 0);  // the comparison saw floats
 }
 
-TEST_CASE("equal inputs give equal bits, whatever ran before") {
+bool equal_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float x, float y) {
+    return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
+  });
+}
+
+using Results = std::vector<std::vector<OpOutput>>;
+
+/// Every case's outputs, computed in the table's order or in reverse.
+Results run_all(Backend& backend, bool reverse = false) {
   const std::vector<OpCase>& cases = test::op_cases();
+  Results results(cases.size());
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const std::size_t at = reverse ? cases.size() - 1 - i : i;
+    results[at] = cases[at].run(backend);
+  }
+  return results;
+}
+
+void check_equal_bits(const Results& first, const Results& second) {
+  for (std::size_t i = 0; i < first.size(); ++i)
+    for (std::size_t j = 0; j < first[i].size(); ++j) {
+      INFO(test::op_cases()[i].name << ": " << first[i][j].name);
+      CHECK(equal_bits(first[i][j].got, second[i][j].got));
+    }
+}
+
+TEST_CASE("equal inputs give equal bits, whatever ran before") {
   for (const auto& backend : every_cpu_backend()) {
-    std::vector<std::vector<OpOutput>> first;
-    for (const OpCase& op : cases) first.push_back(op.run(*backend));
-    for (std::size_t i = cases.size(); i-- > 0;) {
-      const std::vector<OpOutput> again = cases[i].run(*backend);
-      for (std::size_t j = 0; j < again.size(); ++j) {
-        INFO(backend->name() << ": " << cases[i].name << ": " << again[j].name);
-        REQUIRE(again[j].got.size() == first[i][j].got.size());
-        bool equal = true;
-        for (std::size_t e = 0; e < again[j].got.size(); ++e)
-          equal = equal && std::bit_cast<std::uint32_t>(again[j].got[e]) ==
-                               std::bit_cast<std::uint32_t>(first[i][j].got[e]);
-        CHECK(equal);
+    INFO(backend->name());
+    const Results first = run_all(*backend);
+    check_equal_bits(first, run_all(*backend, true));
+  }
+}
+
+TEST_CASE("backends in threads of their own give the bits of one alone") {
+  const Results alone = run_all(*make_cpu_backend());
+  std::array<Results, 2> together;
+  std::vector<std::thread> threads;
+  for (Results& results : together)
+    threads.emplace_back([&] { results = run_all(*make_cpu_backend(), &results == &together[1]); });
+  for (std::thread& thread : threads) thread.join();
+  for (const Results& results : together) check_equal_bits(alone, results);
+}
+
+TEST_CASE("an AdamW step of slices is the step of the whole, bit for bit") {
+  // Ranks step slices of the parameters; how many there are must not matter.
+  constexpr std::int64_t kSize = 203;
+  const AdamWSettings settings{0.01f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.271f, 0.1426f, 0.25f};
+  Matrix variance = random_matrix(kSize, 1, 3);
+  for (double& v : variance.values) v *= v;
+  for (const auto& backend : every_cpu_backend()) {
+    std::vector<std::vector<float>> weights;
+    for (const std::int64_t slice : {kSize, std::int64_t{64}, std::int64_t{7}, std::int64_t{1}}) {
+      const test::DeviceMatrix w(*backend, random_matrix(kSize, 1, 1));
+      const test::DeviceMatrix g(*backend, random_matrix(kSize, 1, 2));
+      const test::DeviceMatrix m(*backend, random_matrix(kSize, 1, 4)), v(*backend, variance);
+      for (std::int64_t first = 0; first < kSize; first += slice) {
+        const auto part = [&](Tensor t) { return t.slice(first, std::min(slice, kSize - first)); };
+        backend->adamw(part(w), part(g), part(m), part(v), settings);
       }
+      weights.push_back(w.compared("w", variance).got);
+      INFO(backend->name() << ", slices of " << slice);
+      CHECK(equal_bits(weights.front(), weights.back()));
     }
   }
 }

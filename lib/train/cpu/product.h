@@ -136,8 +136,7 @@ ISOFLOP_INLINE void for_each_panel(Index n, Body&& body) {
   body(Columns<4, 1>{}, first, rest);
 }
 
-/// C [m, n] (+)= A B with B read where it lies: up to 3 floats behind each of its rows are read
-/// too.
+/// C [m, n] (+)= A B with B read where it lies: up to 7 floats behind column n of it are read too.
 template <bool kTransposedA>
 void multiply_in_place(const Tile& t, Index m, Index n) {
   for_each_panel(n, [&](auto columns, Index first, Index n_valid) {
