@@ -240,6 +240,9 @@ std::vector<BudgetGroup> group_by_budget(const PointSet& set, LossLaw::Scale sca
   for (const auto& members : cluster(std::move(unnamed))) add_group(0, members);
   std::stable_sort(groups.begin(), groups.end(),
                    [](const BudgetGroup& a, const BudgetGroup& b) { return a.budget < b.budget; });
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    for (Sample& sample : groups[i].samples) sample.group = static_cast<std::int64_t>(i);
+  }
   return groups;
 }
 

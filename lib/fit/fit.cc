@@ -156,9 +156,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
                          .delta = options.delta,
                          .scale = options.scale,
                          .n_bootstrap = options.n_bootstrap,
-                         .seed = options.seed,
-                         .unit = {},
-                         .stratum = {}};
+                         .seed = options.seed};
   set_resampling_units(samples, groups, surface);
   const ParametricFit parametric = fit_loss_law(loss_samples(samples), surface);
   if (parametric.status != FitStatus::too_few_points) result.parametric = parametric;

@@ -40,7 +40,7 @@ Search search(const LossObjective& objective) {
                    [](const auto& a, const auto& b) { return a.value < b.value; });
   found.n_starts = static_cast<std::int64_t>(ends.size());
   for (const NewtonResult& end : ends) {
-    const double gap = kSameOptimum * end.value + 1e-28;
+    const double gap = kSameOptimum * end.value + objective.rounding_floor();
     if (end.value - ends.front().value <= gap) ++found.n_agreeing;
     if (found.basins.empty() || end.value - found.basins.back().value > gap) {
       if (found.basins.size() < kMaxBasins) found.basins.push_back(end);

@@ -22,7 +22,7 @@ struct LossFitOptions {
   std::uint64_t seed = 0;
   /// What is drawn together in a resample: points of one unit are not independent (one trunk).
   /// Points of one stratum (budget) are exchangeable. Empty: every point its own unit, one stratum.
-  std::vector<std::int64_t> unit, stratum;
+  std::vector<std::int64_t> unit = {}, stratum = {};
 };
 
 /// The surface at the global optimum of its objective. From every node of a grid in (alpha, beta),

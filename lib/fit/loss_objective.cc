@@ -153,6 +153,16 @@ SurfaceVector LossObjective::linear_start(double alpha, double beta) const {
   return surface;
 }
 
+double LossObjective::rounding_floor() const {
+  constexpr double kResidualError = 1e-14;  // relative to the loss; dozens of roundings
+  double sum = 0;
+  for (const CentredPoint& point : points_) {
+    const double error = kResidualError * (kind_ == ObjectiveKind::huber_log ? 1 : point.loss);
+    sum += point.weight * error * error;
+  }
+  return sum;
+}
+
 double LossObjective::largest_residual(const SurfaceVector& s) const {
   double largest = 0;
   for (const CentredPoint& point : points_) {

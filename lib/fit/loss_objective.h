@@ -38,6 +38,8 @@ class LossObjective {
   /// E, A', B' >= 0 for given alpha and beta: weighted linear least squares of the loss, relative
   /// to it where the objective is in logarithms.
   [[nodiscard]] SurfaceVector linear_start(double alpha, double beta) const;
+  /// What the rounding of doubles alone may make of the value of a perfect fit.
+  [[nodiscard]] double rounding_floor() const;
   /// Largest |residual|.
   [[nodiscard]] double largest_residual(const SurfaceVector& surface) const;
 

@@ -59,6 +59,7 @@ NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start
   SurfaceVector gradient;
   SurfaceMatrix hessian;
   result.value = objective.derivatives(result.surface, gradient, hessian);
+  const double floor = objective.rounding_floor();
   double damping = 1e-3;
   for (int i = 0; i < kMaxIterations && std::isfinite(result.value); ++i) {
     const Model model(result.surface, gradient, hessian);
@@ -67,7 +68,7 @@ NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start
       break;
     }
     const double promised = -0.5 * model.gradient.dot(model.step(0));
-    if (promised <= kRelativeGain * result.value + 1e-32) {
+    if (promised <= kRelativeGain * result.value + floor) {
       result.converged = true;
       break;
     }
@@ -85,7 +86,7 @@ NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start
     }
     if (!lowered) {
       // No step lowers it any more: the promise is below what doubles resolve.
-      result.converged = promised <= 1e-10 * result.value;
+      result.converged = promised <= 1e-10 * result.value + floor;
       break;
     }
     result.value = objective.derivatives(result.surface, gradient, hessian);

@@ -14,12 +14,12 @@ namespace isoflop {
 struct ProposalRequest {
   Flops compute_budget;
   /// Default: what the law was fitted with, else 4096 and 102400 (arXiv:2401.02954).
-  std::optional<std::int64_t> seq_len, vocab_size;
+  std::optional<std::int64_t> seq_len = {}, vocab_size = {};
   /// Unique tokens at hand. More than that means epochs, and a warning.
-  std::optional<double> data_tokens;
+  std::optional<double> data_tokens = {};
   /// For the cost: peak FLOP/s of one GPU, how many, the share of the peak that the model's own
   /// FLOPs (convention `exact`: head included, no recomputation) reach, price per GPU-hour.
-  std::optional<double> gpu_peak_flops, mfu, price_per_gpu_hour;
+  std::optional<double> gpu_peak_flops = {}, mfu = {}, price_per_gpu_hour = {};
   std::int64_t n_gpus = 1;
 };
 

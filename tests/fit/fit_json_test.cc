@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "base/json.h"
+#include "isoflop/fit.h"
+#include "support/catch.h"
+#include "support/sweep_oracle.h"
+
+using namespace isoflop;
+
+namespace {
+
+Fit noisy_fit() {
+  const test::SweepOracle oracle{.surface = test::epoch_surface(),
+                                 .budgets = test::geometric_budgets(1e18, std::sqrt(10.0), 5),
+                                 .noise = 0.002};
+  return fit(oracle.points(), {.scale = LossLaw::Scale::params, .n_bootstrap = 20});
+}
+
+}  // namespace
+
+TEST_CASE("the answer has the contract's keys and equal doubles") {
+  const Fit result = noisy_fit();
+  const Json document = parse_json(to_json(result), "answer");
+  const JsonReader json(document, "answer");
+  json.require_schema("isoflop.fit/1");
+  CHECK(json.at("dataset").string() == "oracle");
+  CHECK(json.at("n_points").integer(0, 100) == 45);
+  CHECK(json.at("scale").string() == "params");
+  CHECK(json.at("metric").string() == "loss");
+  const auto valleys = json.at("valleys").elements();
+  REQUIRE(valleys.size() == 5);
+  for (const char* key : {"compute", "scale_opt", "tokens_opt", "loss_opt", "curvature", "n_points",
+                          "predicted_bias"}) {
+    CHECK_NOTHROW(valleys[0].at(key).number());
+  }
+  CHECK(valleys[0].at("bracketed").boolean());
+  CHECK(valleys[2].at("scale_opt").number() == result.valleys[2].scale_opt);
+  const JsonReader allocation = json.at("allocation");
+  for (const char* part : {"scale", "tokens"}) {
+    for (const char* key : {"coefficient", "exponent", "low", "high"}) {
+      CHECK_NOTHROW(allocation.at(part).at(key).number());
+    }
+  }
+  CHECK(allocation.at("scale").at("high").number() == result.scale_opt.exponent.high);
+  CHECK(allocation.at("tau").number() == result.scale_opt.tau);
+  CHECK(allocation.at("n_valleys").integer(0, 9) == 5);
+}
+
+TEST_CASE("the parametric part says objective, intervals and how sure the optimum is") {
+  const Fit result = noisy_fit();
+  const Json document = parse_json(to_json(result), "answer");
+  const JsonReader parametric = JsonReader(document, "answer").at("parametric");
+  for (const char* key : {"E", "A", "B", "alpha", "beta", "a", "b"}) {
+    CHECK_NOTHROW(parametric.at(key).number());
+  }
+  CHECK(parametric.at("objective").at("kind").string() == "huber_log");
+  CHECK(parametric.at("objective").at("delta").number() == 1e-3);
+  CHECK(parametric.at("objective").at("value").number() == result.parametric->objective_value);
+  CHECK(parametric.at("at_bound").elements().empty());
+  CHECK(parametric.at("n_starts_agreeing").integer(1, 1000) > 0);
+  for (const char* key : {"E", "A", "B", "alpha", "beta", "a"}) {
+    CHECK_NOTHROW(parametric.at("intervals").at(key).elements(2));
+    CHECK_NOTHROW(parametric.at("standard_errors").at(key).positive());
+  }
+  CHECK(parametric.at("n_bootstrap").integer(0, 100) == 20);
+  CHECK(parametric.at("n_bootstrap_failed").integer(0, 100) == 0);
+}
+
+TEST_CASE("hold-out rows name method, ratio and both errors") {
+  const Json document = parse_json(to_json(noisy_fit()), "answer");
+  const auto rows = JsonReader(document, "answer").at("holdout").elements();
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].at("method").string() == "isoflop");
+  CHECK(rows[1].at("method").string() == "parametric");
+  for (const JsonReader& row : rows) {
+    CHECK(row.at("dropped").integer(1, 1) == 1);
+    CHECK(row.at("ratio").number() == Approx(std::sqrt(10.0)));
+    CHECK_NOTHROW(row.at("scale_error").number());
+    CHECK_NOTHROW(row.at("loss_error").number());
+  }
+}
+
+TEST_CASE("parts that were not fitted are absent") {
+  PointSet points;
+  points.frame.dataset = "two points";
+  for (const double size : {1e6, 2e6}) {
+    Point point;
+    point.flops_per_token = size;
+    point.tokens = 1e7;
+    point.loss = 3;
+    points.points.push_back(point);
+  }
+  const Json document = parse_json(to_json(fit(points)), "answer");
+  const JsonReader json(document, "answer");
+  CHECK_FALSE(json.find("parametric"));
+  CHECK_FALSE(json.find("hyper"));
+  CHECK_FALSE(json.find("frontier"));
+  CHECK_FALSE(json.at("allocation").find("scale"));
+  CHECK(json.at("allocation").at("n_valleys").integer(0, 9) == 0);
+  CHECK(json.at("holdout").elements().empty());
+}
+
+TEST_CASE("hyper-parameter laws have the contract's keys") {
+  Fit result;
+  result.hyper.emplace();
+  result.hyper->peak_lr_nd = HyperLawNd::Form{1.79, -0.713, 0.307};
+  result.hyper->batch_tokens_d = HyperLawNd::Form{0.58, 0, 0.571};
+  result.hyper->batch_tokens.law = {0.2920, 0.3271};
+  result.hyper->batch_tokens.status = FitStatus::ok;
+  const Json document = parse_json(to_json(result), "answer");
+  const JsonReader hyper = JsonReader(document, "answer").at("hyper");
+  CHECK(hyper.at("band").number() == 0.0025);
+  for (const char* key : {"coefficient", "exponent", "low", "high", "residual_sd"}) {
+    CHECK_NOTHROW(hyper.at("batch_tokens").at(key).number());
+  }
+  CHECK(hyper.at("peak_lr_nd").at("exponent_params").number() == -0.713);
+  CHECK(hyper.at("peak_lr_nd").at("exponent_tokens").number() == 0.307);
+  CHECK(hyper.at("batch_tokens_d").at("exponent_tokens").number() == 0.571);
+  CHECK_NOTHROW(hyper.at("batch_tokens_d").at("residual_sd").number());
+}

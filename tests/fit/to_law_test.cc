@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "isoflop/fit.h"
+#include "support/catch.h"
+#include "support/sweep_oracle.h"
+#include "support/temp_dir.h"
+
+using namespace isoflop;
+
+namespace {
+
+test::SweepOracle sweep(LossLaw::Scale scale) {
+  LossLaw surface = test::epoch_surface();
+  if (scale == LossLaw::Scale::flops_per_token) surface.a *= std::pow(6, surface.alpha);
+  surface.scale = scale;
+  return {.surface = surface, .budgets = test::geometric_budgets(1e18, std::sqrt(10.0), 5)};
+}
+
+}  // namespace
+
+TEST_CASE("a fit's law splits a budget as the fit does, in N or in M") {
+  for (const LossLaw::Scale scale : {LossLaw::Scale::params, LossLaw::Scale::flops_per_token}) {
+    const test::SweepOracle oracle = sweep(scale);
+    const Fit result = fit(oracle.points(), {.scale = scale, .n_bootstrap = 0});
+    const Law law = to_law(result, "oracle", "a test");
+    REQUIRE(law.allocation);
+    const double c = 1e21;
+    // Parabola bias on this surface: below 1 %.
+    CHECK(law.allocation->flops_per_token(c) ==
+          Approx(oracle.surface.flops_factor() * oracle.optimum(c)).epsilon(0.01));
+    CHECK(law.allocation->flops_per_token(c) * law.allocation->tokens(c) ==
+          Approx(c).epsilon(1e-6));
+    CHECK(law.loss->alpha == Approx(0.3478).epsilon(1e-5));
+    CHECK(law.loss->scale == scale);
+    CHECK(optimal_allocation(*law.loss).flops_per_token(c) ==
+          Approx(law.allocation->flops_per_token(c)).epsilon(0.01));
+    CHECK(law.frontier->relative_error);
+    CHECK(law.fitted_to->value() == Approx(1e20));
+    CHECK_FALSE(law.hyper);
+  }
+}
+
+TEST_CASE("a fit's law survives the file") {
+  const test::TempDir folder;
+  const Fit result = fit(sweep(LossLaw::Scale::params).points(),
+                         {.scale = LossLaw::Scale::params, .n_bootstrap = 0});
+  const Law law = to_law(result, "oracle", "a test");
+  save_law(law, folder.path() / "oracle.json");
+  const Law back = load_law(folder.path() / "oracle.json");
+  CHECK(back.allocation->flops_per_token.coefficient ==
+        law.allocation->flops_per_token.coefficient);
+  CHECK(back.loss->b == law.loss->b);
+  CHECK(back.frontier->exponent == law.frontier->exponent);
+}
+
+TEST_CASE("what is not usable does not enter the law") {
+  Fit result;
+  result.compute_from = result.compute_to = 1e12;
+  result.parametric.emplace();  // too_few_points
+  const Law law = to_law(result, "x", "s");
+  CHECK_FALSE(law.allocation);
+  CHECK_FALSE(law.loss);
+  CHECK_FALSE(law.frontier);
+}
+
+TEST_CASE("assumed exponents enter the law and its source says so") {
+  Fit result;
+  result.compute_from = 1e11;
+  result.compute_to = 1e12;
+  result.hyper.emplace();
+  for (PowerLawFit* part : {&result.hyper->batch_tokens, &result.hyper->peak_lr}) {
+    part->law = {0.3, 0.3};
+    part->exponent_assumed = true;
+  }
+  result.hyper->cells.push_back({.budget = 1e11, .compute = 1e11});
+  const Law law = to_law(result, "x", "sweep x");
+  REQUIRE(law.hyper);
+  CHECK(law.hyper->fitted_to == Flops(1e11));
+  CHECK(law.source.find("sweep x; exponents of batch size") == 0);
+}
