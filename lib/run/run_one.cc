@@ -2,6 +2,7 @@
 #include <cmath>
 #include <system_error>
 
+#include "base/build_info.h"
 #include "isoflop/error.h"
 #include "isoflop/run.h"
 #include "run/metrics_file.h"

@@ -115,12 +115,4 @@ struct RunOneOptions {
 [[nodiscard]] RunRecord run_one(const RunSpec& spec, const Dataset& dataset,
                                 const RunOneOptions& options);
 
-/// What this library was built from; enters every record.
-struct BuildInfo {
-  std::string version;
-  std::string git_commit;  // "unknown" outside a repository; ends in "+" where files were changed
-  std::string compiler;
-};
-[[nodiscard]] BuildInfo build_info();
-
 }  // namespace isoflop
