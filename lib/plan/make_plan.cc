@@ -8,6 +8,7 @@
 #include "isoflop/plan.h"
 #include "isoflop/run_record.h"
 #include "plan/bends.h"
+#include "plan/prior.h"
 #include "plan/rounding.h"
 #include "plan/shape_choice.h"
 
@@ -23,8 +24,6 @@ constexpr std::int64_t kFewestSteps = 10;
 
 std::string flops_text(double flops) { return rounded_text(flops, 4) + " FLOPs"; }
 
-enum class HyperParameter { batch_tokens, peak_lr };
-
 class Planner {
  public:
   Planner(const Experiment& experiment, const Law& prior, const DatasetSummary& dataset)
@@ -36,7 +35,7 @@ class Planner {
 
   Plan make() {
     check_dataset();
-    warn_about_prior();
+    if (auto warning = prior_.range_warning(all_budgets())) warn(std::move(*warning));
     if (experiment_.isoflop) plan_curves(*experiment_.isoflop);
     if (experiment_.grid) plan_grids(*experiment_.grid);
     std::stable_sort(plan_.runs.begin(), plan_.runs.end(),
@@ -69,22 +68,6 @@ class Planner {
     }
   }
 
-  void warn_about_prior() {
-    if (!prior_.fitted_from || !prior_.fitted_to) return;
-    double low = prior_.fitted_from->value(), high = prior_.fitted_to->value();
-    const double from = low, to = high;
-    for (const double budget : all_budgets()) {
-      low = std::min(low, budget);
-      high = std::max(high, budget);
-    }
-    const double decades = std::log10(std::max(from / low, high / to));
-    if (decades > 0.5) {
-      warn("/prior: " + prior_.id + " was fitted from " + rounded_text(from, 3) + " to " +
-           rounded_text(to, 3) + " FLOPs; it is used " + rounded_text(decades, 2) +
-           " decades outside");
-    }
-  }
-
   [[nodiscard]] std::vector<double> all_budgets() const {
     std::vector<double> budgets;
     if (const auto& design = experiment_.isoflop) budgets = design->budgets;
@@ -98,14 +81,7 @@ class Planner {
                                     const std::string& path) const {
     if (own) return *own;
     if (experiment_.isoflop && experiment_.isoflop->centre) return *experiment_.isoflop->centre;
-    if (prior_.allocation && !prior_.allocation->exponents_only) {
-      return prior_.allocation->flops_per_token;
-    }
-    complain(path, prior_name() + " says no optimal size; give [coefficient, exponent] of C -> M");
-  }
-
-  [[nodiscard]] std::string prior_name() const {
-    return prior_.id.empty() ? "there is no prior, which" : "the prior " + prior_.id;
+    return prior_.centre(path);
   }
 
   [[nodiscard]] std::vector<Rung> ladder(double up_to, const std::string& path) const {
@@ -186,23 +162,22 @@ class Planner {
 
   void add_curve_run(const Rung& rung, double budget, std::uint64_t seed, const std::string& path,
                      Bends& bends) {
-    const double tokens = budget / rung.m;
+    const LawArguments arguments = {
+        .compute = budget,
+        .params = static_cast<double>(count_params(rung.shape).non_embedding()),
+        .tokens = budget / rung.m};
     const double peak_lr =
-        experiment_.peak_lr
-            ? *experiment_.peak_lr
-            : round_to_digits(law_value(HyperParameter::peak_lr, budget, rung, tokens), 4);
-    add(CellKind::isoflop, rung, budget, curve_batch(rung, budget, tokens, bends), peak_lr, seed,
-        path, bends);
+        experiment_.peak_lr ? *experiment_.peak_lr : round_to_digits(prior_.peak_lr(arguments), 4);
+    add(CellKind::isoflop, rung, budget, curve_batch(arguments, bends), peak_lr, seed, path, bends);
   }
 
-  BatchSize curve_batch(const Rung& rung, double budget, double tokens, Bends& bends) const {
+  BatchSize curve_batch(const LawArguments& arguments, Bends& bends) const {
     const std::int64_t seq_len = experiment_.seq_len;
     if (experiment_.batch_tokens) {
       return batch_of_exactly(*experiment_.batch_tokens / seq_len, units());
     }
-    const double law_seqs = law_value(HyperParameter::batch_tokens, budget, rung, tokens) /
-                            static_cast<double>(seq_len);
-    const double most_seqs = tokens / static_cast<double>(kFewSteps * seq_len);
+    const double law_seqs = prior_.batch_tokens(arguments) / static_cast<double>(seq_len);
+    const double most_seqs = arguments.tokens / static_cast<double>(kFewSteps * seq_len);
     const double seqs = std::clamp(std::round(law_seqs), 1.0, 1e12);
     const BatchSize asked = batch_of_at_most(static_cast<std::int64_t>(seqs), units());
     if (static_cast<double>(asked.seqs) <= most_seqs) return asked;
@@ -210,27 +185,6 @@ class Planner {
         batch_of_at_most(static_cast<std::int64_t>(std::max(1.0, most_seqs)), units());
     if (shrunk.seqs < asked.seqs) bends.count_shrunk_batch();
     return shrunk;
-  }
-
-  /// The prior's batch in tokens or its learning rate: of C where it has such a law, else of N and
-  /// D.
-  [[nodiscard]] double law_value(HyperParameter which, double budget, const Rung& rung,
-                                 double tokens) const {
-    const bool batch = which == HyperParameter::batch_tokens;
-    const std::string path = batch ? "/batch_tokens" : "/peak_lr";
-    double value = 0;
-    if (prior_.hyper) {
-      value = (batch ? prior_.hyper->batch_tokens : prior_.hyper->peak_lr)(budget);
-    } else if (prior_.hyper_nd) {
-      const auto params = static_cast<double>(count_params(rung.shape).non_embedding());
-      value = (batch ? prior_.hyper_nd->batch_tokens : prior_.hyper_nd->peak_lr)(params, tokens);
-    } else {
-      complain(path, prior_name() + " has no hyper-parameter law; give a number");
-    }
-    if (!(value > 0 && std::isfinite(value))) {
-      complain(path, prior_name() + " gives " + rounded_text(value, 4) + "; give a number");
-    }
-    return value;
   }
 
   void add(CellKind kind, const Rung& rung, double budget, const BatchSize& batch, double peak_lr,
@@ -284,7 +238,7 @@ class Planner {
   void warn(std::string text) { plan_.warnings.push_back(std::move(text)); }
 
   const Experiment& experiment_;
-  const Law& prior_;
+  const Prior prior_;
   const DatasetSummary& dataset_;
   Plan plan_;
   std::int64_t validation_tokens_ = 0;

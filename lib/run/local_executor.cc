@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 
+#include "base/atomic_file.h"
 #include "isoflop/error.h"
 #include "isoflop/run.h"
 #include "run/child_process.h"
@@ -123,7 +124,7 @@ class LocalExecutor {
 
   void start(std::size_t i, RunClaim claim) {
     CellStatus& cell = status_.cells[i];
-    clear_failure(folder(cell));
+    tidy(folder(cell));
     save_run_spec(cell.run.spec, folder(cell) / "spec.json");
     ChildCommand command;
     command.argv = options_.trainer;
@@ -142,6 +143,14 @@ class LocalExecutor {
     workers_.push_back({i, std::move(claim), std::move(child)});
     cell.state = CellState::running;
     cell.message.clear();
+  }
+
+  /// Removes what earlier attempts left, their half-written files too. Only under the claim.
+  static void tidy(const std::filesystem::path& run_folder) {
+    clear_failure(run_folder);
+    for (const char* name : {"spec.json", "record.json", "failure.json"}) {
+      remove_abandoned_temporaries(run_folder / name);
+    }
   }
 
   /// Judges the children that have ended. Whether there were any.

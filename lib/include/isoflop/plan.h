@@ -49,8 +49,7 @@ struct Plan {
 
 /// Chooses the shapes, rounds tokens to whole steps and asks the prior for what the experiment
 /// leaves open:
-/// - a curve's shapes are the distinct rungs of the ladder that lie nearest to a geometric grid of
-/// M;
+/// - a curve's shapes are distinct rungs of the ladder, those nearest to a geometric grid of M;
 /// - D = C / M of the realised shape (deepseek_m_actual), in whole steps;
 /// - the law's batch is rounded to whole sequences and shrunk where a run would take fewer than 500
 ///   steps; its learning rate is rounded to four digits, so that no library's pow() shows.

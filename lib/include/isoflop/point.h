@@ -48,8 +48,11 @@ struct PointsCsvOptions {
   bool skip_bad_rows = false;
 };
 
-/// Reads a points CSV (header row; columns by name, any order). Throws Error(parse) naming file,
-/// row, column and value for a row that cannot be used, unless skip_bad_rows, which counts them.
+/// Reads a points CSV: header row; columns by name, any order; columns we do not know are kept.
+/// Needs tokens, loss or bits_per_byte, and params or flops_per_token; an empty cell is absent.
+/// `run_id` is the label. Throws Error(parse) naming file, row (the header is row 1), column and
+/// value for a row that cannot be used, unless skip_bad_rows, which counts them. The frame: the
+/// data set that all rows name, else none; bits_per_byte where all rows have it, else loss_nats.
 [[nodiscard]] PointSet load_points_csv(const std::filesystem::path& file,
                                        const PointsCsvOptions& options = {});
 /// Writes atomically, all columns we know and then the others, with enough digits to read back
