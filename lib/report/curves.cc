@@ -192,6 +192,8 @@ std::string metric_text(double metric) {
   return text.data();
 }
 
+std::string batch_text(double batch_tokens) { return rounded_text(batch_tokens, 12); }
+
 std::string budget_text(double compute) {
   if (!(compute > 0)) return "0";
   double exponent = std::floor(std::log10(compute) + 1e-9);

@@ -58,6 +58,8 @@ struct HeatMap {
 
 /// A loss with four decimals.
 [[nodiscard]] std::string metric_text(double metric);
+/// Batches differ by powers of two: every digit.
+[[nodiscard]] std::string batch_text(double batch_tokens);
 /// "1e12", "3.16e11": compute in FLOPs.
 [[nodiscard]] std::string budget_text(double compute);
 

@@ -51,6 +51,12 @@ std::string optimum_text(double value, double ln_se) {
   return text;
 }
 
+std::string words(FitStatus status) {
+  std::string text(to_string(status));
+  std::replace(text.begin(), text.end(), '_', ' ');
+  return text;
+}
+
 std::int64_t count_sound(const Fit& fit) {
   return std::count_if(fit.valleys.begin(), fit.valleys.end(), [](const Valley& valley) {
     return valley.bracketed && valley.status == FitStatus::ok;
@@ -65,7 +71,7 @@ void say_allocation(const ReportChapter& chapter, std::vector<std::string>& sent
                             "runs on both sides";
   if (!fit.usable()) {
     sentences.push_back("These runs support no allocation law: " + sound + " (" +
-                        std::string(to_string(fit.scale_opt.status)) + ").");
+                        words(fit.scale_opt.status) + ").");
     return;
   }
   std::string law = "The compute-optimal model scale " + scale_symbol(chapter) +
@@ -92,9 +98,7 @@ void say_holdout(const Fit& fit, std::vector<std::string>& sentences) {
 
 std::string status_text(const Valley& valley) {
   if (valley.bracketed && valley.status == FitStatus::ok) return "yes";
-  std::string status(to_string(valley.status));
-  std::replace(status.begin(), status.end(), '_', ' ');
-  return "no: " + status;
+  return "no: " + words(valley.status);
 }
 
 void add_law(TextRows& rows, const std::string& name, const PowerLawFit* ours,
@@ -144,7 +148,7 @@ std::vector<std::string> dot_row(const Dot& dot) {
           si_text(dot.scale),
           si_text(point.tokens),
           budget_text(dot.compute),
-          point.batch_tokens ? si_text(*point.batch_tokens) : "",
+          point.batch_tokens ? batch_text(*point.batch_tokens) : "",
           point.peak_lr ? rounded_text(*point.peak_lr, 3) : "",
           point.seed ? std::to_string(*point.seed) : "",
           metric_text(dot.metric)};
@@ -249,9 +253,9 @@ TextRows law_rows(const ReportChapter& chapter) {
   }
   if (fit != nullptr && fit->frontier) {
     const FrontierLaw& law = *fit->frontier;
-    rows.push_back(
-        {"Best loss - " + rounded_text(law.irreducible, 4) + " [" + metric_unit(chapter) + "]",
-         rounded_text(law.coefficient, 3), exponent_text(law.exponent), "", ""});
+    const std::string above = law.irreducible > 0 ? " - " + rounded_text(law.irreducible, 4) : "";
+    rows.push_back({"Best loss" + above + " [" + metric_unit(chapter) + "]",
+                    rounded_text(law.coefficient, 3), exponent_text(law.exponent), "", ""});
   }
   if (rows.size() == 1) return {};
   for (std::vector<std::string>& row : rows) row.resize(chapter.reference ? 5 : 4);

@@ -111,7 +111,7 @@ Json diverged_cells(const HeatMap& map, const Grid& grid) {
     rows.push_back(row.set("tip", Json::object({{"run", record->run_id},
                                                 {"outcome", "diverged"},
                                                 {"peak lr", rounded_text(record->spec.peak_lr, 3)},
-                                                {"batch", si_text(batch) + " tokens"}})));
+                                                {"batch", batch_text(batch) + " tokens"}})));
   }
   return rows;
 }

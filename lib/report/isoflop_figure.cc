@@ -52,7 +52,7 @@ void add_valley(const ReportChapter& chapter, const Curve& curve, Rows& rows) {
     rows.y.include(metric);
     rows.lines.push_back(Json::object({{"budget", budget}, {"x", scale}, {"y", metric}}));
   }
-  if (!(valley.scale_opt > 0)) return;
+  if (!(valley.scale_opt > 0) || !std::isfinite(valley.scale_opt)) return;
   const std::string symbol = scale_symbol(chapter);
   rows.open_minima |= !valley.bracketed;
   rows.minima.push_back(Json::object(

@@ -16,6 +16,10 @@ struct Optimum {
   Json tip;
 };
 
+bool has_interval(const Optimum& o) {
+  return o.interval.low > 0 && o.interval.high > o.interval.low && std::isfinite(o.interval.high);
+}
+
 struct LawPanel {
   std::string name, symbol, title, caption;
   std::vector<Optimum> optima;
@@ -59,6 +63,7 @@ Lines lines_of(const LawPanel& panel, const Range& x, Range& y) {
       lines.rows.push_back(Json::object({{"line", name}, {"x", c}, {"y", panel.ours->law(c)}}));
       if (!band) continue;
       const Interval at = panel.ours->prediction_interval(c);
+      if (!(at.low > 0) || !std::isfinite(at.high)) continue;
       lines.band.push_back(Json::object({{"x", c}, {"low", at.low}, {"high", at.high}}));
       y.include(at.low);
       y.include(at.high);
@@ -118,7 +123,7 @@ void add_optimum_marks(Plot& plot, const std::vector<Optimum>& optima) {
   for (const Optimum& o : optima) {
     rows.push_back(
         Json::object({{"x", o.compute}, {"y", o.y}, {"sound", o.sound}, {"tip", o.tip}}));
-    if (!(o.interval.low > 0 && o.interval.high > o.interval.low)) continue;
+    if (!has_interval(o)) continue;
     bars.push_back(
         Json::object({{"x", o.compute}, {"low", o.interval.low}, {"high", o.interval.high}}));
   }
@@ -145,8 +150,9 @@ std::optional<Figure> law_figure(const LawPanel& panel) {
   for (const Optimum& o : panel.optima) {
     x.include(o.compute);
     y.include(o.y);
-    if (o.interval.low > 0) y.include(o.interval.low);
-    if (o.interval.high > 0) y.include(o.interval.high);
+    if (!has_interval(o)) continue;
+    y.include(o.interval.low);
+    y.include(o.interval.high);
   }
   if (panel.optima.empty()) return std::nullopt;
   x = x.log_padded(0.08);
@@ -183,7 +189,7 @@ Interval log_interval(double centre, double ln_se) {
 std::vector<Optimum> optima_of(const Fit& fit, double Valley::*value) {
   std::vector<Optimum> optima;
   for (const Valley& valley : fit.valleys) {
-    if (!(valley.*value > 0)) continue;
+    if (!(valley.*value > 0) || !std::isfinite(valley.*value)) continue;
     const bool sound = valley.bracketed && valley.status == FitStatus::ok;
     Json tip = Json::object({{"budget", budget_text(valley.budget) + " FLOPs"},
                              {"optimum", si_text(valley.*value)},
@@ -274,7 +280,7 @@ std::optional<Figure> frontier_figure(const ReportChapter& chapter, int width) {
   std::vector<Optimum> optima;
   Range x, y;
   for (const Valley& valley : fit.valleys) {
-    if (!(valley.loss_opt > 0)) continue;
+    if (!(valley.loss_opt > 0) || !std::isfinite(valley.loss_opt)) continue;
     const double compute = valley.compute > 0 ? valley.compute : valley.budget;
     const double bar = kNormal90 * valley.loss_se;
     optima.push_back(

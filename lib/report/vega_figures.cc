@@ -42,7 +42,7 @@ Json run_tooltip(const ReportChapter& chapter, const Dot& dot) {
   tip.set("D", si_text(point.tokens) + " tokens");
   tip.set("C", budget_text(dot.compute) + " FLOPs");
   if (point.peak_lr) tip.set("peak lr", rounded_text(*point.peak_lr, 3));
-  if (point.batch_tokens) tip.set("batch", si_text(*point.batch_tokens) + " tokens");
+  if (point.batch_tokens) tip.set("batch", batch_text(*point.batch_tokens) + " tokens");
   if (point.seed) tip.set("seed", std::to_string(*point.seed));
   tip.set("loss", metric_text(dot.metric) + " " + metric_unit(chapter));
   return tip;
