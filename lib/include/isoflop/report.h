@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "isoflop/fit.h"
-#include "isoflop/plan.h"
 #include "isoflop/run_record.h"
 
 namespace isoflop {
@@ -28,15 +27,20 @@ struct Report {
   std::vector<ReportChapter> chapters;
 };
 
-/// One HTML file without any outside reference: figures are Vega specifications with the library
-/// embedded from `vega_js`. Throws Error(unavailable) naming the package where that is not found.
-void write_html(const Report& report, const std::filesystem::path& file,
-                const std::filesystem::path& vega_js = "/usr/share/javascript/vega/vega.min.js");
+/// Where Debian's libjs-vega puts Vega. A folder with a vega.min.js that holds all of it (as the
+/// npm package has in build/) serves as well.
+inline constexpr const char* kVegaFolder = "/usr/share/javascript/vega";
 
-/// The same figures as Vega JSON, one file each, for a notebook.
+/// One HTML file without any outside reference, written atomically: figures are Vega specifications
+/// beside the library itself, which is embedded once. Throws Error(unavailable) naming the package
+/// where Vega is not found.
+void write_html(const Report& report, const std::filesystem::path& file,
+                const std::filesystem::path& vega_folder = kVegaFolder);
+
+/// The same figures as Vega 5 JSON, one `<chapter>-<figure>.vg.json` each, for a notebook.
 void write_figures(const Report& report, const std::filesystem::path& folder);
 
-/// Terminal summaries: valleys, laws, runs. Width 100.
+/// For the terminal: valleys, laws, hold-out, warnings. Width 100; no fit: the points' extent.
 [[nodiscard]] std::string text_summary(const ReportChapter& chapter);
 
 }  // namespace isoflop

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/findings.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <set>
+
+#include "base/text.h"
+#include "report/curves.h"
+
+namespace isoflop {
+namespace {
+
+std::string interval_text(const Interval& interval, int digits = 3) {
+  if (!(interval.low < interval.high)) return "";
+  return "[" + rounded_text(interval.low, digits) + ", " + rounded_text(interval.high, digits) +
+         "]";
+}
+
+// Exponents are compared digit by digit: three places, zeros kept.
+std::string exponent_text(double exponent) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3f", exponent);
+  return text.data();
+}
+
+std::string exponent_text(const PowerLawFit& fit) {
+  std::string text = exponent_text(fit.law.exponent);
+  if (fit.exponent.low < fit.exponent.high) {
+    text += " [" + exponent_text(fit.exponent.low) + ", " + exponent_text(fit.exponent.high) + "]";
+  }
+  return text + (fit.exponent_assumed ? " (assumed)" : "");
+}
+
+std::string with_interval(double value, const Interval& interval) {
+  const std::string range = interval_text(interval);
+  return rounded_text(value, 3) + (range.empty() ? "" : " " + range);
+}
+
+std::string signed_percent(double share) {
+  const std::string text = rounded_text(100 * share, std::abs(share) < 0.1 ? 2 : 3) + "%";
+  return share > 0 ? "+" + text : text;
+}
+
+std::string optimum_text(double value, double ln_se) {
+  std::string text = si_text(value);
+  if (ln_se > 0) text += " \xc2\xb1 " + rounded_text(100 * std::expm1(ln_se), 2) + "%";
+  return text;
+}
+
+std::string words(FitStatus status) {
+  std::string text(to_string(status));
+  std::replace(text.begin(), text.end(), '_', ' ');
+  return text;
+}
+
+std::int64_t count_sound(const Fit& fit) {
+  return std::count_if(fit.valleys.begin(), fit.valleys.end(), [](const Valley& valley) {
+    return valley.bracketed && valley.status == FitStatus::ok;
+  });
+}
+
+void say_allocation(const ReportChapter& chapter, std::vector<std::string>& sentences) {
+  const Fit& fit = *chapter.fit;
+  const std::string sound = std::to_string(count_sound(fit)) + " of " +
+                            std::to_string(fit.valleys.size()) +
+                            " budgets have a minimum with "
+                            "runs on both sides";
+  if (!fit.usable()) {
+    sentences.push_back("These runs support no allocation law: " + sound + " (" +
+                        words(fit.scale_opt.status) + ").");
+    return;
+  }
+  std::string law = "The compute-optimal model scale " + scale_symbol(chapter) +
+                    " grows as C^a with a = " + exponent_text(fit.scale_opt) +
+                    ", the tokens D as C^b with b = " + exponent_text(fit.tokens_opt) +
+                    " (90% intervals)";
+  if (fit.compute_from > 0) {
+    law += ", measured from " + budget_text(fit.compute_from) + " to " +
+           budget_text(fit.compute_to) + " FLOPs";
+  }
+  sentences.push_back(law + ".");
+  sentences.push_back(sound + ".");
+}
+
+void say_holdout(const Fit& fit, std::vector<std::string>& sentences) {
+  for (const HoldoutScore& score : fit.holdout) {
+    if (score.dropped != 1) continue;
+    sentences.push_back("Hold-out (" + score.method + "): the largest budget, " +
+                        rounded_text(score.ratio, 3) + "x beyond the others, was predicted with " +
+                        signed_percent(score.scale_error) + " error in the optimal scale and " +
+                        signed_percent(score.loss_error) + " in the loss there.");
+  }
+}
+
+std::string status_text(const Valley& valley) {
+  if (valley.bracketed && valley.status == FitStatus::ok) return "yes";
+  return "no: " + words(valley.status);
+}
+
+void add_law(TextRows& rows, const std::string& name, const PowerLawFit* ours,
+             const std::optional<PowerLaw>& reference, bool reference_exponent_only = false) {
+  if ((ours == nullptr || !(ours->law.coefficient > 0)) && !reference) return;
+  std::vector<std::string> row = {name, "", "", "", ""};
+  if (ours != nullptr && ours->law.coefficient > 0) {
+    row[1] = with_interval(ours->law.coefficient, ours->coefficient);
+    row[2] = exponent_text(*ours);
+    row[3] = rounded_text(ours->residual_sd, 2);
+  }
+  if (reference) {
+    row[4] = "C^" + rounded_text(reference->exponent, 4);
+    if (!reference_exponent_only) row[4] = rounded_text(reference->coefficient, 4) + " " + row[4];
+  }
+  rows.push_back(std::move(row));
+}
+
+std::vector<std::string> record_row(const ReportChapter& chapter, const RunRecord& record) {
+  const RunSpec& spec = record.spec;
+  const FlopsPerToken m = flops_per_token(spec.shape, chapter.points.frame.convention);
+  std::string metric, result = std::string(to_string(record.outcome));
+  if (record.validation) {
+    metric = metric_text(chapter.points.frame.metric == Metric::bits_per_byte
+                             ? record.validation->bits_per_byte
+                             : record.validation->loss_nats);
+  }
+  if (!record.message.empty()) result += ": " + record.message;
+  return {record.run_id,
+          short_name(spec.shape),
+          si_text(m.value()),
+          si_text(spec.tokens().value()),
+          budget_text((m * spec.tokens()).value()),
+          std::to_string(spec.n_steps),
+          std::to_string(spec.batch_tokens),
+          rounded_text(spec.peak_lr, 3),
+          std::to_string(spec.seed),
+          metric,
+          duration_text(record.wall_seconds),
+          si_text(record.tokens_per_second),
+          result};
+}
+
+std::vector<std::string> dot_row(const Dot& dot) {
+  const Point& point = *dot.point;
+  return {point.label,
+          si_text(dot.scale),
+          si_text(point.tokens),
+          budget_text(dot.compute),
+          point.batch_tokens ? batch_text(*point.batch_tokens) : "",
+          point.peak_lr ? rounded_text(*point.peak_lr, 3) : "",
+          point.seed ? std::to_string(*point.seed) : "",
+          metric_text(dot.metric)};
+}
+
+template <class Value>
+std::string distinct(const std::vector<RunRecord>& records, const Value& value) {
+  std::set<std::string> values;
+  for (const RunRecord& record : records) {
+    if (!value(record).empty()) values.insert(value(record));
+  }
+  return join({values.begin(), values.end()}, "; ");
+}
+
+}  // namespace
+
+std::vector<std::string> verdict_of(const ReportChapter& chapter) {
+  std::vector<std::string> sentences;
+  if (!chapter.fit) return sentences;
+  const Fit& fit = *chapter.fit;
+  if (!fit.valleys.empty() || fit.usable()) say_allocation(chapter, sentences);
+  say_holdout(fit, sentences);
+  if (fit.hyper && (fit.hyper->batch_tokens.usable() || fit.hyper->peak_lr.usable())) {
+    sentences.push_back("The near-optimal batch size goes as C to the power " +
+                        exponent_text(fit.hyper->batch_tokens) +
+                        ", the peak learning rate to the power " +
+                        exponent_text(fit.hyper->peak_lr) + ", from " +
+                        std::to_string(fit.hyper->n_cells) + " grids.");
+  }
+  return sentences;
+}
+
+TextRows comparison_rows(const Report& report) {
+  TextRows rows = {{"Data set", "Scale ~ C^a, a [90%]", "Tokens ~ C^b, b [90%]", "Minima",
+                    "Hold-out: scale", "loss"}};
+  for (const ReportChapter& chapter : report.chapters) {
+    if (!chapter.fit || chapter.fit->valleys.empty()) continue;
+    const Fit& fit = *chapter.fit;
+    const bool usable = fit.usable();
+    std::vector<std::string> row = {
+        chapter.title,
+        usable ? exponent_text(fit.scale_opt) : "none",
+        usable ? exponent_text(fit.tokens_opt) : "none",
+        std::to_string(count_sound(fit)) + " of " + std::to_string(fit.valleys.size()),
+        "",
+        ""};
+    for (const HoldoutScore& score : fit.holdout) {
+      if (score.dropped != 1 || !row[4].empty()) continue;
+      row[4] = signed_percent(score.scale_error);
+      row[5] = signed_percent(score.loss_error);
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows.size() > 2 ? rows : TextRows{};
+}
+
+TextRows valley_rows(const ReportChapter& chapter) {
+  if (!chapter.fit || chapter.fit->valleys.empty()) return {};
+  const std::string symbol = scale_symbol(chapter);
+  TextRows rows = {
+      {"Budget", symbol + " opt", "D opt", "Best " + metric_unit(chapter), "Sizes", "Bracketed"}};
+  for (const Valley& valley : chapter.fit->valleys) {
+    if (!(valley.scale_opt > 0)) {
+      rows.push_back({budget_text(valley.budget), "", "", "", std::to_string(valley.n_points),
+                      status_text(valley)});
+      continue;
+    }
+    rows.push_back({budget_text(valley.budget), optimum_text(valley.scale_opt, valley.ln_scale_se),
+                    si_text(valley.tokens_opt), metric_text(valley.loss_opt),
+                    std::to_string(valley.n_points), status_text(valley)});
+  }
+  return rows;
+}
+
+TextRows law_rows(const ReportChapter& chapter) {
+  const std::string reference = chapter.reference ? chapter.reference->id : "";
+  TextRows rows = {{"Law", "Coefficient [90%]", "Exponent of C [90%]", "sd of ln", reference}};
+  const Fit* fit = chapter.fit ? &*chapter.fit : nullptr;
+  std::optional<PowerLaw> scale, tokens, batch, rate;
+  bool exponents_only = false;
+  if (chapter.reference && chapter.reference->allocation) {
+    const AllocationLaw& law = *chapter.reference->allocation;
+    exponents_only = law.exponents_only;
+    if (scale_of(chapter) == LossLaw::Scale::flops_per_token) scale = law.flops_per_token;
+    tokens = law.tokens;
+  }
+  if (chapter.reference && chapter.reference->hyper) {
+    batch = chapter.reference->hyper->batch_tokens;
+    rate = chapter.reference->hyper->peak_lr;
+  }
+  const bool curves = fit != nullptr && !fit->valleys.empty();
+  const HyperFit* hyper = fit != nullptr && fit->hyper ? &*fit->hyper : nullptr;
+  if (curves) {
+    const std::string symbol = scale_symbol(chapter);
+    add_law(rows, "Optimal " + symbol + " [" + scale_unit(chapter) + "]", &fit->scale_opt, scale,
+            exponents_only);
+    add_law(rows, "Optimal D [tokens]", &fit->tokens_opt, tokens, exponents_only);
+  }
+  if (hyper != nullptr) {
+    add_law(rows, "Batch size [tokens]", &hyper->batch_tokens, batch);
+    add_law(rows, "Peak learning rate", &hyper->peak_lr, rate);
+  }
+  if (fit != nullptr && fit->frontier) {
+    const FrontierLaw& law = *fit->frontier;
+    const std::string above = law.irreducible > 0 ? " - " + rounded_text(law.irreducible, 4) : "";
+    rows.push_back({"Best loss" + above + " [" + metric_unit(chapter) + "]",
+                    rounded_text(law.coefficient, 3), exponent_text(law.exponent), "", ""});
+  }
+  if (rows.size() == 1) return {};
+  for (std::vector<std::string>& row : rows) row.resize(chapter.reference ? 5 : 4);
+  return rows;
+}
+
+TextRows holdout_rows(const ReportChapter& chapter) {
+  if (!chapter.fit || chapter.fit->holdout.empty()) return {};
+  TextRows rows = {
+      {"Budgets left out", "Reach", "Method", "Error in optimal scale", "Error in loss"}};
+  for (const HoldoutScore& score : chapter.fit->holdout) {
+    rows.push_back({std::to_string(score.dropped), rounded_text(score.ratio, 3) + "x", score.method,
+                    signed_percent(score.scale_error), signed_percent(score.loss_error)});
+  }
+  return rows;
+}
+
+TextRows run_rows(const ReportChapter& chapter) {
+  const std::string symbol = scale_symbol(chapter);
+  if (chapter.records.empty()) {
+    const std::vector<Dot> dots = dots_of(chapter);
+    if (dots.empty()) return {};
+    TextRows rows = {{"Run", symbol, "D", "C", "Batch", "Peak lr", "Seed", metric_unit(chapter)}};
+    for (const Dot& dot : dots) rows.push_back(dot_row(dot));
+    return rows;
+  }
+  TextRows rows = {{"Run", "Shape", "M", "D", "C", "Steps", "Batch", "Peak lr", "Seed",
+                    metric_unit(chapter), "Time", "Tokens/s", "Outcome"}};
+  std::vector<const RunRecord*> records;
+  for (const RunRecord& record : chapter.records) records.push_back(&record);
+  const auto cost = [&](const RunRecord* record) {
+    const FlopsPerToken m = flops_per_token(record->spec.shape, chapter.points.frame.convention);
+    // Budgets are met to half a percent: runs of one budget stay together, by size.
+    const double budget = std::round(40 * std::log10((m * record->spec.tokens()).value()));
+    return std::pair(budget, m.value());
+  };
+  std::stable_sort(records.begin(), records.end(),
+                   [&](const RunRecord* a, const RunRecord* b) { return cost(a) < cost(b); });
+  for (const RunRecord* record : records) rows.push_back(record_row(chapter, *record));
+  return rows;
+}
+
+std::string run_count_text(const ReportChapter& chapter) {
+  if (chapter.records.empty()) {
+    return std::to_string(chapter.points.points.size()) + " points";
+  }
+  std::map<RunOutcome, std::int64_t> counts;
+  for (const RunRecord& record : chapter.records) ++counts[record.outcome];
+  std::vector<std::string> parts;
+  for (const auto& [outcome, count] : counts) {
+    parts.push_back(std::to_string(count) + " " + std::string(to_string(outcome)));
+  }
+  return std::to_string(chapter.records.size()) + " runs: " + join(parts, ", ");
+}
+
+TextRows provenance_rows(const ReportChapter& chapter) {
+  const Frame& frame = chapter.points.frame;
+  TextRows rows;
+  const auto add = [&](const std::string& word, const std::string& text) {
+    if (!text.empty()) rows.push_back({word, text});
+  };
+  add("Data set", frame.dataset);
+  add("Tokenizer", frame.tokenizer);
+  add("Metric", frame.metric == Metric::bits_per_byte ? "bits per byte of validation text"
+                                                      : "nats per token of validation text");
+  add("FLOPs per token", std::string(to_string(frame.convention)));
+  add("Points", std::to_string(chapter.points.points.size()));
+  if (chapter.points.n_skipped_rows > 0) {
+    add("Rows left out", std::to_string(chapter.points.n_skipped_rows));
+  }
+  if (!chapter.records.empty()) {
+    double seconds = 0, compute = 0;
+    for (const RunRecord& record : chapter.records) {
+      seconds += record.wall_seconds;
+      compute += record.wall_seconds * record.flops_per_second;
+    }
+    add("Runs", run_count_text(chapter));
+    add("Time", duration_text(seconds) + " summed over runs");
+    add("Device", distinct(chapter.records, [](const RunRecord& r) { return r.device; }));
+    add("isoflop", distinct(chapter.records, [](const RunRecord& r) {
+          return r.version + (r.git_commit.empty() ? "" : " (" + r.git_commit + ")");
+        }));
+  }
+  if (chapter.reference) {
+    std::string text = chapter.reference->id + ": " + chapter.reference->source;
+    if (chapter.reference->fitted_from && chapter.reference->fitted_to) {
+      text += "; fitted from " + budget_text(chapter.reference->fitted_from->value()) + " to " +
+              budget_text(chapter.reference->fitted_to->value()) + " FLOPs, " +
+              std::string(to_string(chapter.reference->frame.convention));
+    }
+    add("Reference law", text);
+  }
+  return rows;
+}
+
+}  // namespace isoflop

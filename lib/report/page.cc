@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "base/atomic_file.h"
+#include "base/text.h"
+#include "isoflop/error.h"
+#include "isoflop/report.h"
+#include "report/findings.h"
+#include "report/html.h"
+#include "report/vega_figures.h"
+#include "report/vega_library.h"
+
+namespace isoflop {
+namespace {
+
+constexpr std::size_t kOpenRuns = 24;  // longer tables start closed
+
+constexpr const char* kStyle = R"(
+:root { color-scheme: light; }
+body { margin: 0; background: #fff; color: #222;
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
+main { max-width: 1080px; margin: 0 auto; padding: 40px 24px 80px; }
+h1 { font-size: 27px; line-height: 1.25; font-weight: 650; margin: 0 0 6px; }
+h2 { font-size: 21px; font-weight: 650; margin: 56px 0 4px; padding-top: 20px;
+  border-top: 1px solid #ddd; }
+h3 { font-size: 15px; font-weight: 650; margin: 34px 0 8px; }
+p { margin: 8px 0; max-width: 78ch; }
+.question { color: #555; font-size: 17px; margin-bottom: 16px; }
+.verdict { border-left: 3px solid #0072b2; background: #f5f9fc; padding: 8px 18px; margin: 14px 0; }
+.verdict p { max-width: 100ch; }
+.verdict p:first-child { font-size: 17px; }
+.warnings { border-left: 3px solid #d55e00; background: #fdf6f0; padding: 8px 18px; margin: 14px 0; }
+.warnings ul { margin: 4px 0; padding-left: 18px; }
+.figures { display: flex; flex-wrap: wrap; gap: 18px 16px; align-items: flex-start;
+  margin-top: 22px; }
+figure { margin: 0; min-width: 0; }
+figcaption, .caption { color: #555; font-size: 13.5px; max-width: 92ch; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: 3px 14px 3px 0; vertical-align: top; white-space: nowrap; }
+th { font-weight: 600; border-bottom: 1px solid #bbb; }
+td { border-bottom: 1px solid #eee; }
+.n { text-align: right; }
+.scroll td:last-child { white-space: normal; min-width: 60px; }
+.wrap th { border-bottom-color: #eee; }
+.wrap td { white-space: normal; max-width: 80ch; }
+summary { cursor: pointer; margin: 6px 0; }
+#tip { position: fixed; display: none; pointer-events: none; background: #fff; color: #222;
+  border: 1px solid #bbb; border-radius: 4px; box-shadow: 0 2px 8px rgba(0, 0, 0, .15);
+  padding: 6px 10px; font-size: 12.5px; z-index: 9; }
+#tip td { padding: 0 10px 0 0; border: 0; }
+#tip td:first-child { color: #777; }
+@media print { details > * { display: block; } }
+)";
+
+// Draws the figures and shows what hovering over a mark says. All of it text, never HTML.
+constexpr const char* kScript = R"(
+(function () {
+  var tip = document.getElementById("tip");
+  function show(handler, event, item, value) {
+    tip.textContent = "";
+    if (value === null || value === undefined || value === "") { tip.style.display = "none"; return; }
+    var table = tip.appendChild(document.createElement("table"));
+    Object.keys(value).forEach(function (key) {
+      var row = table.insertRow();
+      row.insertCell().textContent = key;
+      row.insertCell().textContent = value[key];
+    });
+    tip.style.display = "block";
+    var box = tip.getBoundingClientRect();
+    tip.style.left = Math.max(4, Math.min(event.clientX + 14, innerWidth - box.width - 8)) + "px";
+    tip.style.top = Math.max(4, Math.min(event.clientY + 14, innerHeight - box.height - 8)) + "px";
+  }
+  document.querySelectorAll("figure").forEach(function (figure) {
+    var spec = JSON.parse(figure.querySelector("script").textContent);
+    new vega.View(vega.parse(spec), {renderer: "svg", hover: false,
+                                     container: figure.querySelector(".plot")})
+      .tooltip(show).runAsync();
+  });
+})();
+)";
+
+std::string paragraphs(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) out += "<p>" + escape_html(text) + "</p>\n";
+  return out;
+}
+
+std::string figure_html(const Figure& figure) {
+  const std::string width = std::to_string(figure.width);
+  std::string out = "<figure style=\"width: " + width + "px; max-width: 100%\">\n";
+  out += "<div class=\"plot\" role=\"img\" aria-label=\"" + escape_html(figure.summary) +
+         "\"></div>\n<script type=\"application/json\">" + embeddable_json(figure.spec) +
+         "</script>\n";
+  if (!figure.caption.empty()) {
+    out += "<figcaption>" + escape_html(figure.caption) + "</figcaption>\n";
+  }
+  return out + "</figure>\n";
+}
+
+// `n_text_columns` columns from the left hold text; `last_is_text`: the last one does, too.
+std::string table_html(const TextRows& rows, std::size_t n_text_columns,
+                       bool last_is_text = false) {
+  HtmlTable table;
+  for (std::size_t c = 0; c < rows.front().size(); ++c) {
+    const bool text = c < n_text_columns || (last_is_text && c + 1 == rows.front().size());
+    table.columns.push_back({rows.front()[c], !text});
+  }
+  table.rows.assign(rows.begin() + 1, rows.end());
+  return table.html();
+}
+
+std::string section(const char* title, const TextRows& rows, std::size_t n_text_columns,
+                    bool last_is_text = false) {
+  if (rows.empty()) return "";
+  return "<h3>" + std::string(title) + "</h3>\n" + table_html(rows, n_text_columns, last_is_text);
+}
+
+std::string runs_html(const ReportChapter& chapter) {
+  const TextRows rows = run_rows(chapter);
+  if (rows.empty()) return "";
+  const bool open = rows.size() <= kOpenRuns + 1;
+  return "<h3>Runs</h3>\n<details" + std::string(open ? " open" : "") + "><summary>" +
+         escape_html(run_count_text(chapter)) + "</summary>\n" +
+         table_html(rows, chapter.records.empty() ? 1 : 2, !chapter.records.empty()) +
+         "</details>\n";
+}
+
+std::string provenance_html(const ReportChapter& chapter) {
+  std::string out = "<h3>Provenance</h3>\n<table class=\"wrap\">\n";
+  for (const std::vector<std::string>& row : provenance_rows(chapter)) {
+    out += "<tr><th>" + escape_html(row[0]) + "</th><td>" + escape_html(row[1]) + "</td></tr>\n";
+  }
+  return out + "</table>\n";
+}
+
+std::string verdict_html(const ReportChapter& chapter) {
+  std::string out;
+  if (!chapter.question.empty()) {
+    out += "<p class=\"question\">" + escape_html(chapter.question) + "</p>\n";
+  }
+  if (const std::vector<std::string> verdict = verdict_of(chapter); !verdict.empty()) {
+    out += "<div class=\"verdict\">\n" + paragraphs(verdict) + "</div>\n";
+  }
+  if (chapter.fit && !chapter.fit->warnings.empty()) {
+    out += "<div class=\"warnings\"><ul>\n";
+    for (const std::string& warning : chapter.fit->warnings) {
+      out += "<li>" + escape_html(warning) + "</li>\n";
+    }
+    out += "</ul></div>\n";
+  }
+  return out + paragraphs(chapter.notes);
+}
+
+std::string chapter_html(const ReportChapter& chapter) {
+  std::string out = "<section>\n<h2>" + escape_html(chapter.title) + "</h2>\n";
+  out += verdict_html(chapter);
+  for (const FigureRow& row : figures_of(chapter)) {
+    out += "<div class=\"figures\">\n";
+    for (const Figure& figure : row.figures) out += figure_html(figure);
+    out += "</div>\n";
+    if (!row.caption.empty()) out += "<p class=\"caption\">" + escape_html(row.caption) + "</p>\n";
+  }
+  out += section("Minima", valley_rows(chapter), 1, true);
+  out += section("Laws", law_rows(chapter), 1);
+  out += section("Hold-out", holdout_rows(chapter), 0);
+  return out + runs_html(chapter) + provenance_html(chapter) + "</section>\n";
+}
+
+Json standalone(const Figure& figure) {
+  Json spec = Json::object(
+      {{"$schema", "https://vega.github.io/schema/vega/v5.json"}, {"description", figure.summary}});
+  for (const auto& [key, entry] : *figure.spec.if_object()) spec.set(key, entry);
+  return spec;
+}
+
+std::string file_stem(const std::string& title, std::size_t chapter) {
+  std::string stem;
+  for (const char c : title) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    stem += plain ? c : '_';
+  }
+  return std::to_string(chapter + 1) + "-" + stem.substr(0, 60);
+}
+
+}  // namespace
+
+void write_html(const Report& report, const std::filesystem::path& file,
+                const std::filesystem::path& vega_folder) {
+  std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
+  page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
+  page += "<title>" + escape_html(report.title) + "</title>\n<style>" + kStyle + "</style>\n";
+  page += "</head>\n<body>\n<main>\n<h1>" + escape_html(report.title) + "</h1>\n";
+  page += section("Side by side", comparison_rows(report), 1);
+  for (const ReportChapter& chapter : report.chapters) page += chapter_html(chapter);
+  page += "<noscript><p>The figures are drawn by JavaScript, which is off.</p></noscript>\n";
+  page += "</main>\n<div id=\"tip\"></div>\n<script>\n" + vega_library(vega_folder) +
+          "</script>\n<script>" + kScript + "</script>\n</body>\n</html>\n";
+  write_file_atomically(file, page);
+}
+
+void write_figures(const Report& report, const std::filesystem::path& folder) {
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure) {
+    throw Error(ErrorCode::io, folder.string() + ": cannot make the folder: " + failure.message());
+  }
+  for (std::size_t i = 0; i < report.chapters.size(); ++i) {
+    const std::string stem = file_stem(report.chapters[i].title, i);
+    for (const FigureRow& row : figures_of(report.chapters[i])) {
+      for (const Figure& figure : row.figures) {
+        write_json_file(standalone(figure), folder / (stem + "-" + figure.name + ".vg.json"));
+      }
+    }
+  }
+}
+
+}  // namespace isoflop
