@@ -46,7 +46,9 @@ int run_fit(const Options& options) {
     std::fprintf(stderr, "warning: %lld rows were left out\n",
                  static_cast<long long>(loaded.points.n_skipped_rows));
   }
-  const bool usable = result.usable() || (result.hyper && result.hyper->usable());
+  const bool usable =
+      result.usable() ||
+      (result.hyper && (result.hyper->batch_tokens.usable() || result.hyper->peak_lr.usable()));
   if (!usable) {
     std::fprintf(stderr, "isoflop: these points support no law; see the warnings\n");
     return kFailures;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isoflop/plan_source.h"
 
+#include <limits>
+
 #include <CLI/CLI.hpp>
 
 #include "base/atomic_file.h"
@@ -28,7 +30,8 @@ DatasetSummary summary_of(const DatasetInfo& info) {
           .hash = info.hash,
           .tokenizer = info.tokenizer,
           .vocab_size = info.vocab_size,
-          .train_tokens = static_cast<double>(info.train.tokens),
+          .train_tokens = info.generated ? std::numeric_limits<double>::infinity()
+                                         : static_cast<double>(info.train.tokens),
           .validation_tokens = info.validation.tokens};
 }
 

@@ -48,7 +48,12 @@ void validate_batch(const RunSpec& spec) {
   require_count("/batch_tokens", spec.batch_tokens, 1, kMax);
   require_count("/micro_batch_seqs", spec.micro_batch_seqs, 1, 1 << 20);
   require_count("/data_parallel", spec.data_parallel, 1, 1 << 20);
-  const std::int64_t unit = spec.shape.seq_len * spec.micro_batch_seqs * spec.data_parallel;
+  const std::int64_t seqs = spec.micro_batch_seqs * spec.data_parallel;
+  if (seqs > kMax / spec.shape.seq_len) {
+    complain("/batch_tokens", std::to_string(spec.batch_tokens),
+             "a multiple of seq_len * micro_batch_seqs * data_parallel, which is above 2^50");
+  }
+  const std::int64_t unit = spec.shape.seq_len * seqs;
   if (spec.batch_tokens % unit != 0) {
     complain("/batch_tokens", std::to_string(spec.batch_tokens),
              "a multiple of seq_len * micro_batch_seqs * data_parallel = " + std::to_string(unit));

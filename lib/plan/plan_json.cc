@@ -3,6 +3,7 @@
 #include <limits>
 #include <set>
 
+#include "base/atomic_file.h"
 #include "base/json.h"
 #include "isoflop/plan.h"
 #include "isoflop/run_record.h"
@@ -86,7 +87,7 @@ std::string_view to_string(CellKind kind) {
   return kNames[static_cast<int>(kind)];
 }
 
-void save_plan(const Plan& plan, const std::filesystem::path& file) {
+std::string to_json(const Plan& plan) {
   Json runs = Json::array();
   for (const PlannedRun& run : plan.runs) runs.push_back(run_json(run));
   Json json = Json::object({{"schema", kSchema}, {"experiment", experiment_json(plan.experiment)}});
@@ -95,7 +96,11 @@ void save_plan(const Plan& plan, const std::filesystem::path& file) {
   json.set("total_compute", plan.total_compute().value());
   json.set("warnings", Json::array_of(plan.warnings));
   json.set("runs", runs);
-  write_json_file(json, file);
+  return json.pretty();
+}
+
+void save_plan(const Plan& plan, const std::filesystem::path& file) {
+  write_file_atomically(file, to_json(plan));
 }
 
 Plan load_plan(const std::filesystem::path& file) {

@@ -59,6 +59,7 @@ struct Plan {
                              const DatasetSummary& dataset);
 
 /// isoflop.plan/1. Reading throws Error(parse), also where a run_id is not the hash of its spec.
+[[nodiscard]] std::string to_json(const Plan& plan);
 [[nodiscard]] Plan load_plan(const std::filesystem::path& file);
 void save_plan(const Plan& plan, const std::filesystem::path& file);
 
