@@ -29,7 +29,8 @@ p { margin: 8px 0; max-width: 78ch; }
 .verdict { border-left: 3px solid #0072b2; background: #f5f9fc; padding: 8px 18px; margin: 14px 0; }
 .verdict p { max-width: 100ch; }
 .verdict p:first-child { font-size: 17px; }
-.warnings { border-left: 3px solid #d55e00; background: #fdf6f0; padding: 8px 18px; margin: 14px 0; }
+.warnings { border-left: 3px solid #d55e00; background: #fdf6f0; padding: 8px 18px;
+  margin: 14px 0; }
 .warnings ul { margin: 4px 0; padding-left: 18px; }
 .figures { display: flex; flex-wrap: wrap; gap: 18px 16px; align-items: flex-start;
   margin-top: 22px; }
@@ -59,7 +60,7 @@ constexpr const char* kScript = R"(
   var tip = document.getElementById("tip");
   function show(handler, event, item, value) {
     tip.textContent = "";
-    if (value === null || value === undefined || value === "") { tip.style.display = "none"; return; }
+    if (!value) { tip.style.display = "none"; return; }
     var table = tip.appendChild(document.createElement("table"));
     Object.keys(value).forEach(function (key) {
       var row = table.insertRow();
