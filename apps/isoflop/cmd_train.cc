@@ -74,8 +74,8 @@ int train_command(const Options& options) {
   std::signal(SIGTERM, request_stop);
   StepDisplay display(spec.n_steps);
   RunOneOptions run_options;
-  run_options.folder =
-      options.out.empty() ? std::filesystem::path("runs") / run_id(spec) : options.out;
+  run_options.folder = options.out.empty() ? std::filesystem::path("runs") / run_id(spec)
+                                           : std::filesystem::path(options.out);
   run_options.device = options.device;
   run_options.n_threads = options.n_threads;
   run_options.stop = [] { return stop_requested != 0; };

@@ -16,7 +16,7 @@ namespace isoflop::cli {
 /// Points of CSVs, with their columns named, and of sweeps' completed runs.
 struct PointsSource {
   std::vector<std::string> files_or_sweeps;
-  std::string columns;  // params=N,tokens=D
+  std::string columns = {};  // params=N,tokens=D
   bool skip_bad_rows = false;
 };
 
