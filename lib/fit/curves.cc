@@ -233,7 +233,8 @@ std::vector<BudgetGroup> group_by_budget(const PointSet& set, LossLaw::Scale sca
     std::stable_sort(group.samples.begin(), group.samples.end(),
                      [](const Sample& a, const Sample& b) { return a.scale < b.scale; });
     group.compute = log_mean(group.samples, &Sample::compute);
-    group.budget = budget > 0 ? budget : group.compute;
+    group.stated = budget > 0;
+    group.budget = group.stated ? budget : group.compute;
     groups.push_back(std::move(group));
   };
   for (const auto& [budget, members] : nominal) add_group(budget, members);

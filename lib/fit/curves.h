@@ -26,8 +26,9 @@ struct Sample {
 
 /// The runs at one budget, ascending in scale.
 struct BudgetGroup {
-  double budget = 0;   // nominal; the geometric mean of the computes where none is stated
-  double compute = 0;  // geometric mean
+  double budget = 0;    // nominal; the geometric mean of the computes where none is stated
+  double compute = 0;   // geometric mean
+  bool stated = false;  // the points name the budget; else it was found among their computes
   std::vector<Sample> samples;
 };
 

@@ -48,7 +48,8 @@ std::vector<BudgetGroup> curves_of(std::span<const BudgetGroup> groups) {
 }
 
 // Branches of one trunk are drawn together, whatever their budgets. Otherwise runs are exchanged
-// within their budget, and those of budgets without a curve among themselves.
+// within their budget where a design stated it, and those of budgets without a curve among
+// themselves.
 void set_resampling_units(std::span<const Sample> samples, std::span<const BudgetGroup> groups,
                           LossFitOptions& options) {
   constexpr std::int64_t kCommonStratum = -1;
@@ -60,8 +61,9 @@ void set_resampling_units(std::span<const Sample> samples, std::span<const Budge
     const auto own = static_cast<std::int64_t>(i);
     options.unit.push_back(sample.trunk.empty() ? own
                                                 : ids.try_emplace(sample.trunk, own).first->second);
-    const std::size_t n_runs = groups[static_cast<std::size_t>(sample.group)].samples.size();
-    options.stratum.push_back(trunks || n_runs < kMinCurvePoints ? kCommonStratum : sample.group);
+    const BudgetGroup& group = groups[static_cast<std::size_t>(sample.group)];
+    const bool own_stratum = !trunks && group.stated && group.samples.size() >= kMinCurvePoints;
+    options.stratum.push_back(own_stratum ? sample.group : kCommonStratum);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fit/power_law_fit.h"
+#include "fit/statistics.h"
 
 namespace isoflop {
 namespace {
@@ -81,6 +82,40 @@ std::vector<PowerLawPoint> power_law_points(std::span<const FrontierPoint> point
   return result;
 }
 
+double log_mean_compute(std::span<const FrontierPoint> points) {
+  double sum = 0;
+  for (const FrontierPoint& p : points) sum += std::log(p.compute);
+  return sum / static_cast<double>(points.size());
+}
+
+double grid_gamma(int i) {
+  return kMinGamma * std::pow(kMaxGamma / kMinGamma, static_cast<double>(i) / kGridSize);
+}
+
+double power_law_doubt(std::span<const FrontierPoint> points, double target) {
+  const Interval interval = fit_power_law(power_law_points(points)).prediction_interval(target);
+  return 0.5 * std::log(interval.high / interval.low);
+}
+
+// How far the prediction moves over the gammas whose profile is within the 90 % F bound of the
+// best: the floor is known no better than this.
+double profile_doubt(std::span<const FrontierPoint> points, const FrontierLaw& law, double target) {
+  const double log_centre = log_mean_compute(points);
+  const double dof = static_cast<double>(points.size()) - 3;
+  const double t = t90(dof);
+  const double best = solve_inner(points, log_centre, -law.exponent).cost;
+  double widest = 0;
+  for (int i = 0; i <= kGridSize; ++i) {
+    const double gamma = grid_gamma(i);
+    const Inner inner = solve_inner(points, log_centre, gamma);
+    if (inner.cost > best * (1 + t * t / dof)) continue;
+    const double predicted =
+        inner.floor + inner.slope * std::exp(-gamma * (std::log(target) - log_centre));
+    widest = std::max(widest, std::abs(std::log(predicted / law(target))));
+  }
+  return widest;
+}
+
 }  // namespace
 
 std::optional<FrontierLaw> fit_frontier(std::span<const FrontierPoint> points) {
@@ -89,10 +124,7 @@ std::optional<FrontierLaw> fit_frontier(std::span<const FrontierPoint> points) {
   const FrontierLaw without_floor{.coefficient = pure.law.coefficient,
                                   .exponent = pure.law.exponent};
   if (points.size() < 4) return without_floor;
-  double log_centre = 0;
-  for (const FrontierPoint& p : points) {
-    log_centre += std::log(p.compute) / static_cast<double>(points.size());
-  }
+  const double log_centre = log_mean_compute(points);
   const auto cost = [&](double log_gamma) {
     return solve_inner(points, log_centre, std::exp(log_gamma)).cost;
   };
@@ -100,7 +132,7 @@ std::optional<FrontierLaw> fit_frontier(std::span<const FrontierPoint> points) {
   double best = std::log(kMinGamma);
   double best_cost = std::numeric_limits<double>::infinity();
   for (int i = 0; i <= kGridSize; ++i) {
-    const double log_gamma = std::log(kMinGamma) + i * step;
+    const double log_gamma = std::log(grid_gamma(i));
     if (const double c = cost(log_gamma); c < best_cost) {
       best = log_gamma;
       best_cost = c;
@@ -120,11 +152,9 @@ double frontier_error(std::span<const FrontierPoint> points, const FrontierLaw& 
       std::max_element(points.begin(), points.end(),
                        [](const auto& a, const auto& b) { return a.compute < b.compute; });
   const double target = 10 * largest->compute;
-  const PowerLawFit pure = fit_power_law(power_law_points(points));
-  const Interval interval = pure.prediction_interval(target);
-  const double from_residuals = 0.5 * std::log(interval.high / interval.low);
-  const double from_floor = std::abs(std::log(law(target) / pure.law(target)));
-  return std::max({from_residuals, from_floor, holdout_error_per_decade});
+  const double doubt =
+      points.size() < 4 ? power_law_doubt(points, target) : profile_doubt(points, law, target);
+  return std::max(doubt, holdout_error_per_decade);
 }
 
 }  // namespace isoflop

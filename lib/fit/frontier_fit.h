@@ -18,9 +18,9 @@ struct FrontierPoint {
 /// fall.
 [[nodiscard]] std::optional<FrontierLaw> fit_frontier(std::span<const FrontierPoint> points);
 
-/// Relative half-width of the 90 % prediction interval one decade past the largest compute: the
-/// largest of what the residuals say (of the pure power law, with Student's t), what the floor
-/// changes (law against pure power law), and what a hold-out found, per decade.
+/// Relative half-width of the 90 % prediction interval one decade past the largest compute: how far
+/// the prediction moves within the profile interval of gamma (with fewer than 4 points, the
+/// interval of the pure power law), or what a hold-out found per decade where that is more.
 [[nodiscard]] double frontier_error(std::span<const FrontierPoint> points, const FrontierLaw& law,
                                     double holdout_error_per_decade);
 
