@@ -46,17 +46,14 @@ int run_fit(const Options& options) {
     std::fprintf(stderr, "warning: %lld rows were left out\n",
                  static_cast<long long>(loaded.points.n_skipped_rows));
   }
-  const bool usable =
-      result.usable() ||
-      (result.hyper && (result.hyper->batch_tokens.usable() || result.hyper->peak_lr.usable()));
+  const std::string stem = std::filesystem::path(options.out).stem().string();
+  const Law law = to_law(result, options.id.empty() ? stem : options.id, loaded.source);
+  const bool usable = law.allocation || law.hyper || law.loss || law.frontier;
   if (!usable) {
     std::fprintf(stderr, "isoflop: these points support no law; see the warnings\n");
     return kFailures;
   }
-  if (!options.out.empty()) {
-    const std::string stem = std::filesystem::path(options.out).stem().string();
-    save_law(to_law(result, options.id.empty() ? stem : options.id, loaded.source), options.out);
-  }
+  if (!options.out.empty()) save_law(law, options.out);
   return kDone;
 }
 

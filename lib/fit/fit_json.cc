@@ -96,6 +96,7 @@ Json cell_json(const HyperCell& cell) {
 
 Json hyper_json(const HyperFit& fit) {
   Json json = Json::object({{"band", fit.band},
+                            {"method", to_string(fit.method)},
                             {"batch_tokens", power_law_json(fit.batch_tokens)},
                             {"peak_lr", power_law_json(fit.peak_lr)}});
   if (fit.peak_lr_nd) {
@@ -110,6 +111,7 @@ Json hyper_json(const HyperFit& fit) {
                            {"exponent_tokens", fit.batch_tokens_d->exponent_tokens},
                            {"residual_sd", fit.batch_tokens_d_residual_sd}}));
   }
+  json.set_if("noise", fit.noise);
   json.set("n_cells", fit.n_cells).set("n_near_optimal", fit.n_near_optimal);
   Json cells = Json::array();
   for (const HyperCell& cell : fit.cells) cells.push_back(cell_json(cell));

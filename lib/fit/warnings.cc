@@ -141,12 +141,19 @@ void warn_of_surface(const Fit& fit, Words& warnings) {
 void warn_of_hyper(const Fit& fit, Words& warnings) {
   if (!fit.hyper) return;
   const HyperFit& hyper = *fit.hyper;
-  if (hyper.batch_tokens.exponent_assumed) {
-    warnings.push_back("Batch size and learning rate: " + std::to_string(hyper.n_cells) +
-                       (hyper.n_cells == 1 ? " grid" : " grids at too few budgets") +
-                       "; exponents assumed (" + rounded_text(hyper.batch_tokens.law.exponent) +
-                       ", " + rounded_text(hyper.peak_lr.law.exponent) +
-                       "), coefficients fitted. Exponents of one's own need 3.");
+  const auto warn_if_assumed = [&](const char* name, const PowerLawFit& law) {
+    if (!law.exponent_assumed) return;
+    warnings.push_back(std::string(name) + ": " + std::to_string(hyper.n_cells) +
+                       (hyper.n_cells == 1 ? " grid does" : " grids do") +
+                       " not determine the exponent; assumed " + rounded_text(law.law.exponent) +
+                       ", the coefficient is fitted.");
+  };
+  warn_if_assumed("Batch size", hyper.batch_tokens);
+  warn_if_assumed("Learning rate", hyper.peak_lr);
+  if (hyper.method == HyperMethod::surface) {
+    warnings.push_back("Runs of the grids scatter by " + rounded_text(100 * *hyper.noise, 2) +
+                       " % about a smooth surface, more than the near-optimal band of " +
+                       rounded_text(100 * hyper.band, 2) + " %: the laws are the surface's.");
   }
   for (const HyperCell& cell : hyper.cells) {
     Words edges;
