@@ -27,6 +27,7 @@ struct Options {
   PlanSource source;
   std::string out, device = "cpu", executor = "local", trainer;
   int jobs = 0;
+  double checkpoint_seconds = 30;
 };
 
 std::filesystem::path sweep_folder(const Options& options, const ResolvedPlan& resolved) {
@@ -78,6 +79,7 @@ int sweep(const Options& options) {
   sweep_options.n_jobs = options.jobs;
   sweep_options.device = options.device;
   sweep_options.trainer = {options.trainer.empty() ? executable().string() : options.trainer};
+  sweep_options.trainer_options = {"--checkpoint-seconds", exact_text(options.checkpoint_seconds)};
   sweep_options.on_progress = [&](const SweepStatus& status) { display.update(status); };
   sweep_options.stop = [] { return stop_requested != 0; };
   const SweepFolder sweep{folder};
@@ -156,6 +158,11 @@ void add_sweep_command(CLI::App& app, int& exit_code) {
   command->add_option("--device", options->device, "cpu or cuda")->capture_default_str();
   command->add_option("--jobs", options->jobs, "Workers, one thread each (default: cores)")
       ->check(CLI::Range(1, 4096));
+  command
+      ->add_option("--checkpoint-seconds", options->checkpoint_seconds,
+                   "What an interruption may cost a run")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--executor", options->executor, "local")->capture_default_str();
   command->add_option("--trainer", options->trainer,
                       "Another program that trains a spec as `isoflop train` does");

@@ -24,6 +24,7 @@ struct Options {
   std::string spec, out, device = "cpu", data_root;
   std::vector<std::string> settings;
   int n_threads = 1;
+  double checkpoint_seconds = 30;
 };
 
 /// A line on a terminal that is always current; nothing elsewhere, metrics.jsonl has it all.
@@ -78,6 +79,7 @@ int train_command(const Options& options) {
                                            : std::filesystem::path(options.out);
   run_options.device = options.device;
   run_options.n_threads = options.n_threads;
+  run_options.seconds_between_checkpoints = options.checkpoint_seconds;
   run_options.stop = [] { return stop_requested != 0; };
   run_options.on_step = [&](const StepMetrics& step) { display.show(step); };
   const RunRecord record = run_one(spec, *dataset, run_options);
@@ -99,6 +101,11 @@ void add_train_command(CLI::App& app, int& exit_code) {
       ->add_option("--dp", options->n_threads,
                    "Threads that carry the spec's data_parallel ranks; no bit depends on them")
       ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command
+      ->add_option("--checkpoint-seconds", options->checkpoint_seconds,
+                   "What an interruption may cost")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--data-root", options->data_root,
                       "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");

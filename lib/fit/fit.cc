@@ -126,10 +126,6 @@ std::string_view to_string(FitStatus status) {
   return "";
 }
 
-std::string_view to_string(HyperMethod method) {
-  return method == HyperMethod::band ? "band" : "surface";
-}
-
 std::string_view to_string(ObjectiveKind kind) {
   switch (kind) {
     case ObjectiveKind::huber_log:
@@ -168,7 +164,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   if (parametric.status != FitStatus::too_few_points) result.parametric = parametric;
   set_predicted_bias(result, curves);
 
-  result.hyper = fit_hyper(grid_cells(groups), options.band, options.hyper_prior, options.seed);
+  result.hyper = fit_hyper(grid_cells(groups), options.band, options.hyper_prior);
   surface.unit.clear();
   surface.stratum.clear();
   result.holdout = score_holdouts(curves, result.valleys, samples, options.holdout, surface);

@@ -6,15 +6,14 @@
 
 #include <Eigen/Dense>
 
-#include "fit/hyper_surface.h"
+#include "fit/grid_noise.h"
 #include "fit/power_law_fit.h"
 
 namespace isoflop {
 namespace {
 
 constexpr std::size_t kMinCells = 3;
-constexpr std::int64_t kResamples = 400;
-constexpr double kNormal90 = 1.6449;  // two-sided
+constexpr double kNoiseBand = 2;  // standard deviations
 // Ratio of the spreads of (ln N, ln D) along and across their main direction above which the two
 // exponents cannot be told apart: cells at the optimum of each budget lie on one line.
 constexpr double kMaxCondition = 30;
@@ -70,36 +69,13 @@ HyperCell summarize(const GridCell& cell, double band) {
   return result;
 }
 
-PowerLawFit law_of_bands(const std::vector<HyperCell>& cells, double HyperCell::*value,
-                         double prior_exponent) {
+PowerLawFit law_of(const std::vector<HyperCell>& cells, double HyperCell::*value,
+                   double prior_exponent) {
   std::vector<PowerLawPoint> points;
   for (const HyperCell& cell : cells) points.push_back({.x = cell.compute, .y = cell.*value});
   const PowerLawFit fit = fit_power_law(points);
   if (fit.usable() && is_determined(fit.exponent)) return fit;
   return fit_coefficient(points, prior_exponent);
-}
-
-// The surface's law; where it leaves the exponent open, the prior's, through the surface's minimum
-// in the middle of the cells.
-PowerLawFit law_of_surface(const std::vector<HyperCell>& cells, const PowerLaw& law,
-                           const Interval& exponent, double prior_exponent) {
-  double log_compute = 0;
-  for (const HyperCell& cell : cells) log_compute += std::log(cell.compute);
-  PowerLawFit fit;
-  fit.centre = log_compute / static_cast<double>(cells.size());
-  fit.n_points = static_cast<std::int64_t>(cells.size());
-  const double middle = std::exp(fit.centre);
-  if (!is_determined(exponent)) {
-    fit.law = {law(middle) / std::pow(middle, prior_exponent), prior_exponent};
-    fit.exponent_assumed = true;
-    return fit;
-  }
-  fit.status = FitStatus::ok;
-  fit.law = law;
-  fit.exponent = exponent;
-  fit.t = kNormal90;
-  fit.exponent_se = (exponent.high - exponent.low) / (2 * kNormal90);
-  return fit;
 }
 
 struct FormFit {
@@ -139,27 +115,18 @@ std::optional<FormFit> fit_form(const std::vector<HyperCell>& cells, double Hype
 }  // namespace
 
 std::optional<HyperFit> fit_hyper(std::span<const GridCell> cells, double band,
-                                  const HyperLaw& prior, std::uint64_t seed) {
+                                  const HyperLaw& prior) {
   if (cells.empty()) return std::nullopt;
   HyperFit fit;
   fit.band = band;
-  for (const GridCell& cell : cells) fit.cells.push_back(summarize(cell, band));
+  // A band narrower than the noise is a list of lucky runs.
+  fit.noise = grid_noise(cells);
+  fit.effective_band = std::max(band, kNoiseBand * fit.noise.value_or(0));
+  for (const GridCell& cell : cells) fit.cells.push_back(summarize(cell, fit.effective_band));
   fit.n_cells = static_cast<std::int64_t>(fit.cells.size());
   for (const HyperCell& cell : fit.cells) fit.n_near_optimal += cell.n_near_optimal;
-  const std::optional<HyperSurface> surface = fit_hyper_surface(cells, kResamples, seed);
-  if (surface) fit.noise = surface->residual_sd;
-  // Noise above the band makes the band a list of lucky runs.
-  if (surface && surface->residual_sd > band) {
-    fit.method = HyperMethod::surface;
-    fit.batch_tokens = law_of_surface(fit.cells, surface->batch_tokens, surface->batch_exponent,
-                                      prior.batch_tokens.exponent);
-    fit.peak_lr = law_of_surface(fit.cells, surface->peak_lr, surface->peak_lr_exponent,
-                                 prior.peak_lr.exponent);
-  } else {
-    fit.batch_tokens =
-        law_of_bands(fit.cells, &HyperCell::batch_tokens, prior.batch_tokens.exponent);
-    fit.peak_lr = law_of_bands(fit.cells, &HyperCell::peak_lr, prior.peak_lr.exponent);
-  }
+  fit.batch_tokens = law_of(fit.cells, &HyperCell::batch_tokens, prior.batch_tokens.exponent);
+  fit.peak_lr = law_of(fit.cells, &HyperCell::peak_lr, prior.peak_lr.exponent);
   if (fit.cells.size() < kMinCells) return fit;
   if (const auto form = fit_form(fit.cells, &HyperCell::peak_lr, true)) {
     fit.peak_lr_nd = form->form;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -12,11 +11,10 @@ namespace isoflop {
 
 /// Laws of the near-optimal batch size and learning rate (arXiv:2401.02954, sec. 3.1): in each cell
 /// the runs within `band` of the best, their geometric means against C by log-log regression, and
-/// against N and D where the cells tell them apart (arXiv:2503.04715). Where runs scatter about a
-/// smooth surface by more than the band, the laws in C are that surface's (see hyper_surface.h).
-/// With fewer than 3 cells, or an exponent that they leave open, the exponents in C are those of
-/// `prior`. Nothing without cells.
+/// against N and D where the cells tell them apart (arXiv:2503.04715). The band is widened to twice
+/// the noise between runs where that is larger. With fewer than 3 cells, or where their interval
+/// leaves an exponent open, the exponent in C is that of `prior`. Nothing without cells.
 [[nodiscard]] std::optional<HyperFit> fit_hyper(std::span<const GridCell> cells, double band,
-                                                const HyperLaw& prior, std::uint64_t seed = 0);
+                                                const HyperLaw& prior);
 
 }  // namespace isoflop

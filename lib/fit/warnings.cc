@@ -150,10 +150,11 @@ void warn_of_hyper(const Fit& fit, Words& warnings) {
   };
   warn_if_assumed("Batch size", hyper.batch_tokens);
   warn_if_assumed("Learning rate", hyper.peak_lr);
-  if (hyper.method == HyperMethod::surface) {
+  if (hyper.effective_band > hyper.band) {
     warnings.push_back("Runs of the grids scatter by " + rounded_text(100 * *hyper.noise, 2) +
-                       " % about a smooth surface, more than the near-optimal band of " +
-                       rounded_text(100 * hyper.band, 2) + " %: the laws are the surface's.");
+                       " % about a smooth surface: the near-optimal band is " +
+                       rounded_text(100 * hyper.effective_band, 2) + " % instead of " +
+                       rounded_text(100 * hyper.band, 2) + " %.");
   }
   for (const HyperCell& cell : hyper.cells) {
     Words edges;

@@ -96,15 +96,10 @@ struct HyperCell {
   bool batch_at_edge = false, peak_lr_at_edge = false;
 };
 
-/// Where the laws of batch size and learning rate come from: the near-optimal runs of each cell, or
-/// one response surface through the runs of all cells.
-enum class HyperMethod { band, surface };
-[[nodiscard]] std::string_view to_string(HyperMethod);
-
 struct HyperFit {
-  HyperMethod method = HyperMethod::band;
-  std::optional<double> noise;  // sd of ln metric about the surface, where one could be fitted
-  double band = 0.0025;         // near-optimal: metric at most (1 + band) x the cell's best
+  double band = 0.0025;               // near-optimal: metric at most (1 + band) x the cell's best
+  double effective_band = 0.0025;     // twice the noise between runs, where that is larger
+  std::optional<double> noise;        // sd of ln metric about a smooth surface, where it is known
   PowerLawFit batch_tokens, peak_lr;  // of C
   std::optional<HyperLawNd::Form> peak_lr_nd, batch_tokens_d;
   double peak_lr_nd_residual_sd = 0, batch_tokens_d_residual_sd = 0;
