@@ -1,7 +1,6 @@
 # Every package isoflop uses is found here and nowhere else.
 find_package(Threads REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
-find_package(Ceres 2.0 REQUIRED)
 find_package(nlohmann_json 3.10 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 if(ISOFLOP_TESTS)
