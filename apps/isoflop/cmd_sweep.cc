@@ -16,6 +16,7 @@
 #include "isoflop/plan_source.h"
 #include "isoflop/run.h"
 #include "isoflop/sweep_display.h"
+#include "train/device.h"
 
 namespace isoflop::cli {
 namespace {
@@ -63,6 +64,8 @@ int sweep(const Options& options) {
     throw Error(ErrorCode::unavailable,
                 "--executor: this build has local, not " + options.executor);
   }
+  // What our own trainer would find out run by run.
+  if (options.trainer.empty()) (void)make_backend(options.device, 0);
   const ResolvedPlan resolved = resolve_plan(options.source);
   const std::filesystem::path folder = sweep_folder(options, resolved);
   if (!resolved.from_sweep) save_sweep({folder}, resolved.plan);
