@@ -108,6 +108,19 @@ void set_range(Fit& fit, std::span<const Sample> samples) {
   fit.compute_to = *high;
 }
 
+/// The whole number that column `name` has for every point.
+std::optional<std::int64_t> common_count(const PointSet& points, const std::string& name) {
+  std::optional<std::int64_t> common;
+  for (const Point& point : points.points) {
+    const auto entry = point.other.find(name);
+    if (entry == point.other.end()) return std::nullopt;
+    const std::optional<std::int64_t> value = parse_integer(entry->second);
+    if (!value || *value < 1 || (common && *common != *value)) return std::nullopt;
+    common = value;
+  }
+  return common;
+}
+
 }  // namespace
 
 std::string_view to_string(FitStatus status) {
@@ -145,6 +158,8 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   const std::vector<Sample> samples = surface_samples(groups);
   Fit result;
   result.frame = points.frame;
+  result.vocab_size = common_count(points, "vocab_size");
+  result.seq_len = common_count(points, "seq_len");
   result.scale = options.scale;
   result.n_points = static_cast<std::int64_t>(points.points.size());
 

@@ -20,6 +20,8 @@ Law to_law(const Fit& fit, const std::string& id, const std::string& source) {
   law.id = id;
   law.source = source;
   law.frame = fit.frame;
+  law.vocab_size = fit.vocab_size;
+  law.seq_len = fit.seq_len;
   law.fitted_from = Flops(fit.compute_from);
   law.fitted_to = Flops(fit.compute_to);
   if (fit.scale_opt.usable() && fit.tokens_opt.usable()) law.allocation = allocation_law(fit);

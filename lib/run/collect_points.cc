@@ -23,6 +23,8 @@ Point point_of(const PlannedRun& run, const Evaluation& validation) {
   point.other["kind"] = to_string(run.kind);
   point.other["n_layers"] = std::to_string(spec.shape.n_layers);
   point.other["d_model"] = std::to_string(spec.shape.d_model);
+  point.other["vocab_size"] = std::to_string(spec.shape.vocab_size);
+  point.other["seq_len"] = std::to_string(spec.shape.seq_len);
   return point;
 }
 

@@ -133,6 +133,8 @@ struct FitOptions {
 /// Everything that `isoflop fit` says about one set of points.
 struct Fit {
   Frame frame;
+  /// Where a column of that name has one value for all points: what a proposal inherits.
+  std::optional<std::int64_t> vocab_size, seq_len;
   LossLaw::Scale scale = LossLaw::Scale::flops_per_token;
   std::int64_t n_points = 0;
   double compute_from = 0, compute_to = 0;  // smallest and largest budget behind the laws
