@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::int64_t kMaxBootstrap = 1000000;
 // A hold-out over less than a factor of 2 in compute says little per decade.
+constexpr double kNormal90 = 1.6449;  // two-sided
 constexpr double kLeastDecades = 0.3;
 
 void require(bool ok, const std::string& what) {
@@ -83,6 +84,20 @@ void set_predicted_bias(Fit& fit, std::span<const BudgetGroup> curves) {
   }
 }
 
+/// Relative sd of one run: about the grids' surface or about the parabolas, whichever is larger.
+double run_noise(const Fit& fit) {
+  double squares = 0, n = 0;
+  for (const Valley& valley : fit.valleys) {
+    if (!valley.usable()) continue;
+    squares += std::pow(valley.residual_rms / valley.loss_opt, 2);
+    ++n;
+  }
+  const double about_parabolas = n > 0 ? std::sqrt(squares / n) : 0;
+  const double about_grids = fit.hyper ? fit.hyper->noise.value_or(0) : 0;
+  return std::max(about_parabolas, about_grids);
+}
+
+/// The law's doubt and the run's own luck.
 void set_frontier_error(Fit& fit) {
   if (!fit.frontier) return;
   double per_decade = 0;
@@ -91,8 +106,9 @@ void set_frontier_error(Fit& fit) {
     const double decades = std::max(kLeastDecades, std::log10(score.ratio));
     per_decade = std::max(per_decade, std::abs(score.loss_error) / decades);
   }
+  const double doubt = frontier_error(frontier_points(fit.valleys), *fit.frontier, per_decade);
   fit.frontier->relative_error =
-      frontier_error(frontier_points(fit.valleys), *fit.frontier, per_decade);
+      std::hypot(std::max(doubt, kLossErrorPerDecade), kNormal90 * run_noise(fit));
 }
 
 void set_range(Fit& fit, std::span<const Sample> samples) {

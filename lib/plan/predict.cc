@@ -7,10 +7,6 @@
 namespace isoflop {
 namespace {
 
-/// Relative half-width of the 90 % interval of a law that states none, per decade of extrapolation:
-/// the largest mean error, over six public sweeps, of surfaces asked for the next budget.
-constexpr double kUnstatedLossError = 0.025;
-
 double surface_loss(const LossLaw& law, double m, double tokens) {
   return law(m / law.flops_factor(), tokens);
 }
@@ -25,7 +21,7 @@ std::optional<Prediction> predict(const Law& law, const ModelShape& shape, Token
   const FlopsPerToken m = flops_per_token(shape, law.frame.convention);
   const Flops compute = m * tokens;
   const double decades = std::max(1.0, std::log10(extrapolation(law, compute)));
-  double error = kUnstatedLossError * decades;
+  double error = kLossErrorPerDecade * decades;
   double loss = 0;
   if (law.frontier) {
     loss = (*law.frontier)(compute.value());
