@@ -5,21 +5,14 @@
 #include <CLI/CLI.hpp>
 
 #include "base/json.h"
-#include "base/text.h"
 #include "isoflop/commands.h"
 #include "isoflop/environment.h"
 #include "isoflop/error.h"
 #include "isoflop/forecast.h"
+#include "isoflop/forecast_text.h"
 
 namespace isoflop::cli {
 namespace {
-
-std::string describe(const Forecast& forecast) {
-  const char* unit = forecast.metric == Metric::bits_per_byte ? " bits/byte" : " nats/token";
-  return rounded_text(forecast.predicted.value, 4) + unit +
-         " (90 %: " + rounded_text(forecast.predicted.low, 4) + " to " +
-         rounded_text(forecast.predicted.high, 4) + ")";
-}
 
 void print_score(const Forecast& forecast, const ForecastScore& score, bool json) {
   if (json) {
@@ -36,14 +29,7 @@ void print_score(const Forecast& forecast, const ForecastScore& score, bool json
                           .c_str());
     return;
   }
-  std::printf("%s: forecast %s, measured %s, error %+.2f %%, %s the interval\n",
-              forecast.spec.dataset.c_str(), describe(forecast).c_str(),
-              rounded_text(score.measured, 4).c_str(), 100 * score.error,
-              score.inside ? "inside" : "outside");
-}
-
-RunRecord record_of(const std::filesystem::path& run) {
-  return load_run_record(std::filesystem::is_directory(run) ? run / "record.json" : run);
+  std::printf("%s\n", describe(forecast, score).c_str());
 }
 
 }  // namespace
@@ -67,7 +53,7 @@ void add_forecast_command(CLI::App& app, int&) {
   check->add_flag("--json", options->json, "Print JSON");
   check->callback([options] {
     const Forecast forecast = load_forecast(options->forecast);
-    print_score(forecast, score(forecast, record_of(options->run)), options->json);
+    print_score(forecast, score(forecast, load_record_of(options->run)), options->json);
   });
   command->callback([options, command] {
     if (!command->get_subcommands().empty()) return;

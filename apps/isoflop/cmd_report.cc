@@ -9,6 +9,7 @@
 #include "isoflop/commands.h"
 #include "isoflop/environment.h"
 #include "isoflop/fit.h"
+#include "isoflop/forecast_text.h"
 #include "isoflop/points_source.h"
 #include "isoflop/report.h"
 
@@ -17,7 +18,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> sources;
-  std::vector<std::string> notes;
+  std::vector<std::pair<std::string, std::string>> forecasts;  // file, run
   std::string out, title, reference, figures;
 };
 
@@ -48,6 +49,18 @@ ReportChapter chapter_of(const std::vector<std::string>& sources, const Options&
   return chapter;
 }
 
+/// Each forecast's score, as a sentence of its data set's chapter.
+void add_forecasts(Report& report,
+                   const std::vector<std::pair<std::string, std::string>>& forecasts) {
+  for (const auto& [file, run] : forecasts) {
+    const Forecast forecast = load_forecast(file);
+    const std::string sentence = describe(forecast, score(forecast, load_record_of(run)));
+    for (ReportChapter& chapter : report.chapters) {
+      if (chapter.title == forecast.spec.dataset) chapter.notes.push_back(sentence);
+    }
+  }
+}
+
 }  // namespace
 
 void add_report_command(CLI::App& app, int&) {
@@ -61,8 +74,9 @@ void add_report_command(CLI::App& app, int&) {
   command->add_option("--title", options->title, "Title of the page");
   command->add_option("--reference", options->reference, "Law drawn beside ours: id or file");
   command
-      ->add_option("--note", options->notes, "A paragraph for the first chapter; may be repeated")
-      ->take_all();
+      ->add_option("--forecast", options->forecasts,
+                   "A forecast file and the run it was of; may be repeated")
+      ->type_name("FORECAST RUN");
   command->add_option("--figures", options->figures, "Folder for the figures as Vega JSON");
   command->callback([options] {
     Report report;
@@ -70,7 +84,7 @@ void add_report_command(CLI::App& app, int&) {
     for (const std::vector<std::string>& sources : by_dataset(options->sources)) {
       report.chapters.push_back(chapter_of(sources, *options));
     }
-    report.chapters.front().notes = options->notes;
+    add_forecasts(report, options->forecasts);
     if (report.title.empty()) report.title = report.chapters.front().title;
     write_html(report, options->out);
     if (!options->figures.empty()) write_figures(report, options->figures);
