@@ -7,9 +7,9 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "isoflop/commands.h"
+#include "commands.h"
+#include "environment.h"
 #include "isoflop/dataset.h"
-#include "isoflop/environment.h"
 
 namespace isoflop::cli {
 namespace {

@@ -5,11 +5,11 @@
 #include <CLI/CLI.hpp>
 
 #include "base/text.h"
-#include "isoflop/commands.h"
+#include "commands.h"
 #include "isoflop/error.h"
 #include "isoflop/fit.h"
-#include "isoflop/points_source.h"
 #include "isoflop/report.h"
+#include "points_source.h"
 
 namespace isoflop::cli {
 namespace {
@@ -81,6 +81,11 @@ void add_fit_command(CLI::App& app, int& exit_code) {
       ->add_option("--holdout", options->fit.holdout, "Largest budgets to hold out, up to so many")
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
+  command
+      ->add_option("--band", options->fit.band,
+                   "Near-optimal: within this share of a grid's best (default: 0.0025, or twice "
+                   "the noise where that is more)")
+      ->check(CLI::Range(1e-6, 0.999));
   command->add_option("--out", options->out, "Law file to write");
   command->add_option("--id", options->id, "Id of the law (default: the file's name)");
   command->add_flag("--json", options->json, "Print JSON");

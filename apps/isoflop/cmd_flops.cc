@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "isoflop/commands.h"
+#include "commands.h"
 #include "isoflop/model_shape.h"
 
 namespace isoflop::cli {

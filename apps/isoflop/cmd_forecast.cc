@@ -5,11 +5,11 @@
 #include <CLI/CLI.hpp>
 
 #include "base/json.h"
-#include "isoflop/commands.h"
-#include "isoflop/environment.h"
+#include "commands.h"
+#include "environment.h"
+#include "forecast_text.h"
 #include "isoflop/error.h"
 #include "isoflop/forecast.h"
-#include "isoflop/forecast_text.h"
 
 namespace isoflop::cli {
 namespace {

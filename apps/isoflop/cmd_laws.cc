@@ -5,8 +5,8 @@
 #include <CLI/CLI.hpp>
 
 #include "base/text.h"
-#include "isoflop/commands.h"
-#include "isoflop/environment.h"
+#include "commands.h"
+#include "environment.h"
 
 namespace isoflop::cli {
 namespace {

@@ -5,9 +5,9 @@
 #include <CLI/CLI.hpp>
 
 #include "base/text.h"
-#include "isoflop/commands.h"
-#include "isoflop/plan_source.h"
+#include "commands.h"
 #include "isoflop/run.h"
+#include "plan_source.h"
 
 namespace isoflop::cli {
 namespace {

@@ -6,9 +6,9 @@
 #include <CLI/CLI.hpp>
 
 #include "base/text.h"
-#include "isoflop/commands.h"
+#include "commands.h"
+#include "environment.h"
 #include "isoflop/dataset.h"
-#include "isoflop/environment.h"
 #include "isoflop/error.h"
 #include "isoflop/proposal.h"
 #include "isoflop/run_record.h"

@@ -6,12 +6,12 @@
 #include <CLI/CLI.hpp>
 
 #include "base/text.h"
-#include "isoflop/commands.h"
-#include "isoflop/environment.h"
+#include "commands.h"
+#include "environment.h"
+#include "forecast_text.h"
 #include "isoflop/fit.h"
-#include "isoflop/forecast_text.h"
-#include "isoflop/points_source.h"
 #include "isoflop/report.h"
+#include "points_source.h"
 
 namespace isoflop::cli {
 namespace {

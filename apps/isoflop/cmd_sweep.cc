@@ -10,12 +10,12 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "isoflop/commands.h"
-#include "isoflop/environment.h"
+#include "commands.h"
+#include "environment.h"
 #include "isoflop/error.h"
-#include "isoflop/plan_source.h"
 #include "isoflop/run.h"
-#include "isoflop/sweep_display.h"
+#include "plan_source.h"
+#include "sweep_display.h"
 #include "train/device.h"
 
 namespace isoflop::cli {

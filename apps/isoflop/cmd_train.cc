@@ -9,10 +9,10 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "isoflop/commands.h"
-#include "isoflop/environment.h"
+#include "commands.h"
+#include "environment.h"
 #include "isoflop/run.h"
-#include "isoflop/spec_patch.h"
+#include "spec_patch.h"
 
 namespace isoflop::cli {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "isoflop/environment.h"
+#include "environment.h"
 
 #include <cstdlib>
 #include <vector>

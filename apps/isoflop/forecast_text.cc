@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "isoflop/forecast_text.h"
+#include "forecast_text.h"
 
 #include <array>
 #include <cstdio>

@@ -7,8 +7,8 @@
 
 #include "base/build_info.h"
 #include "base/json.h"
-#include "isoflop/commands.h"
-#include "isoflop/environment.h"
+#include "commands.h"
+#include "environment.h"
 #include "isoflop/error.h"
 
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "isoflop/plan_source.h"
+#include "plan_source.h"
 
 #include <limits>
 
@@ -7,10 +7,10 @@
 
 #include "base/atomic_file.h"
 #include "base/json.h"
-#include "isoflop/environment.h"
+#include "environment.h"
 #include "isoflop/run.h"
-#include "isoflop/spec_patch.h"
 #include "plan/experiment_json.h"
+#include "spec_patch.h"
 
 namespace isoflop::cli {
 

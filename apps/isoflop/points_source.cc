@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "isoflop/points_source.h"
+#include "points_source.h"
 
 #include <filesystem>
 #include <iterator>

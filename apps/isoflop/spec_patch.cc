@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "isoflop/spec_patch.h"
+#include "spec_patch.h"
 
 #include <span>
 

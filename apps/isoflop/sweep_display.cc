@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "isoflop/sweep_display.h"
+#include "sweep_display.h"
 
 #include <cstdio>
 

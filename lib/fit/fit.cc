@@ -35,8 +35,8 @@ void validate(const PointSet& points, const FitOptions& options) {
   require(options.n_bootstrap >= 0 && options.n_bootstrap <= kMaxBootstrap,
           "n_bootstrap must be from 0 to 1000000, got " + std::to_string(options.n_bootstrap));
   require(options.holdout >= 0, "holdout must be >= 0, got " + std::to_string(options.holdout));
-  require(options.band > 0 && options.band < 1,
-          "band must be above 0 and below 1, got " + exact_text(options.band));
+  const double band = options.band.value_or(0.5);
+  require(band > 0 && band < 1, "band must be above 0 and below 1, got " + exact_text(band));
 }
 
 std::vector<BudgetGroup> curves_of(std::span<const BudgetGroup> groups) {

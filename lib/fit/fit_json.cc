@@ -96,7 +96,6 @@ Json cell_json(const HyperCell& cell) {
 
 Json hyper_json(const HyperFit& fit) {
   Json json = Json::object({{"band", fit.band},
-                            {"effective_band", fit.effective_band},
                             {"batch_tokens", power_law_json(fit.batch_tokens)},
                             {"peak_lr", power_law_json(fit.peak_lr)}});
   if (fit.peak_lr_nd) {

@@ -14,59 +14,55 @@ namespace {
 /// Of the best of a cell. Step Law's curvatures (about 0.013 per ln^2) put 4 % at a factor of 6 off
 /// the optimum.
 constexpr double kWindow = 0.04;
-constexpr Eigen::Index kSharedColumns = 7;
-constexpr Eigen::Index kSpareRuns = 4;  // beyond the unknowns
+constexpr Eigen::Index kColumns = 6;     // of a quadratic in two variables
+constexpr Eigen::Index kMinFreedom = 4;  // over all cells
 
-struct Run {
-  Eigen::Index cell;
-  double x, y, t;  // ln B, ln lr, ln C
-  double ln_metric;
+struct Residuals {
+  double sum_of_squares = 0;
+  Eigen::Index degrees_of_freedom = 0;
 };
 
-std::vector<Run> runs_near_best(std::span<const GridCell> cells) {
-  std::vector<Run> runs;
-  for (std::size_t c = 0; c < cells.size(); ++c) {
-    double best = std::numeric_limits<double>::infinity();
-    for (const Sample& sample : cells[c].samples) best = std::min(best, sample.metric);
-    for (const Sample& sample : cells[c].samples) {
-      if (sample.metric > (1 + kWindow) * best) continue;
-      runs.push_back({static_cast<Eigen::Index>(c), std::log(*sample.batch_tokens),
-                      std::log(*sample.peak_lr), std::log(cells[c].compute),
-                      std::log(sample.metric)});
-    }
+std::vector<Sample> near_best(const GridCell& cell) {
+  double best = std::numeric_limits<double>::infinity();
+  for (const Sample& sample : cell.samples) best = std::min(best, sample.metric);
+  std::vector<Sample> result;
+  for (const Sample& sample : cell.samples) {
+    if (sample.metric <= (1 + kWindow) * best) result.push_back(sample);
   }
-  return runs;
+  return result;
 }
 
-double mean_of(const std::vector<Run>& runs, double Run::*member) {
-  double sum = 0;
-  for (const Run& run : runs) sum += run.*member;
-  return sum / static_cast<double>(runs.size());
+/// Of ln metric about a quadratic in (ln B, ln lr); nothing where the cell does not determine it.
+Residuals residuals_of(const GridCell& cell) {
+  const std::vector<Sample> samples = near_best(cell);
+  const auto n = static_cast<Eigen::Index>(samples.size());
+  if (n <= kColumns) return {};
+  const double x0 = std::log(*samples.front().batch_tokens);
+  const double y0 = std::log(*samples.front().peak_lr);
+  Eigen::MatrixXd design(n, kColumns);
+  Eigen::VectorXd response(n);
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const Sample& sample = samples[static_cast<std::size_t>(i)];
+    const double x = std::log(*sample.batch_tokens) - x0, y = std::log(*sample.peak_lr) - y0;
+    design.row(i) << 1, x, y, x * x, x * y, y * y;
+    response[i] = std::log(sample.metric);
+  }
+  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> factors(design);
+  if (factors.rank() < kColumns) return {};
+  return {(response - design * factors.solve(response)).squaredNorm(), n - kColumns};
 }
 
 }  // namespace
 
 std::optional<double> grid_noise(std::span<const GridCell> cells) {
-  const std::vector<Run> runs = runs_near_best(cells);
-  const auto n = static_cast<Eigen::Index>(runs.size());
-  const auto n_cells = static_cast<Eigen::Index>(cells.size());
-  const Eigen::Index n_columns = n_cells + kSharedColumns;
-  if (n_cells < 2 || n < n_columns + kSpareRuns) return std::nullopt;
-  const double x0 = mean_of(runs, &Run::x), y0 = mean_of(runs, &Run::y),
-               t0 = mean_of(runs, &Run::t);
-  Eigen::MatrixXd design = Eigen::MatrixXd::Zero(n, n_columns);
-  Eigen::VectorXd response(n);
-  for (Eigen::Index i = 0; i < n; ++i) {
-    const Run& run = runs[static_cast<std::size_t>(i)];
-    const double x = run.x - x0, y = run.y - y0, t = run.t - t0;
-    design(i, run.cell) = 1;
-    design.row(i).tail(kSharedColumns) << x * x, x * y, y * y, x, y, x * t, y * t;
-    response[i] = run.ln_metric;
+  Residuals all;
+  for (const GridCell& cell : cells) {
+    const Residuals residuals = residuals_of(cell);
+    all.sum_of_squares += residuals.sum_of_squares;
+    all.degrees_of_freedom += residuals.degrees_of_freedom;
   }
-  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> factors(design);
-  if (factors.rank() < n_columns) return std::nullopt;
-  const Eigen::VectorXd residual = response - design * factors.solve(response);
-  return std::sqrt(residual.squaredNorm() / static_cast<double>(n - n_columns));
+  if (all.degrees_of_freedom < kMinFreedom) return std::nullopt;
+  return std::sqrt(all.sum_of_squares / static_cast<double>(all.degrees_of_freedom));
 }
 
 }  // namespace isoflop

@@ -13,7 +13,8 @@ namespace isoflop {
 namespace {
 
 constexpr std::size_t kMinCells = 3;
-constexpr double kNoiseBand = 2;  // standard deviations
+constexpr double kPaperBand = 0.0025;  // arXiv:2401.02954, sec. 3.1
+constexpr double kNoiseBand = 2;       // standard deviations
 // Ratio of the spreads of (ln N, ln D) along and across their main direction above which the two
 // exponents cannot be told apart: cells at the optimum of each budget lie on one line.
 constexpr double kMaxCondition = 30;
@@ -114,15 +115,13 @@ std::optional<FormFit> fit_form(const std::vector<HyperCell>& cells, double Hype
 
 }  // namespace
 
-std::optional<HyperFit> fit_hyper(std::span<const GridCell> cells, double band,
+std::optional<HyperFit> fit_hyper(std::span<const GridCell> cells, std::optional<double> band,
                                   const HyperLaw& prior) {
   if (cells.empty()) return std::nullopt;
   HyperFit fit;
-  fit.band = band;
-  // A band narrower than the noise is a list of lucky runs.
   fit.noise = grid_noise(cells);
-  fit.effective_band = std::max(band, kNoiseBand * fit.noise.value_or(0));
-  for (const GridCell& cell : cells) fit.cells.push_back(summarize(cell, fit.effective_band));
+  fit.band = band.value_or(std::max(kPaperBand, kNoiseBand * fit.noise.value_or(0)));
+  for (const GridCell& cell : cells) fit.cells.push_back(summarize(cell, fit.band));
   fit.n_cells = static_cast<std::int64_t>(fit.cells.size());
   for (const HyperCell& cell : fit.cells) fit.n_near_optimal += cell.n_near_optimal;
   fit.batch_tokens = law_of(fit.cells, &HyperCell::batch_tokens, prior.batch_tokens.exponent);

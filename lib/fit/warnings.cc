@@ -150,10 +150,9 @@ void warn_of_hyper(const Fit& fit, Words& warnings) {
   };
   warn_if_assumed("Batch size", hyper.batch_tokens);
   warn_if_assumed("Learning rate", hyper.peak_lr);
-  if (hyper.effective_band > hyper.band) {
+  if (hyper.noise && hyper.band < 4 * *hyper.noise) {
     warnings.push_back("Runs of the grids scatter by " + rounded_text(100 * *hyper.noise, 2) +
-                       " % about a smooth surface: the near-optimal band is " +
-                       rounded_text(100 * hyper.effective_band, 2) + " % instead of " +
+                       " % about smooth surfaces; the near-optimal band is " +
                        rounded_text(100 * hyper.band, 2) + " %.");
   }
   for (const HyperCell& cell : hyper.cells) {

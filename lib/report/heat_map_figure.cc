@@ -180,7 +180,7 @@ std::string map_title(const ReportChapter& chapter, const HeatMap& map) {
 }  // namespace
 
 FigureRow heat_map_figures(const ReportChapter& chapter) {
-  const double band = chapter.fit && chapter.fit->hyper ? chapter.fit->hyper->effective_band : 0.0025;
+  const double band = chapter.fit && chapter.fit->hyper ? chapter.fit->hyper->band : 0.0025;
   FigureRow row;
   for (const HeatMap& map : heat_maps_of(chapter)) {
     const Grid grid = grid_of(map);

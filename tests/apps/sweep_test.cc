@@ -126,7 +126,7 @@ TEST_CASE("a trainer that always crashes gives exit code 1, no point, and is tri
     CHECK(split(read_file(dir.path() / "sweep/points.csv"), '\n').size() == 2);  // the header
   }
   const CliResult fit = run_cli(dir, {"fit", "sweep"});
-  CHECK(fit.exit_code == 1);
+  CHECK(fit.exit_code == 2);                                     // no point, nothing to fit
   CHECK(run_cli(dir, sweep_arguments("sweep")).exit_code == 0);  // with the real trainer
 }
 

@@ -98,7 +98,6 @@ struct HyperCell {
 
 struct HyperFit {
   double band = 0.0025;               // near-optimal: metric at most (1 + band) x the cell's best
-  double effective_band = 0.0025;     // twice the noise between runs, where that is larger
   std::optional<double> noise;        // sd of ln metric about a smooth surface, where it is known
   PowerLawFit batch_tokens, peak_lr;  // of C
   std::optional<HyperLawNd::Form> peak_lr_nd, batch_tokens_d;
@@ -125,7 +124,9 @@ struct FitOptions {
   std::int64_t n_bootstrap = 1000;
   std::uint64_t seed = 0;
   std::int64_t holdout = 1;
-  double band = 0.0025;
+  /// Near-optimal: metric at most (1 + band) x the best of its cell. Absent: 0.25 % as in
+  /// arXiv:2401.02954, or twice the noise between runs where that is more.
+  std::optional<double> band = std::nullopt;
   /// Its exponents stand in where fewer than 3 grids were run (default: arXiv:2401.02954, eq. 1).
   HyperLaw hyper_prior = {{0.2920, 0.3271}, {0.3118, -0.1250}};
 };
