@@ -14,7 +14,7 @@ run(${CMAKE_COMMAND} -S ${CONSUMER} -B ${OUT}/build -G Ninja -D CMAKE_BUILD_TYPE
     -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_PREFIX_PATH=${OUT}/prefix)
 run(${CMAKE_COMMAND} --build ${OUT}/build)
 run(${OUT}/build/consumer ${OUT}/prefix/share/isoflop/fits)
-if(NOT output MATCHES "peak_lr 0.0042")
+if(NOT output MATCHES "peak_lr 0.00042")
   message(FATAL_ERROR "the consumer printed: ${output}")
 endif()
 run(${OUT}/prefix/bin/isoflop propose --compute 8.456e22 --law deepseek-llm-2024 --json)

@@ -10,7 +10,7 @@ int main(int, char** argv) {
     if (law.id != "deepseek-llm-2024") continue;
     const isoflop::Proposal proposal =
         isoflop::propose({.compute_budget = isoflop::Flops(8.456e22)}, law);
-    std::printf("peak_lr %.4f\n", *proposal.law_peak_lr);
+    std::printf("peak_lr %.6f\n", *proposal.law_peak_lr);
   }
   return 0;
 }
