@@ -33,12 +33,12 @@ std::vector<std::string> sweep_arguments(const std::string& folder) {
   return {"sweep", "experiment.json", "--out", folder, "--checkpoint-seconds", "0.02"};
 }
 
-/// Starts a sweep, sends `signal` to it after `delay` and returns its exit status.
-int run_and_signal(const TempDir& dir, const std::vector<std::string>& arguments,
-                   std::chrono::milliseconds delay, int signal) {
+/// Starts a sweep, kills it after `delay` and returns how it ended.
+int run_and_kill(const TempDir& dir, const std::vector<std::string>& arguments,
+                 std::chrono::milliseconds delay) {
   const pid_t child = start_cli(dir, arguments);
   std::this_thread::sleep_for(delay);
-  kill(child, signal);
+  kill(child, SIGKILL);
   int status = 0;
   waitpid(child, &status, 0);
   return status;
@@ -75,8 +75,8 @@ TEST_CASE("a sweep killed at 20 random moments ends with the points of an undist
   for (int round = 0; n_killed < 20 && round < 200; ++round) {
     // A finished sweep has nothing to interrupt: begin another.
     const std::string folder = "killed" + std::to_string(round / 6);
-    const int status = run_and_signal(dir, sweep_arguments(folder),
-                                      std::chrono::milliseconds(random() % 300 + 20), SIGKILL);
+    const int status =
+        run_and_kill(dir, sweep_arguments(folder), std::chrono::milliseconds(random() % 300 + 20));
     n_killed += WIFSIGNALED(status);
   }
   CHECK(n_killed == 20);
@@ -93,8 +93,14 @@ TEST_CASE("a sweep killed at 20 random moments ends with the points of an undist
 TEST_CASE("an interrupt ends a sweep with exit code 1, and the same command goes on") {
   const TempDir dir;
   dir.write("experiment.json", kExperiment);
-  const int status =
-      run_and_signal(dir, sweep_arguments("sweep"), std::chrono::milliseconds(150), SIGINT);
+  const pid_t child = start_cli(dir, sweep_arguments("sweep"));
+  while (!std::filesystem::exists(dir.path() / "sweep/runs")) {  // the first run has been claimed
+    REQUIRE(waitpid(child, nullptr, WNOHANG) == 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  kill(child, SIGINT);
+  int status = 0;
+  waitpid(child, &status, 0);
   REQUIRE(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 1);
   CHECK(run_cli(dir, sweep_arguments("sweep")).exit_code == 0);
