@@ -64,6 +64,8 @@ int sweep(const Options& options) {
     throw Error(ErrorCode::unavailable,
                 "--executor: this build has local, not " + options.executor);
   }
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
   // What our own trainer would find out run by run.
   if (options.trainer.empty()) (void)make_backend(options.device, 0);
   const ResolvedPlan resolved = resolve_plan(options.source);
@@ -74,9 +76,6 @@ int sweep(const Options& options) {
   }
   // Workers find the data where this process does.
   setenv("ISOFLOP_DATA", data_root(options.source.data_root).c_str(), 1);
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
-
   SweepDisplay display(folder.filename().string());
   SweepOptions sweep_options;
   sweep_options.n_jobs = options.jobs;

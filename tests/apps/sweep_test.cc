@@ -94,7 +94,9 @@ TEST_CASE("an interrupt ends a sweep with exit code 1, and the same command goes
   const TempDir dir;
   dir.write("experiment.json", kExperiment);
   const pid_t child = start_cli(dir, sweep_arguments("sweep"));
-  while (!std::filesystem::exists(dir.path() / "sweep/runs")) {  // the first run has been claimed
+  const auto runs = dir.path() / "sweep/runs";
+  while (!std::filesystem::exists(runs) ||
+         std::filesystem::is_empty(runs)) {  // none is claimed yet
     REQUIRE(waitpid(child, nullptr, WNOHANG) == 0);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
