@@ -5,8 +5,6 @@
 
 namespace isoflop {
 
-BuildInfo build_info() {
-  return {ISOFLOP_VERSION, ISOFLOP_GIT_COMMIT, ISOFLOP_COMPILER};
-}
+BuildInfo build_info() { return {ISOFLOP_VERSION, ISOFLOP_GIT_COMMIT, ISOFLOP_COMPILER}; }
 
 }  // namespace isoflop

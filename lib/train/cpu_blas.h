@@ -26,8 +26,8 @@ void blas_product(const Product& product);
 /// and two such ranks beat one rank of two BLAS threads at every shape these models have.
 void use_one_blas_thread();
 
-/// Whether the library chooses its code by the machine it runs on. One that does not was compiled for
-/// the oldest machine the build may be carried to.
+/// Whether the library chooses its code by the machine it runs on. One that does not was compiled
+/// for the oldest machine the build may be carried to.
 [[nodiscard]] bool blas_knows_the_machine();
 
 [[nodiscard]] const char* blas_name();
