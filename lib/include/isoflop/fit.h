@@ -30,7 +30,7 @@ struct PowerLawFit {
   double tau = 0;          // between-budget scatter of ln y beyond each point's own error
   std::int64_t n_points = 0;
   FitStatus status = FitStatus::too_few_points;
-  /// Too few points for an exponent of their own: it was taken from elsewhere (see the fit's
+  /// The points leave the exponent open: it was taken from elsewhere (see the fit's
   /// warnings), the coefficient alone was fitted, and there are no intervals.
   bool exponent_assumed = false;
   /// ln y = ln law(x) has standard errors level_se at ln x = centre and exponent_se in the slope,
