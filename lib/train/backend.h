@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+#include "train/range.h"
+
 namespace isoflop {
 
 enum class DType { f32, bf16, i32 };
@@ -44,7 +46,7 @@ struct AttentionDims {
 struct AdamWSettings {
   float learning_rate, beta1, beta2, epsilon, weight_decay;
   float bias_correction1, bias_correction2;  // 1 - beta^t
-  float grad_scale;                          // the clip factor, times 1 / accumulated weight
+  float grad_scale;                          // the clip factor
 };
 
 /// The operations a transformer is made of, at the granularity at which a device fuses them: a
@@ -55,6 +57,11 @@ struct AdamWSettings {
 /// The transformer checks shapes; a backend gets valid tensors of its own memory. A backend is used
 /// from one thread. Sums run in an order that depends on the shapes alone, so that equal inputs
 /// give equal bits. R = 0 is legal.
+///
+/// Weights, activations and their gradients are all f32 or all bf16: bf16 is storage, each
+/// operation lifts its inputs, computes in f32 and rounds every output once, to nearest even.
+/// Always f32: gradients of weights (dw, dgain), inverse_rms, log_sum_exp, statistics, losses, and
+/// what AdamW works on (DeepSeek LLM, arXiv:2401.02954, sec. 2.4).
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -73,18 +80,20 @@ class Backend {
 
   // y [R, out] = x [R, in] W^T, W [out, in].
   virtual void linear_forward(Tensor x, Tensor w, Tensor y) = 0;
-  // dx [R, in] = dy [R, out] W  (+= where accumulate).
-  virtual void linear_backward_input(Tensor dy, Tensor w, Tensor dx, bool accumulate) = 0;
+  // dx [R, in] = dy [R, out] W.
+  virtual void linear_backward_input(Tensor dy, Tensor w, Tensor dx) = 0;
   // dw [out, in] (f32) += dy^T x.
   virtual void linear_backward_weight(Tensor dy, Tensor x, Tensor dw) = 0;
 
-  // x [R, C] = w [V, C] row of each token (i32 [R, 1]).
-  virtual void embedding_forward(Tensor tokens, Tensor w, Tensor x) = 0;
+  // x [R, C] = row of each token (i32 [R, 1]) of w [V, C], which holds the rows of tokens
+  // first_token ... first_token + V - 1 of a larger table; zeros for other tokens.
+  virtual void embedding_forward(Tensor tokens, Tensor w, std::int64_t first_token, Tensor x) = 0;
   // dw (f32) += dx, row by row, in row order.
-  virtual void embedding_backward(Tensor tokens, Tensor dx, Tensor dw) = 0;
+  virtual void embedding_backward(Tensor tokens, Tensor dx, std::int64_t first_token,
+                                  Tensor dw) = 0;
 
-  // residual [R, C] += delta (where delta.data is not null); y = residual / rms(residual) * gain;
-  // inverse_rms [R, 1] kept for the backward pass. rms(x)^2 = mean(x^2) + epsilon.
+  // residual [R, C] += delta (where delta.data is not null), rounded; y = residual / rms(residual)
+  // * gain; inverse_rms [R, 1] kept for the backward pass. rms(x)^2 = mean(x^2) + epsilon.
   virtual void rmsnorm_forward(Tensor residual, Tensor delta, Tensor gain, float epsilon, Tensor y,
                                Tensor inverse_rms) = 0;
   // dresidual [R, C] += gradient through the norm; dgain [1, C] (f32) +=.
@@ -115,13 +124,26 @@ class Backend {
   // * (softmax - onehot) in place. Targets i32 [R, 1].
   virtual void cross_entropy(Tensor logits, Tensor targets, float scale, Tensor losses) = 0;
 
-  // y += x (f32), elementwise.
-  virtual void add(Tensor x, Tensor y) = 0;
-  // Sum of squares of x in double, in a fixed order. Synchronises.
-  [[nodiscard]] virtual double squared_norm(Tensor x) = 0;
+  // The same where each of n ranks holds the logits of V tokens from first_token on of a larger
+  // vocabulary, in two passes. statistics [R, 3] f32 = the row's largest logit m, sum of
+  // exp(logit - m), and the target's logit, 0 where another rank holds it.
+  virtual void vocabulary_statistics(Tensor logits, Tensor targets, std::int64_t first_token,
+                                     Tensor statistics) = 0;
+  // statistics [n R, 3]: those of all ranks, one after the other.
+  virtual void vocabulary_cross_entropy(Tensor logits, Tensor targets, std::int64_t first_token,
+                                        Tensor statistics, float scale, Tensor losses) = 0;
+
+  // y = x rounded or lifted to y's type.
+  virtual void cast(Tensor x, Tensor y) = 0;
+  // y = (x[0] + x[1]) + x[2] ... in f32, elementwise; y may be one of them.
+  virtual void sum(std::span<const Tensor> x, Tensor y) = 0;
+  // sums[i] = sum of squares of the elements parts[i] of x, in double, in a fixed order; NaN or
+  // infinite where one of them is. Synchronises.
+  virtual void squared_norms(Tensor x, std::span<const Range> parts, std::span<double> sums) = 0;
   // One AdamW step on f32 tensors of one size: m, v, then w -= lr (mhat / (sqrt(vhat) + eps) +
-  // decay w).
-  virtual void adamw(Tensor w, Tensor grad, Tensor m, Tensor v, const AdamWSettings& settings) = 0;
+  // decay w). `rounded` is null, or bf16 and gets w rounded.
+  virtual void adamw(Tensor w, Tensor grad, Tensor m, Tensor v, const AdamWSettings& settings,
+                     Tensor rounded) = 0;
 };
 
 /// The embedded default: one thread, vectorised for the machine it runs on.

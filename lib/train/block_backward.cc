@@ -8,7 +8,7 @@ namespace {
 void linear_backward(Backend& backend, Tensor dy, Tensor x, Tensor weights, Tensor dx,
                      Tensor dweights) {
   backend.linear_backward_weight(dy, x, dweights);
-  backend.linear_backward_input(dy, weights, dx, /*accumulate=*/false);
+  backend.linear_backward_input(dy, weights, dx);
 }
 
 }  // namespace

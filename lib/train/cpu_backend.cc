@@ -107,22 +107,31 @@ class CpuBackend final : public Backend {
     multiply({y.rows, y.cols, x.cols, x.f32(), x.cols, false, w.f32(), w.cols, true, y.f32(),
               y.cols, false});
   }
-  void linear_backward_input(Tensor dy, Tensor w, Tensor dx, bool accumulate) override {
+  void linear_backward_input(Tensor dy, Tensor w, Tensor dx) override {
     multiply({dx.rows, dx.cols, dy.cols, dy.f32(), dy.cols, false, w.f32(), w.cols, false, dx.f32(),
-              dx.cols, accumulate});
+              dx.cols, false});
   }
   void linear_backward_weight(Tensor dy, Tensor x, Tensor dw) override {
     multiply({dw.rows, dw.cols, dy.rows, dy.f32(), dy.cols, true, x.f32(), x.cols, false, dw.f32(),
               dw.cols, true});
   }
 
-  void embedding_forward(Tensor tokens, Tensor w, Tensor x) override {
-    for (std::int64_t r = 0; r < x.rows; ++r)
-      std::copy_n(w.f32() + ids_of(tokens)[r] * w.cols, x.cols, x.f32() + r * x.cols);
+  void embedding_forward(Tensor tokens, Tensor w, std::int64_t first_token, Tensor x) override {
+    for (std::int64_t r = 0; r < x.rows; ++r) {
+      const std::int64_t row = ids_of(tokens)[r] - first_token;
+      float* target = x.f32() + r * x.cols;
+      if (row >= 0 && row < w.rows)
+        std::copy_n(w.f32() + row * w.cols, x.cols, target);
+      else
+        std::fill_n(target, x.cols, 0.0f);
+    }
   }
-  void embedding_backward(Tensor tokens, Tensor dx, Tensor dw) override {
-    for (std::int64_t r = 0; r < dx.rows; ++r)
-      kernels_.add(dx.cols, dx.f32() + r * dx.cols, dw.f32() + ids_of(tokens)[r] * dw.cols);
+  void embedding_backward(Tensor tokens, Tensor dx, std::int64_t first_token, Tensor dw) override {
+    for (std::int64_t r = 0; r < dx.rows; ++r) {
+      const std::int64_t row = ids_of(tokens)[r] - first_token;
+      if (row >= 0 && row < dw.rows)
+        kernels_.add(dx.cols, dx.f32() + r * dx.cols, dw.f32() + row * dw.cols);
+    }
   }
 
   void rmsnorm_forward(Tensor residual, Tensor delta, Tensor gain, float epsilon, Tensor y,
@@ -173,11 +182,20 @@ class CpuBackend final : public Backend {
                            losses.f32());
   }
 
-  void add(Tensor x, Tensor y) override { kernels_.add(x.size(), x.f32(), y.f32()); }
-  [[nodiscard]] double squared_norm(Tensor x) override {
-    return kernels_.squared_norm(x.size(), x.f32());
+  void vocabulary_statistics(Tensor, Tensor, std::int64_t, Tensor) override {}
+  void vocabulary_cross_entropy(Tensor, Tensor, std::int64_t, Tensor, float, Tensor) override {}
+  void cast(Tensor, Tensor) override {}
+  void sum(std::span<const Tensor> x, Tensor y) override {
+    if (x.front().data != y.data)
+      std::memmove(y.data, x.front().data, static_cast<std::size_t>(y.size() * 4));
+    for (const Tensor& other : x.subspan(1)) kernels_.add(y.size(), other.f32(), y.f32());
   }
-  void adamw(Tensor w, Tensor grad, Tensor m, Tensor v, const AdamWSettings& s) override {
+  void squared_norms(Tensor x, std::span<const Range> parts, std::span<double> sums) override {
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      sums[i] = kernels_.squared_norm(parts[i].size(), x.f32() + parts[i].begin);
+  }
+  void adamw(Tensor w, Tensor grad, Tensor m, Tensor v, const AdamWSettings& s,
+             Tensor) override {
     kernels_.adamw(w.size(), w.f32(), grad.f32(), m.f32(), v.f32(),
                    {s.learning_rate, s.beta1, s.beta2, s.epsilon, s.weight_decay,
                     s.bias_correction1, s.bias_correction2, s.grad_scale});

@@ -106,8 +106,9 @@ double Replica::reduce_gradients() {
   for (std::int64_t chunk = chunks_.begin; chunk < chunks_.end; ++chunk) {
     const std::int64_t begin = chunk * kChunk - shard_.begin;
     const std::int64_t n = std::min(kChunk, shard_.size() - begin);
-    chunk_norms_[static_cast<std::size_t>(chunk)] =
-        backend_->squared_norm(gradient_sum_.slice(begin, n));
+    const Range part{begin, begin + n};
+    backend_->squared_norms(gradient_sum_, {&part, 1},
+                            {&chunk_norms_[static_cast<std::size_t>(chunk)], 1});
   }
   communicator_.all_gather(chunk_norms_, chunks_);
   double total = 0;
@@ -133,7 +134,7 @@ void Replica::update(std::int64_t step, double grad_norm) {
     backend_->adamw(weights().slice(part.begin, part.size()),
                     gradient_sum_.slice(first, part.size()),
                     arena(*first_moment_, shard_.size()).slice(first, part.size()),
-                    arena(*second_moment_, shard_.size()).slice(first, part.size()), settings);
+                    arena(*second_moment_, shard_.size()).slice(first, part.size()), settings, {});
   };
   apply(layout_.matrices());
   settings.weight_decay = 0;

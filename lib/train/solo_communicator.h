@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+
 #include "train/communicator.h"
 
 namespace isoflop {
@@ -17,7 +19,8 @@ class SoloCommunicator final : public Communicator {
                                       Range mine) override {
     const Tensor sum = contributions.front().slice(mine.begin, mine.size());
     for (const Tensor& other : contributions.subspan(1)) {
-      backend.add(other.slice(mine.begin, mine.size()), sum);
+      const std::array<Tensor, 2> both{sum, other.slice(mine.begin, mine.size())};
+      backend.sum(both, sum);
     }
     return sum;
   }

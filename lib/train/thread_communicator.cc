@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/thread_communicator.h"
 
+#include <array>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -102,7 +103,9 @@ class ThreadCommunicator final : public Communicator {
     const Tensor sum = first.slice(mine.begin, mine.size());
     for (const Posted& rank : group_.posted()) {
       for (const Tensor& other : rank.contributions) {
-        if (other.data != first.data) backend.add(other.slice(mine.begin, mine.size()), sum);
+        if (other.data == first.data) continue;
+        const std::array<Tensor, 2> both{sum, other.slice(mine.begin, mine.size())};
+        backend.sum(both, sum);
       }
     }
     backend.synchronize();

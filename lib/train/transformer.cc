@@ -29,7 +29,7 @@ void Transformer::forward(const ModelTensors& weights, Tensor tokens) {
   ISOFLOP_CHECK(tokens.rows % shape_.seq_len == 0, "rows must be whole sequences");
   Activations& a = activations_;
   a.set_rows(tokens.rows);
-  backend_.embedding_forward(tokens, weights.embedding, a.residual_in);
+  backend_.embedding_forward(tokens, weights.embedding, 0, a.residual_in);
   ResidualStream residual{.branch = a.residual_in, .stream = {}};
   for (std::size_t i = 0; i < a.blocks.size(); ++i) {
     residual = block_forward(backend_, shape_, weights.blocks[i], residual, a.blocks[i]);
@@ -43,7 +43,7 @@ void Transformer::backward(const ModelTensors& weights, Tensor tokens, ModelTens
   Activations& a = activations_;
   PassingGradients& passing = a.gradients;
   backend_.linear_backward_weight(a.logits, a.normed, gradients.head);
-  backend_.linear_backward_input(a.logits, weights.head, passing.normed, /*accumulate=*/false);
+  backend_.linear_backward_input(a.logits, weights.head, passing.normed);
   backend_.zero(passing.residual);
   const Tensor last = a.blocks.empty() ? a.residual_in : a.blocks.back().residual_out;
   backend_.rmsnorm_backward(passing.normed, last, weights.final_norm, a.inverse_rms,
@@ -53,7 +53,7 @@ void Transformer::backward(const ModelTensors& weights, Tensor tokens, ModelTens
     block_backward(backend_, shape_, weights.blocks[i], residual, a.blocks[i], passing,
                    gradients.blocks[i]);
   }
-  backend_.embedding_backward(tokens, passing.residual, gradients.embedding);
+  backend_.embedding_backward(tokens, passing.residual, 0, gradients.embedding);
 }
 
 }  // namespace isoflop
