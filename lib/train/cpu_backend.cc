@@ -2,6 +2,7 @@
 #include "train/cpu_backend.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <new>
@@ -78,6 +79,7 @@ class RopeTable {
 };
 
 const std::int32_t* ids_of(Tensor tokens) { return static_cast<const std::int32_t*>(tokens.data); }
+std::uint16_t* bf16_of(Tensor x) { return static_cast<std::uint16_t*>(x.data); }
 
 class CpuBackend final : public Backend {
  public:
@@ -129,8 +131,10 @@ class CpuBackend final : public Backend {
   void embedding_backward(Tensor tokens, Tensor dx, std::int64_t first_token, Tensor dw) override {
     for (std::int64_t r = 0; r < dx.rows; ++r) {
       const std::int64_t row = ids_of(tokens)[r] - first_token;
-      if (row >= 0 && row < dw.rows)
-        kernels_.add(dx.cols, dx.f32() + r * dx.cols, dw.f32() + row * dw.cols);
+      if (row < 0 || row >= dw.rows) continue;
+      float* target = dw.f32() + row * dw.cols;
+      const std::array<const float*, 2> terms{target, dx.f32() + r * dx.cols};
+      kernels_.sum(dx.cols, 2, terms.data(), target);
     }
   }
 
@@ -182,21 +186,41 @@ class CpuBackend final : public Backend {
                            losses.f32());
   }
 
-  void vocabulary_statistics(Tensor, Tensor, std::int64_t, Tensor) override {}
-  void vocabulary_cross_entropy(Tensor, Tensor, std::int64_t, Tensor, float, Tensor) override {}
-  void cast(Tensor, Tensor) override {}
+  void vocabulary_statistics(Tensor logits, Tensor targets, std::int64_t first_token,
+                             Tensor statistics) override {
+    kernels_.vocabulary_statistics(logits.rows, logits.cols, logits.f32(), ids_of(targets),
+                                   first_token, statistics.f32());
+  }
+  void vocabulary_cross_entropy(Tensor logits, Tensor targets, std::int64_t first_token,
+                                Tensor statistics, float scale, Tensor losses) override {
+    if (logits.rows == 0) return;
+    kernels_.vocabulary_cross_entropy(logits.rows, logits.cols, logits.f32(), ids_of(targets),
+                                      first_token, statistics.rows / logits.rows, statistics.f32(),
+                                      scale, losses.f32());
+  }
+
+  void cast(Tensor x, Tensor y) override {
+    if (x.dtype == y.dtype) {
+      if (x.size() > 0)
+        std::memmove(y.data, x.data, static_cast<std::size_t>(x.size() * size_of(x.dtype)));
+    } else if (y.dtype == DType::bf16) {
+      kernels_.round_to_bf16(x.size(), x.f32(), bf16_of(y));
+    } else {
+      kernels_.lift(x.size(), bf16_of(x), y.f32());
+    }
+  }
   void sum(std::span<const Tensor> x, Tensor y) override {
-    if (x.front().data != y.data)
-      std::memmove(y.data, x.front().data, static_cast<std::size_t>(y.size() * 4));
-    for (const Tensor& other : x.subspan(1)) kernels_.add(y.size(), other.f32(), y.f32());
+    inputs_.clear();
+    for (const Tensor& input : x) inputs_.push_back(input.f32());
+    kernels_.sum(y.size(), static_cast<std::int64_t>(x.size()), inputs_.data(), y.f32());
   }
   void squared_norms(Tensor x, std::span<const Range> parts, std::span<double> sums) override {
     for (std::size_t i = 0; i < parts.size(); ++i)
       sums[i] = kernels_.squared_norm(parts[i].size(), x.f32() + parts[i].begin);
   }
   void adamw(Tensor w, Tensor grad, Tensor m, Tensor v, const AdamWSettings& s,
-             Tensor) override {
-    kernels_.adamw(w.size(), w.f32(), grad.f32(), m.f32(), v.f32(),
+             Tensor rounded) override {
+    kernels_.adamw(w.size(), w.f32(), grad.f32(), m.f32(), v.f32(), bf16_of(rounded),
                    {s.learning_rate, s.beta1, s.beta2, s.epsilon, s.weight_decay,
                     s.bias_correction1, s.bias_correction2, s.grad_scale});
   }
@@ -239,6 +263,7 @@ class CpuBackend final : public Backend {
   ProductCode products_;
   Scratch scratch_;
   std::vector<RopeTable> rope_tables_;
+  std::vector<const float*> inputs_;
   std::int64_t flops_ = 0;
 };
 

@@ -117,8 +117,7 @@ class Bench {
     const Tensor x = tensor(rows_, in), w = tensor(out, in), y = tensor(rows_, out);
     const Tensor dx = tensor(rows_, in), dw = tensor(out, in);
     linear_ms_ += row(name + " y", layers, 0, [&] { backend_.linear_forward(x, w, y); });
-    linear_ms_ +=
-        row(name + " dx", layers, 0, [&] { backend_.linear_backward_input(y, w, dx, false); });
+    linear_ms_ += row(name + " dx", layers, 0, [&] { backend_.linear_backward_input(y, w, dx); });
     linear_ms_ += row(name + " dw", layers, 0, [&] { backend_.linear_backward_weight(y, x, dw); });
   }
 
@@ -152,9 +151,9 @@ class Bench {
         [&] { backend_.swiglu_backward(act, gate_up); });
     row("cross entropy", 1, 8 * logits.size(),
         [&] { backend_.cross_entropy(logits, ids, 1.0f, losses); });
-    row("embedding", 1, 8 * x.size(), [&] { backend_.embedding_forward(ids, table, x); });
+    row("embedding", 1, 8 * x.size(), [&] { backend_.embedding_forward(ids, table, 0, x); });
     row("embedding backward", 1, 12 * x.size(),
-        [&] { backend_.embedding_backward(ids, delta, table); });
+        [&] { backend_.embedding_backward(ids, delta, 0, table); });
   }
 
   void optimizer() {
@@ -166,9 +165,10 @@ class Bench {
     backend_.zero(m);
     backend_.zero(v);
     double norm = 0;
-    row("squared norm", 0, 4 * n, [&] { norm += backend_.squared_norm(g); });
+    const isoflop::Range all{0, n};
+    row("squared norm", 0, 4 * n, [&] { backend_.squared_norms(g, {&all, 1}, {&norm, 1}); });
     row("adamw", 0, 28 * n, [&] {
-      backend_.adamw(w, g, m, v, {1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 0.5f, 1.0f});
+      backend_.adamw(w, g, m, v, {1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 0.5f, 1.0f}, Tensor{});
     });
     row("zero gradients", 0, 4 * n, [&] { backend_.zero(g); });
     if (norm < 0) std::puts("impossible");

@@ -129,8 +129,7 @@ inline void add_linear_cases(std::vector<OpCase>& cases) {
         Size{257, 9, 66}, Size{12, 64, 300}, Size{40, 96, 48}, Size{525, 3, 20},
         Size{6, 11, 530}}) {
     const Matrix x = random_matrix(r, in, 1), w = random_matrix(out, in, 2);
-    const Matrix dy = random_matrix(r, out, 3), old_dx = random_matrix(r, in, 4);
-    const Matrix old_dw = random_matrix(out, in, 5);
+    const Matrix dy = random_matrix(r, out, 3), old_dw = random_matrix(out, in, 5);
     const Matrix y_want = times_transposed(x, w), dx_want = times(dy, w);
     const Matrix dw_want = plus(old_dw, times(transposed(dy), x));
     cases.push_back({case_name("linear_forward", r, in, out), [=](Backend& b) {
@@ -139,11 +138,9 @@ inline void add_linear_cases(std::vector<OpCase>& cases) {
                        return std::vector{y.compared("y", y_want)};
                      }});
     cases.push_back({case_name("linear_backward_input", r, in, out), [=](Backend& b) {
-                       const DeviceMatrix g(b, dy), dw(b, w), dx(b, r, in), sum(b, old_dx);
-                       b.linear_backward_input(g, dw, dx, false);
-                       b.linear_backward_input(g, dw, sum, true);
-                       return std::vector{dx.compared("dx", dx_want),
-                                          sum.compared("dx +=", plus(old_dx, dx_want))};
+                       const DeviceMatrix g(b, dy), dw(b, w), dx(b, r, in);
+                       b.linear_backward_input(g, dw, dx);
+                       return std::vector{dx.compared("dx", dx_want)};
                      }});
     cases.push_back({case_name("linear_backward_weight", r, in, out), [=](Backend& b) {
                        const DeviceMatrix g(b, dy), input(b, x), dw(b, old_dw);
@@ -154,22 +151,29 @@ inline void add_linear_cases(std::vector<OpCase>& cases) {
 }
 
 inline void add_embedding_cases(std::vector<OpCase>& cases) {
-  for (const auto& [r, vocab, d] :
-       {std::array{0, 3, 4}, std::array{1, 1, 1}, std::array{50, 7, 13}, std::array{33, 300, 48}}) {
-    const Matrix w = random_matrix(vocab, d, 1), dx = random_matrix(r, d, 2);
+  // A table of `held` rows from `first` on, of tokens below `vocab`.
+  for (const auto& [r, vocab, first, held, d] :
+       {std::array{0, 3, 0, 3, 4}, std::array{1, 1, 0, 1, 1}, std::array{50, 7, 0, 7, 13},
+        std::array{33, 300, 0, 300, 48}, std::array{50, 13, 4, 5, 24}, std::array{20, 9, 7, 2, 5},
+        std::array{9, 5, 5, 0, 8}, std::array{9, 5, 3, 7, 8}}) {
+    const Matrix w = random_matrix(held, d, 1), dx = random_matrix(r, d, 2);
     const Ids ids = random_ids(r, vocab, 3);
-    Matrix x(r, d), dw = random_matrix(vocab, d, 4);
+    Matrix x(r, d), dw = random_matrix(held, d, 4);
     const Matrix old_dw = dw;
-    for (std::int64_t i = 0; i < r; ++i)
+    for (std::int64_t i = 0; i < r; ++i) {
+      const std::int64_t row = ids[static_cast<std::size_t>(i)] - first;
+      if (row < 0 || row >= held) continue;
       for (std::int64_t c = 0; c < d; ++c) {
-        x(i, c) = w(ids[static_cast<std::size_t>(i)], c);
-        dw(ids[static_cast<std::size_t>(i)], c) += dx(i, c);
+        x(i, c) = w(row, c);
+        dw(row, c) += dx(i, c);
       }
-    cases.push_back({case_name("embedding", r, vocab, d), [=](Backend& b) {
+    }
+    const std::int64_t first_token = first;
+    cases.push_back({case_name("embedding", r, vocab, first, held, d), [=](Backend& b) {
                        const DeviceMatrix tokens(b, ids), table(b, w), out(b, x.rows, x.cols);
                        const DeviceMatrix g(b, dx), dtable(b, old_dw);
-                       b.embedding_forward(tokens, table, out);
-                       b.embedding_backward(tokens, g, dtable);
+                       b.embedding_forward(tokens, table, first_token, out);
+                       b.embedding_backward(tokens, g, first_token, dtable);
                        return std::vector{out.compared("x", x), dtable.compared("dw +=", dw)};
                      }});
   }
@@ -295,14 +299,106 @@ inline void add_cross_entropy_cases(std::vector<OpCase>& cases) {
   }
 }
 
-inline void add_optimizer_cases(std::vector<OpCase>& cases) {
+inline Matrix columns(const Matrix& x, std::int64_t first, std::int64_t n) {
+  Matrix part(x.rows, n);
+  for (std::int64_t r = 0; r < x.rows; ++r)
+    for (std::int64_t c = 0; c < n; ++c) part(r, c) = x(r, first + c);
+  return part;
+}
+
+/// The outputs of ranks that hold columns of one matrix.
+inline OpOutput joined(const std::string& name, const std::vector<OpOutput>& shards,
+                       const Matrix& want) {
+  OpOutput whole{name, want.cols, {}, want.values};
+  for (std::int64_t r = 0; r < want.rows; ++r)
+    for (const OpOutput& shard : shards)
+      whole.got.insert(whole.got.end(), shard.got.begin() + r * shard.cols,
+                       shard.got.begin() + (r + 1) * shard.cols);
+  for (const OpOutput& shard : shards) whole.guards_intact &= shard.guards_intact;
+  return whole;
+}
+
+/// Runs the loss over a vocabulary that ranks share: what comes out is what the whole gives.
+inline std::vector<OpOutput> run_vocabulary(Backend& b, const Matrix& logits, const Ids& targets,
+                                            const std::vector<std::int64_t>& shards, float scale) {
+  const std::int64_t rows = logits.rows, n_ranks = static_cast<std::int64_t>(shards.size());
+  const DeviceMatrix ids(b, targets), statistics(b, n_ranks * rows, 3);
+  const auto each_shard = [&](const auto& body) {
+    std::int64_t rank = 0, first = 0;
+    for (const std::int64_t n : shards) {
+      body(rank++, first, columns(logits, first, n));
+      first += n;
+    }
+  };
+  each_shard([&](std::int64_t rank, std::int64_t first, const Matrix& shard) {
+    const DeviceMatrix x(b, shard);
+    b.vocabulary_statistics(x, ids, first, Tensor(statistics).slice(rank * rows, rows));
+  });
+  const auto want = reference::cross_entropy(logits, targets, static_cast<double>(scale));
+  std::vector<OpOutput> outputs, gradients, kept;
+  each_shard([&](std::int64_t, std::int64_t first, const Matrix& shard) {
+    const DeviceMatrix x(b, shard), same(b, shard), losses(b, rows, 1), losses2(b, rows, 1);
+    b.vocabulary_cross_entropy(x, ids, first, statistics, scale, losses);
+    b.vocabulary_cross_entropy(same, ids, first, statistics, 0.0f, losses2);
+    outputs.push_back(losses.compared("losses", want.losses));
+    outputs.push_back(losses2.compared("losses, scale 0", want.losses));
+    gradients.push_back(x.compared("gradient", shard));
+    kept.push_back(same.compared("logits, scale 0", shard));
+  });
+  outputs.push_back(joined("gradient", gradients, want.dlogits));
+  outputs.push_back(joined("logits, scale 0", kept, logits));
+  return outputs;
+}
+
+inline void add_vocabulary_cases(std::vector<OpCase>& cases) {
+  struct Split {
+    std::int64_t rows;
+    int spread;
+    std::vector<std::int64_t> shards;  // tokens of each rank
+  };
+  for (const Split& split :
+       {Split{0, 1, {4, 4}}, Split{3, 2, {5}}, Split{9, 3, {200, 57}}, Split{7, 40, {17, 1, 46}},
+        Split{12, 5, {3, 0, 30, 8}}, Split{33, 1, {0, 31}}, Split{2, 1, {300, 300, 301, 99}}}) {
+    std::int64_t vocab = 0;
+    std::string name = case_name("vocabulary_cross_entropy", split.rows, split.spread, "over");
+    for (const std::int64_t n : split.shards) {
+      vocab += n;
+      name = case_name(name, n);
+    }
+    const Matrix logits = random_matrix(split.rows, vocab, 1, split.spread);
+    const Ids targets = random_ids(split.rows, vocab, 2);
+    cases.push_back({name, [=, shards = split.shards](Backend& b) {
+                       return run_vocabulary(b, logits, targets, shards, 0.125f);
+                     }});
+  }
+}
+
+inline void add_sum_cases(std::vector<OpCase>& cases) {
+  for (const std::int64_t n : {0, 1, 3, 16, 45, 200, 1027})
+    for (const std::int64_t n_inputs : {1, 2, 3, 5})
+      // The output is one of the inputs, or none of them where that is n_inputs.
+      for (const std::int64_t target : {std::int64_t{0}, n_inputs - 1, n_inputs}) {
+        std::vector<Matrix> inputs;
+        Matrix want(1, n);
+        for (std::int64_t k = 0; k < n_inputs; ++k) {
+          inputs.push_back(random_matrix(1, n, 10 + static_cast<std::uint64_t>(k)));
+          want = plus(want, inputs.back());
+        }
+        cases.push_back({case_name("sum", n, n_inputs, target), [=](Backend& b) {
+                           std::vector<DeviceMatrix> on_device;
+                           for (const Matrix& x : inputs) on_device.emplace_back(b, x);
+                           on_device.emplace_back(b, want.rows, want.cols);
+                           const std::vector<Tensor> x(on_device.begin(), on_device.end() - 1);
+                           const auto& y = on_device[static_cast<std::size_t>(target)];
+                           b.sum(x, y);
+                           return std::vector{y.compared("y", want)};
+                         }});
+      }
+}
+
+inline void add_adamw_cases(std::vector<OpCase>& cases) {
   for (const std::int64_t n : {0, 1, 3, 16, 45, 200, 1027}) {
     const Matrix x = random_matrix(1, n, 1), y = random_matrix(1, n, 2);
-    cases.push_back({case_name("add", n), [=](Backend& b) {
-                       const DeviceMatrix dx(b, x), dy(b, y);
-                       b.add(dx, dy);
-                       return std::vector{dy.compared("y", plus(x, y))};
-                     }});
     Matrix variance = random_matrix(1, n, 3);
     for (double& v : variance.values) v = static_cast<double>(static_cast<float>(v * v));
     const AdamWSettings settings{0.01f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.271f, 0.1426f, 0.25f};
@@ -310,7 +406,7 @@ inline void add_optimizer_cases(std::vector<OpCase>& cases) {
     const auto want = reference::adamw({x, y, variance}, grad, settings);
     cases.push_back({case_name("adamw", n), [=](Backend& b) {
                        const DeviceMatrix w(b, x), m(b, y), v(b, variance), g(b, grad);
-                       b.adamw(w, g, m, v, settings);
+                       b.adamw(w, g, m, v, settings, Tensor{});
                        return std::vector{w.compared("w", want.w), m.compared("m", want.m),
                                           v.compared("v", want.v)};
                      }});
@@ -326,7 +422,9 @@ inline const std::vector<OpCase>& op_cases() {
     add_attention_cases(cases);
     add_activation_cases(cases);
     add_cross_entropy_cases(cases);
-    add_optimizer_cases(cases);
+    add_vocabulary_cases(cases);
+    add_sum_cases(cases);
+    add_adamw_cases(cases);
     return cases;
   }();
   return table;

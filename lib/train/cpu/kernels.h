@@ -56,10 +56,21 @@ struct CpuKernels {
   void (*gelu_backward)(std::int64_t n, const float* dact, float* x);
   void (*cross_entropy)(std::int64_t n_rows, std::int64_t n_cols, float* logits,
                         const std::int32_t* targets, float scale, float* losses);
-  void (*add)(std::int64_t n, const float* x, float* y);
+  void (*vocabulary_statistics)(std::int64_t n_rows, std::int64_t n_cols, const float* logits,
+                                const std::int32_t* targets, std::int64_t first_token,
+                                float* statistics);
+  void (*vocabulary_cross_entropy)(std::int64_t n_rows, std::int64_t n_cols, float* logits,
+                                   const std::int32_t* targets, std::int64_t first_token,
+                                   std::int64_t n_ranks, const float* statistics, float scale,
+                                   float* losses);
+  // float = bf16, and bf16 = float rounded to nearest even.
+  void (*lift)(std::int64_t n, const std::uint16_t* x, float* y);
+  void (*round_to_bf16)(std::int64_t n, const float* x, std::uint16_t* y);
+  void (*sum)(std::int64_t n, std::int64_t n_inputs, const float* const* x, float* y);
   double (*squared_norm)(std::int64_t n, const float* x);
+  // `rounded`: null, or gets w as bf16.
   void (*adamw)(std::int64_t n, float* w, const float* grad, float* m, float* v,
-                const AdamWArgs& args);
+                std::uint16_t* rounded, const AdamWArgs& args);
   void (*exp2)(std::int64_t n, const float* x, float* y);
 };
 

@@ -28,10 +28,18 @@ void gelu_backward(Index n, const float* dact, float* x);
 
 void cross_entropy(Index n_rows, Index n_cols, float* logits, const std::int32_t* targets,
                    float scale, float* losses);
+void vocabulary_statistics(Index n_rows, Index n_cols, const float* logits,
+                           const std::int32_t* targets, Index first_token, float* statistics);
+void vocabulary_cross_entropy(Index n_rows, Index n_cols, float* logits,
+                              const std::int32_t* targets, Index first_token, Index n_ranks,
+                              const float* statistics, float scale, float* losses);
 
-void add(Index n, const float* x, float* y);
+void lift(Index n, const std::uint16_t* x, float* y);
+void round_to_bf16(Index n, const float* x, std::uint16_t* y);
+void sum(Index n, Index n_inputs, const float* const* x, float* y);
 double squared_norm(Index n, const float* x);
-void adamw(Index n, float* w, const float* grad, float* m, float* v, const AdamWArgs& args);
+void adamw(Index n, float* w, const float* grad, float* m, float* v, std::uint16_t* rounded,
+           const AdamWArgs& args);
 void exp2(Index n, const float* x, float* y);
 
 extern const CpuKernels kKernels;

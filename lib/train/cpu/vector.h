@@ -21,6 +21,7 @@ struct VectorTypes {
   typedef float Float __attribute__((vector_size(4 * N)));
   typedef std::int32_t Int __attribute__((vector_size(4 * N)));
   typedef std::uint32_t Bits __attribute__((vector_size(4 * N)));
+  typedef std::uint16_t Half __attribute__((vector_size(2 * N)));
   typedef double Double __attribute__((vector_size(8 * N)));
 };
 template <int N>
@@ -29,6 +30,8 @@ template <int N>
 using IntVec = typename VectorTypes<N>::Int;
 template <int N>
 using BitVec = typename VectorTypes<N>::Bits;
+template <int N>
+using HalfVec = typename VectorTypes<N>::Half;
 template <int N>
 using DoubleVec = typename VectorTypes<N>::Double;
 
