@@ -9,7 +9,8 @@
 
 namespace isoflop {
 
-/// What one block keeps for its backward pass. R rows, C d_model, H heads of size S, F d_ff.
+/// What one block keeps for its backward pass. R rows, C d_model, H heads of size S, F d_ff. Of the
+/// stream and the inverse_rms a tensor-parallel rank fills its own rows only.
 struct BlockActivations {
   Tensor attention_normed, attention_inverse_rms;  // [R, C], [R, 1]
   Tensor qkv;                                      // [R, (H + 2K) S], rotated
@@ -32,11 +33,12 @@ struct PassingGradients {
 /// All activations of one micro-batch, in one allocation that is made once.
 class Activations {
  public:
-  Activations(Backend& backend, const ModelShape& shape, std::int64_t max_rows);
+  Activations(Backend& backend, const ModelShape& shape, DType dtype, std::int64_t max_rows);
   /// Makes all tensors `n_rows` <= max_rows rows long; what they held is lost.
   void set_rows(std::int64_t n_rows);
-  /// Floats that an object for `max_rows` allocates.
-  [[nodiscard]] static std::int64_t size(const ModelShape& shape, std::int64_t max_rows);
+  /// Bytes that an object for `max_rows` allocates.
+  [[nodiscard]] static std::int64_t size(const ModelShape& shape, DType dtype,
+                                         std::int64_t max_rows);
 
   Tensor residual_in;  // [R, C]: the embedded tokens
   std::vector<BlockActivations> blocks;
@@ -45,11 +47,12 @@ class Activations {
   PassingGradients gradients;
 
  private:
-  explicit Activations(const ModelShape& shape);
+  Activations(const ModelShape& shape, DType dtype);
   template <class Visit>
   void for_each_tensor(Visit visit);
 
   ModelShape shape_;
+  DType dtype_;
   std::int64_t max_rows_ = 0;
   std::unique_ptr<Buffer> buffer_;
 };

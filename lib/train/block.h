@@ -5,6 +5,7 @@
 #include "train/activations.h"
 #include "train/backend.h"
 #include "train/parameters.h"
+#include "train/sequence_parallel.h"
 
 namespace isoflop {
 
@@ -20,17 +21,18 @@ struct ResidualStream {
 };
 
 /// One pre-norm decoder block (DeepSeek LLM, arXiv:2401.02954, sec. 2.2: LLaMA's):
-/// x += W_o attention(rope(W_qkv norm(x))), x += W_down swiglu(W_gate_up norm(x)).
-[[nodiscard]] ResidualStream block_forward(Backend& backend, const ModelShape& shape,
-                                           const BlockTensors& weights, ResidualStream residual,
-                                           BlockActivations& kept);
+/// x += W_o attention(rope(W_qkv norm(x))), x += W_down swiglu(W_gate_up norm(x)). `shape` and
+/// `weights` are this rank's part.
+[[nodiscard]] ResidualStream block_forward(Backend& backend, SequenceParallel& sequence,
+                                           const ModelShape& shape, const BlockTensors& weights,
+                                           ResidualStream residual, BlockActivations& kept);
 
 /// Its mirror image. `residual` is the value of the stream that entered the block; on entry
 /// passing.residual is the gradient of the stream that left it, on return of the one that entered.
 /// Parameter gradients are added to `gradients`. Spoils kept.gate_up.
-void block_backward(Backend& backend, const ModelShape& shape, const BlockTensors& weights,
-                    Tensor residual, BlockActivations& kept, PassingGradients& passing,
-                    BlockTensors& gradients);
+void block_backward(Backend& backend, SequenceParallel& sequence, const ModelShape& shape,
+                    const BlockTensors& weights, Tensor residual, BlockActivations& kept,
+                    PassingGradients& passing, BlockTensors& gradients);
 
 /// The attention problem of `n_rows` rows.
 [[nodiscard]] inline AttentionDims attention_dims(const ModelShape& shape, std::int64_t n_rows) {

@@ -13,11 +13,13 @@ void linear_backward(Backend& backend, Tensor dy, Tensor x, Tensor weights, Tens
 
 }  // namespace
 
-void block_backward(Backend& backend, const ModelShape& shape, const BlockTensors& weights,
-                    Tensor residual, BlockActivations& kept, PassingGradients& passing,
-                    BlockTensors& gradients) {
+void block_backward(Backend& backend, SequenceParallel& sequence, const ModelShape& shape,
+                    const BlockTensors& weights, Tensor residual, BlockActivations& kept,
+                    PassingGradients& passing, BlockTensors& gradients) {
   const AttentionDims dims = attention_dims(shape, residual.rows);
+  const auto mine = [&](Tensor x) { return sequence.mine(x); };
 
+  sequence.gather(passing.residual);
   linear_backward(backend, passing.residual, kept.act, weights.down, passing.act, gradients.down);
   if (shape.ffn == FfnKind::swiglu) {
     backend.swiglu_backward(passing.act, kept.gate_up);
@@ -26,9 +28,11 @@ void block_backward(Backend& backend, const ModelShape& shape, const BlockTensor
   }
   linear_backward(backend, kept.gate_up, kept.ffn_normed, weights.gate_up, passing.normed,
                   gradients.gate_up);
-  backend.rmsnorm_backward(passing.normed, kept.residual_mid, weights.ffn_norm,
-                           kept.ffn_inverse_rms, passing.residual, gradients.ffn_norm);
+  sequence.scatter_sum(passing.normed);
+  backend.rmsnorm_backward(mine(passing.normed), mine(kept.residual_mid), weights.ffn_norm,
+                           mine(kept.ffn_inverse_rms), mine(passing.residual), gradients.ffn_norm);
 
+  sequence.gather(passing.residual);
   linear_backward(backend, passing.residual, kept.attention, weights.attention_out,
                   passing.attention, gradients.attention_out);
   backend.attention_backward(kept.qkv, dims, kept.attention, kept.log_sum_exp, passing.attention,
@@ -36,8 +40,10 @@ void block_backward(Backend& backend, const ModelShape& shape, const BlockTensor
   backend.rope(passing.qkv, dims, kRopeTheta, /*inverse=*/true);
   linear_backward(backend, passing.qkv, kept.attention_normed, weights.qkv, passing.normed,
                   gradients.qkv);
-  backend.rmsnorm_backward(passing.normed, residual, weights.attention_norm,
-                           kept.attention_inverse_rms, passing.residual, gradients.attention_norm);
+  sequence.scatter_sum(passing.normed);
+  backend.rmsnorm_backward(mine(passing.normed), mine(residual), weights.attention_norm,
+                           mine(kept.attention_inverse_rms), mine(passing.residual),
+                           gradients.attention_norm);
 }
 
 }  // namespace isoflop

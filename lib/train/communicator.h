@@ -2,15 +2,18 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
+#include <vector>
 
 #include "train/backend.h"
 #include "train/range.h"
 
 namespace isoflop {
 
-/// What the ranks of one run say to each other. Every rank makes the same calls in the same order.
-/// All results are the same bits for any number of ranks that carry the same contributions.
+/// What a group of ranks says to each other. Every rank makes the same calls in the same order.
+/// Sums are added up in rank order. Ranges are of rows of the tensors; those of all ranks are
+/// disjoint.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -18,29 +21,52 @@ class Communicator {
   [[nodiscard]] virtual int size() const = 0;
   /// Returns when all ranks have called it.
   virtual void barrier() = 0;
-  /// Every rank has filled its own range; afterwards every rank holds all of them.
-  virtual void all_gather(std::span<double> values, Range mine) = 0;
-  virtual void all_gather(Backend& backend, Tensor values, Range mine) = 0;
-  /// The sum of all contributions of all ranks, in rank order and within a rank in the order given,
-  /// for the elements `mine`: a view that is valid until the contributions are written to, which
-  /// the sum may overwrite. Tensors [n, 1], the ranges of all ranks disjoint.
-  [[nodiscard]] virtual Tensor reduce_scatter(Backend& backend,
-                                              std::span<const Tensor> contributions,
-                                              Range mine) = 0;
+  /// A communicator among the ranks that give the same `color`, in their order.
+  [[nodiscard]] virtual std::unique_ptr<Communicator> split(int color) = 0;
+
+  /// Every rank has filled its own ranges; afterwards every rank holds all of them.
+  virtual void all_gather(std::span<double> values, std::span<const Range> mine) = 0;
+  virtual void all_gather(Backend& backend, Tensor values, std::span<const Range> mine) = 0;
+
+  /// Starts the sum of all contributions of all ranks, in rank order and within a rank in the order
+  /// given: once finish_reduce_scatters() has returned, the rows `mine` of the first contribution
+  /// hold it. Until then no rank may write to the contributions, and what the spans view must live.
+  virtual void start_reduce_scatter(Backend& backend, std::span<const Tensor> contributions,
+                                    std::span<const Range> mine) = 0;
+  virtual void finish_reduce_scatters(Backend& backend) = 0;
 };
+
+/// The rows `mine` of `values` become their sum over the ranks.
+inline void reduce_scatter(Communicator& communicator, Backend& backend, Tensor values,
+                           Range mine) {
+  communicator.start_reduce_scatter(backend, {&values, 1}, {&mine, 1});
+  communicator.finish_reduce_scatters(backend);
+}
+
+/// `values` becomes its sum over the ranks, the same bits on all of them.
+inline void all_reduce(Communicator& communicator, Backend& backend, Tensor values) {
+  if (communicator.size() == 1) return;
+  const Range mine = share_of(values.rows, communicator.rank(), communicator.size());
+  reduce_scatter(communicator, backend, values, mine);
+  communicator.all_gather(backend, values, {&mine, 1});
+}
+
+/// The sum over the ranks.
+[[nodiscard]] inline double all_reduce(Communicator& communicator, double value) {
+  std::vector<double> values(static_cast<std::size_t>(communicator.size()));
+  values[static_cast<std::size_t>(communicator.rank())] = value;
+  const Range mine{communicator.rank(), communicator.rank() + 1};
+  communicator.all_gather(values, {&mine, 1});
+  double sum = 0;
+  for (const double one : values) sum += one;
+  return sum;
+}
 
 /// Rank 0's value, everywhere.
 [[nodiscard]] inline double broadcast(Communicator& communicator, double value) {
-  communicator.all_gather(std::span(&value, 1), {0, communicator.rank() == 0 ? 1 : 0});
+  const Range mine{0, communicator.rank() == 0 ? 1 : 0};
+  communicator.all_gather({&value, 1}, {&mine, 1});
   return value;
-}
-
-/// Calls `turn` on one rank after the other.
-inline void in_turn(Communicator& communicator, const std::function<void()>& turn) {
-  for (int i = 0; i < communicator.size(); ++i) {
-    if (i == communicator.rank()) turn();
-    communicator.barrier();
-  }
 }
 
 }  // namespace isoflop

@@ -41,7 +41,8 @@ void score_windows(Replica& replica, const Dataset& dataset, Range range,
 void gather(Communicator& communicator, std::vector<SequenceScore>& scores, Range mine) {
   constexpr std::int64_t kFields = sizeof(SequenceScore) / sizeof(double);
   const std::span<double> values(&scores.front().nats, scores.size() * kFields);
-  communicator.all_gather(values, {mine.begin * kFields, mine.end * kFields});
+  const Range fields{mine.begin * kFields, mine.end * kFields};
+  communicator.all_gather(values, {&fields, 1});
 }
 
 }  // namespace
@@ -87,12 +88,12 @@ Evaluation evaluate(Replica& replica, const RunSpec& spec, const Dataset& datase
   std::vector<SequenceScore> scores(static_cast<std::size_t>(n_windows));
   // Micro-batches begin at the same windows for any number of ranks: equal shapes, equal bits.
   const std::int64_t unit = spec.micro_batch_seqs;
-  Communicator& communicator = replica.communicator();
-  const Range mine = share_of(n_windows, communicator.rank(), communicator.size(), unit);
+  Communicator& data = *replica.mesh().data;
+  const Range mine = share_of(n_windows, data.rank(), data.size(), unit);
   for (std::int64_t begin = mine.begin; begin < mine.end; begin += unit) {
     score_windows(replica, dataset, {begin, std::min(mine.end, begin + unit)}, scores);
   }
-  gather(communicator, scores, mine);
+  gather(data, scores, mine);
   return summarize(scores, spec.shape.seq_len);
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
-
 #include "train/communicator.h"
 
 namespace isoflop {
@@ -13,17 +11,26 @@ class SoloCommunicator final : public Communicator {
   [[nodiscard]] int rank() const override { return 0; }
   [[nodiscard]] int size() const override { return 1; }
   void barrier() override {}
-  void all_gather(std::span<double>, Range) override {}
-  void all_gather(Backend&, Tensor, Range) override {}
-  [[nodiscard]] Tensor reduce_scatter(Backend& backend, std::span<const Tensor> contributions,
-                                      Range mine) override {
-    const Tensor sum = contributions.front().slice(mine.begin, mine.size());
-    for (const Tensor& other : contributions.subspan(1)) {
-      const std::array<Tensor, 2> both{sum, other.slice(mine.begin, mine.size())};
-      backend.sum(both, sum);
-    }
-    return sum;
+  [[nodiscard]] std::unique_ptr<Communicator> split(int) override {
+    return std::make_unique<SoloCommunicator>();
   }
+  void all_gather(std::span<double>, std::span<const Range>) override {}
+  void all_gather(Backend&, Tensor, std::span<const Range>) override {}
+  void start_reduce_scatter(Backend& backend, std::span<const Tensor> contributions,
+                            std::span<const Range> mine) override {
+    if (contributions.size() == 1) return;
+    for (const Range range : mine) {
+      slices_.clear();
+      for (const Tensor& tensor : contributions) {
+        slices_.push_back(tensor.slice(range.begin, range.size()));
+      }
+      backend.sum(slices_, slices_.front());
+    }
+  }
+  void finish_reduce_scatters(Backend&) override {}
+
+ private:
+  std::vector<Tensor> slices_;
 };
 
 }  // namespace isoflop

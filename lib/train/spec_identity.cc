@@ -73,4 +73,12 @@ std::string spec_identity(const RunSpec& spec, const std::string& device) {
   return hash_hex(words.text());
 }
 
+std::string trunk_identity(const RunSpec& spec, const std::string& device) {
+  RunSpec trunk = spec;
+  trunk.n_steps = 0;
+  trunk.schedule = {.kind = ScheduleKind::constant, .milestones = {}};
+  trunk.validation_tokens = 0;
+  return spec_identity(trunk, device);
+}
+
 }  // namespace isoflop

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/thread_communicator.h"
 
-#include <array>
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -16,113 +16,192 @@ namespace {
 /// Thrown in the ranks that wait for one that has failed.
 struct OtherRankFailed {};
 
+/// What all groups of one run wait on, so that a failure reaches every one of them.
+struct Family {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::exception_ptr failure;
+
+  /// Holds `lock` again when `arrived()`.
+  template <class Arrived>
+  void wait(std::unique_lock<std::mutex>& lock, Arrived arrived) {
+    changed.wait(lock, [&] { return arrived() || failure; });
+    if (!arrived()) throw OtherRankFailed{};
+  }
+  void fail(std::exception_ptr what) {
+    const std::lock_guard lock(mutex);
+    if (!failure) failure = std::move(what);
+    changed.notify_all();
+  }
+};
+
 /// What one rank shows the others during a collective call.
 struct Posted {
   std::span<double> values = {};
   Tensor tensor = {};
   std::span<const Tensor> contributions = {};
-  Range range = {};
+  std::span<const Range> ranges = {};
+  int color = 0;
+  std::shared_ptr<class Group> group = nullptr;
+};
+
+/// One reduction that has been started by some ranks.
+struct Reduction {
+  std::vector<std::span<const Tensor>> contributions;
+  std::size_t n_posted = 0;
 };
 
 class Group {
  public:
-  explicit Group(int size) : posted_(static_cast<std::size_t>(size)) {}
+  Group(std::shared_ptr<Family> family, int size)
+      : family_(std::move(family)), posted_(static_cast<std::size_t>(size)) {}
 
   void barrier() {
-    std::unique_lock lock(mutex_);
-    if (failure_) throw OtherRankFailed{};
+    std::unique_lock lock(family_->mutex);
+    if (family_->failure) throw OtherRankFailed{};
     const std::int64_t round = round_;
-    if (++n_waiting_ == static_cast<std::int64_t>(posted_.size())) {
+    if (++n_waiting_ == posted_.size()) {
       n_waiting_ = 0;
       ++round_;
-      all_here_.notify_all();
+      for (Reduction& reduction : reductions_) reduction.n_posted = 0;
+      family_->changed.notify_all();
       return;
     }
-    all_here_.wait(lock, [&] { return round_ != round || failure_; });
-    if (round_ == round) throw OtherRankFailed{};
+    family_->wait(lock, [&] { return round_ != round; });
   }
 
-  void fail(std::exception_ptr failure) {
-    const std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = std::move(failure);
-    all_here_.notify_all();
+  void post_reduction(std::size_t number, int rank, std::span<const Tensor> contributions) {
+    const std::lock_guard lock(family_->mutex);
+    if (number == reductions_.size()) reductions_.emplace_back().contributions.resize(posted_.size());
+    Reduction& reduction = reductions_[number];
+    reduction.contributions[static_cast<std::size_t>(rank)] = contributions;
+    if (++reduction.n_posted == posted_.size()) family_->changed.notify_all();
   }
-
-  void rethrow_failure() const {
-    if (failure_) std::rethrow_exception(failure_);
+  /// Reduction `number` once all ranks have posted; null where they have not and `wait` is false.
+  const Reduction* posted_by_all(std::size_t number, bool wait) {
+    std::unique_lock lock(family_->mutex);
+    const auto complete = [&] {
+      return number < reductions_.size() && reductions_[number].n_posted == posted_.size();
+    };
+    if (wait) family_->wait(lock, complete);
+    return complete() ? &reductions_[number] : nullptr;
   }
 
   [[nodiscard]] std::vector<Posted>& posted() { return posted_; }
+  [[nodiscard]] const std::shared_ptr<Family>& family() const { return family_; }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable all_here_;
-  std::int64_t n_waiting_ = 0, round_ = 0;
-  std::exception_ptr failure_;
+  std::shared_ptr<Family> family_;
+  std::size_t n_waiting_ = 0;
+  std::int64_t round_ = 0;
   std::vector<Posted> posted_;
+  std::deque<Reduction> reductions_;
 };
 
 class ThreadCommunicator final : public Communicator {
  public:
-  ThreadCommunicator(Group& group, int rank) : group_(group), rank_(rank) {}
+  ThreadCommunicator(std::shared_ptr<Group> group, int rank)
+      : group_(std::move(group)), rank_(rank) {}
 
   [[nodiscard]] int rank() const override { return rank_; }
-  [[nodiscard]] int size() const override { return static_cast<int>(group_.posted().size()); }
-  void barrier() override { group_.barrier(); }
+  [[nodiscard]] int size() const override { return static_cast<int>(group_->posted().size()); }
+  void barrier() override { group_->barrier(); }
 
-  void all_gather(std::span<double> values, Range mine) override {
-    post({.values = values, .range = mine});
-    for (const Posted& other : group_.posted()) {
+  [[nodiscard]] std::unique_ptr<Communicator> split(int color) override {
+    post({.color = color});
+    int rank = 0, n = 0, leader = -1;
+    for (int other = 0; other < size(); ++other) {
+      if (posted(other).color != color) continue;
+      if (leader < 0) leader = other;
+      rank += other < rank_ ? 1 : 0;
+      ++n;
+    }
+    if (leader == rank_) posted(rank_).group = std::make_shared<Group>(group_->family(), n);
+    barrier();
+    std::shared_ptr<Group> part = posted(leader).group;
+    barrier();
+    if (n == 1) return std::make_unique<SoloCommunicator>();
+    return std::make_unique<ThreadCommunicator>(std::move(part), rank);
+  }
+
+  void all_gather(std::span<double> values, std::span<const Range> mine) override {
+    post({.values = values, .ranges = mine});
+    for (const Posted& other : group_->posted()) {
       if (other.values.data() == values.data()) continue;
-      std::copy(other.values.begin() + other.range.begin, other.values.begin() + other.range.end,
-                values.begin() + other.range.begin);
+      for (const Range range : other.ranges) {
+        std::copy(other.values.begin() + range.begin, other.values.begin() + range.end,
+                  values.begin() + range.begin);
+      }
     }
     barrier();
   }
 
-  void all_gather(Backend& backend, Tensor values, Range mine) override {
+  void all_gather(Backend& backend, Tensor values, std::span<const Range> mine) override {
     backend.synchronize();
-    post({.tensor = values, .range = mine});
-    for (const Posted& other : group_.posted()) {
-      if (other.tensor.data == values.data || other.range.size() == 0) continue;
-      const Tensor from = other.tensor.slice(other.range.begin, other.range.size());
-      backend.upload(values.slice(other.range.begin, other.range.size()).data, from.data,
-                     from.size() * size_of(from.dtype));
-    }
-    backend.synchronize();
-    barrier();
-  }
-
-  // The first contribution of rank 0 becomes the sum: each element has one owner, who alone writes
-  // it, so that nothing is copied.
-  [[nodiscard]] Tensor reduce_scatter(Backend& backend, std::span<const Tensor> contributions,
-                                      Range mine) override {
-    backend.synchronize();
-    post({.contributions = contributions, .range = mine});
-    const Tensor first = group_.posted().front().contributions.front();
-    const Tensor sum = first.slice(mine.begin, mine.size());
-    for (const Posted& rank : group_.posted()) {
-      for (const Tensor& other : rank.contributions) {
-        if (other.data == first.data) continue;
-        const std::array<Tensor, 2> both{sum, other.slice(mine.begin, mine.size())};
-        backend.sum(both, sum);
+    post({.tensor = values, .ranges = mine});
+    for (const Posted& other : group_->posted()) {
+      if (other.tensor.data == values.data) continue;
+      for (const Range range : other.ranges) {
+        const Tensor from = other.tensor.slice(range.begin, range.size());
+        backend.upload(values.slice(range.begin, range.size()).data, from.data,
+                       from.size() * size_of(from.dtype));
       }
     }
     backend.synchronize();
     barrier();
-    return sum;
   }
 
- private:
-  // A second barrier, after the reading, ends every collective call: only then may a rank post
-  // anew.
-  void post(const Posted& mine) {
-    group_.posted()[static_cast<std::size_t>(rank_)] = mine;
+  // Each element has one owner, who alone reads it from all contributions and writes it into its
+  // own: nothing is copied, and whatever all ranks have posted is summed at the next occasion.
+  void start_reduce_scatter(Backend& backend, std::span<const Tensor> contributions,
+                            std::span<const Range> mine) override {
+    backend.synchronize();
+    group_->post_reduction(started_.size(), rank_, contributions);
+    started_.push_back({contributions.front(), mine});
+    sum_posted(backend, /*wait=*/false);
+  }
+  void finish_reduce_scatters(Backend& backend) override {
+    sum_posted(backend, /*wait=*/true);
+    started_.clear();
+    n_summed_ = 0;
+    backend.synchronize();
     barrier();
   }
 
-  Group& group_;
+ private:
+  struct Started {
+    Tensor target;
+    std::span<const Range> mine;
+  };
+
+  Posted& posted(int rank) { return group_->posted()[static_cast<std::size_t>(rank)]; }
+
+  // A second barrier, after the reading, ends every collective call: only then may a rank post
+  // anew.
+  void post(const Posted& mine) {
+    posted(rank_) = mine;
+    barrier();
+  }
+
+  void sum_posted(Backend& backend, bool wait) {
+    for (; n_summed_ < started_.size(); ++n_summed_) {
+      const Reduction* reduction = group_->posted_by_all(n_summed_, wait);
+      if (reduction == nullptr) return;
+      for (const Range range : started_[n_summed_].mine) {
+        slices_.clear();
+        for (const std::span<const Tensor> rank : reduction->contributions)
+          for (const Tensor& tensor : rank)
+            slices_.push_back(tensor.slice(range.begin, range.size()));
+        backend.sum(slices_, started_[n_summed_].target.slice(range.begin, range.size()));
+      }
+    }
+  }
+
+  std::shared_ptr<Group> group_;
   int rank_;
+  std::vector<Started> started_;
+  std::size_t n_summed_ = 0;
+  std::vector<Tensor> slices_;
 };
 
 }  // namespace
@@ -133,25 +212,26 @@ void run_ranks(int n_ranks, const std::function<void(Communicator&)>& body) {
     body(solo);
     return;
   }
-  Group group(n_ranks);
+  const auto family = std::make_shared<Family>();
+  const auto group = std::make_shared<Group>(family, n_ranks);
   const auto run = [&](int rank) {
     try {
       ThreadCommunicator communicator(group, rank);
       body(communicator);
     } catch (const OtherRankFailed&) {
     } catch (...) {
-      group.fail(std::current_exception());
+      family->fail(std::current_exception());
     }
   };
   std::vector<std::jthread> threads;
   try {
     for (int rank = 1; rank < n_ranks; ++rank) threads.emplace_back(run, rank);
   } catch (...) {
-    group.fail(std::current_exception());
+    family->fail(std::current_exception());
   }
   run(0);
   threads.clear();
-  group.rethrow_failure();
+  if (family->failure) std::rethrow_exception(family->failure);
 }
 
 }  // namespace isoflop

@@ -7,19 +7,17 @@
 #include <memory>
 #include <new>
 #include <optional>
-#include <system_error>
 #include <utility>
 
-#include "base/atomic_file.h"
 #include "base/text.h"
 #include "isoflop/error.h"
-#include "train/checkpoint.h"
 #include "train/communicator.h"
 #include "train/device.h"
 #include "train/evaluate.h"
 #include "train/peak_memory.h"
+#include "train/mesh.h"
 #include "train/replica.h"
-#include "train/spec_identity.h"
+#include "train/run_checkpoints.h"
 #include "train/thread_communicator.h"
 
 namespace isoflop {
@@ -37,10 +35,8 @@ struct SharedRun {
   const Dataset& dataset;
   const TrainOptions& options;
   const WeightObserver& observe;
-  std::string identity;
-  std::filesystem::path state_file;  // empty: no checkpoints
-  std::optional<CheckpointReader> reader;
-  std::unique_ptr<CheckpointWriter> writer;
+  RunCheckpoints checkpoints;
+  std::optional<Snapshot> snapshot;  // while it is loaded or stored
   TrainResult result;
 };
 
@@ -49,17 +45,17 @@ enum class Decision { go_on, save, stop };
 /// One rank's way through a run. All decisions are rank 0's.
 class RankTrainer {
  public:
-  RankTrainer(SharedRun& run, Communicator& communicator)
+  RankTrainer(SharedRun& run, Communicator& world)
       : run_(run),
-        communicator_(communicator),
-        leader_(communicator.rank() == 0),
-        replica_(run.spec, run.dataset, communicator,
-                 make_backend(run.options.device, communicator.rank())) {}
+        world_(world),
+        mesh_(world, run.options.tensor_parallel),
+        leader_(world.rank() == 0),
+        replica_(run.spec, run.dataset, mesh_, make_backend(run.options.device, world.rank())) {}
 
   void run() {
     resume_or_initialize();
     const RunOutcome outcome = train_steps();
-    if (leader_) run_.observe(progress_.steps_done, replica_.weights());
+    observe();
     if (outcome == RunOutcome::completed) {
       finish_with_evaluation();
     } else {
@@ -69,42 +65,43 @@ class RankTrainer {
 
  private:
   void resume_or_initialize() {
-    if (leader_) open_checkpoint();
-    communicator_.barrier();
-    if (run_.reader) {
-      replica_.load(*run_.reader);
-      progress_ = run_.reader->progress();
+    if (leader_) load_checkpoint();
+    world_.barrier();
+    if (run_.snapshot) {
+      replica_.optimizer().load(*run_.snapshot);
+      progress_ = run_.snapshot->progress;
     } else {
-      replica_.initialize();
+      replica_.optimizer().initialize();
     }
-    communicator_.barrier();
+    world_.barrier();
     if (!leader_) return;
-    run_.reader.reset();
+    run_.snapshot.reset();
     run_.result.first_step = progress_.steps_done;
   }
 
-  /// A checkpoint that cannot be used costs time, not the run: say so and start over.
-  void open_checkpoint() {
-    if (run_.state_file.empty()) return;
-    std::error_code reported_when_saving;
-    std::filesystem::create_directories(run_.state_file.parent_path(), reported_when_saving);
-    remove_abandoned_temporaries(run_.state_file);
-    if (!std::filesystem::exists(run_.state_file, reported_when_saving)) return;
-    try {
-      run_.reader.emplace(run_.state_file, run_.identity, replica_.layout().size());
-    } catch (const Error& error) {
-      run_.result.message = std::string(error.what()) + "; started from the beginning";
-    }
+  /// A checkpoint that cannot be used costs time, not the run: say so and take an older one, or
+  /// start over.
+  void load_checkpoint() {
+    std::vector<std::string> refused;
+    run_.snapshot = run_.checkpoints.load(refused);
+    for (const std::string& why : refused) add_message(why);
+    if (refused.empty()) return;
+    add_message(run_.snapshot ? "went on from step " +
+                                    std::to_string(run_.snapshot->progress.steps_done)
+                              : "started from the beginning");
   }
 
   [[nodiscard]] RunOutcome train_steps() {
     started_ = last_save_ = Clock::now();
     seconds_before_ = progress_.train_seconds;
     while (progress_.steps_done < run_.spec.n_steps) {
-      if (leader_) run_.observe(progress_.steps_done, replica_.weights());
+      observe();
       if (!train_step()) return RunOutcome::diverged;
+      if (run_.checkpoints.is_branch_point(progress_.steps_done)) {
+        save(&RunCheckpoints::save_trunk);
+      }
       const Decision decision = decide();
-      if (decision != Decision::go_on) save();
+      if (decision != Decision::go_on) save(&RunCheckpoints::save);
       if (decision == Decision::stop) return RunOutcome::interrupted;
     }
     return RunOutcome::completed;
@@ -113,29 +110,34 @@ class RankTrainer {
   /// False where the run has diverged; the weights are then those of the step before.
   [[nodiscard]] bool train_step() {
     const std::int64_t step = progress_.steps_done;
-    const double loss = replica_.compute_gradients(step);
-    const double grad_norm = replica_.reduce_gradients();
-    if (!std::isfinite(loss) || !std::isfinite(grad_norm)) {
-      add_message("diverged at step " + std::to_string(step + 1) + ": loss " + exact_text(loss) +
-                  ", gradient norm " + exact_text(grad_norm));
+    const StepMeasures measures = replica_.compute_gradients(step);
+    if (!is_finite(measures)) {
+      add_message("diverged at step " + std::to_string(step + 1) + ": loss " +
+                  exact_text(measures.loss) + ", gradient norm " +
+                  exact_text(measures.norms.gradient) + ", weight norm " +
+                  exact_text(measures.norms.weights));
       return false;
     }
-    replica_.update(step, grad_norm);
-    record(loss);
+    replica_.update(step, measures.norms.gradient);
+    record(measures.loss);
     metrics_ = {.step = progress_.steps_done,
                 .tokens = progress_.steps_done * run_.spec.batch_tokens,
-                .loss_nats = loss,
-                .grad_norm = grad_norm,
+                .loss_nats = measures.loss,
+                .grad_norm = measures.norms.gradient,
                 .peak_lr_fraction = lr_fraction_at(run_.spec, step)};
     return true;
+  }
+
+  [[nodiscard]] static bool is_finite(const StepMeasures& measures) {
+    return std::isfinite(measures.loss) && std::isfinite(measures.norms.gradient) &&
+           std::isfinite(measures.norms.weights);
   }
 
   void record(double loss) {
     ++progress_.steps_done;
     progress_.last_loss = loss;
     progress_.train_seconds = seconds_before_ + seconds_since(started_);
-    const std::int64_t n_late = std::max<std::int64_t>(1, run_.spec.n_steps / 10);
-    if (progress_.steps_done <= run_.spec.n_steps - n_late) return;
+    if (progress_.steps_done <= run_.spec.n_steps - late_steps(run_.spec)) return;
     progress_.late_loss_sum += loss;
     ++progress_.late_steps;
   }
@@ -144,25 +146,26 @@ class RankTrainer {
     Decision decision = Decision::go_on;
     if (leader_) {
       const bool due = seconds_since(last_save_) >= run_.options.seconds_between_checkpoints;
-      if (due && !run_.state_file.empty()) decision = Decision::save;
+      if (due && run_.checkpoints.kept()) decision = Decision::save;
       if (run_.options.on_step && !run_.options.on_step(metrics_)) decision = Decision::stop;
     }
-    return static_cast<Decision>(broadcast(communicator_, static_cast<double>(decision)));
+    return static_cast<Decision>(broadcast(world_, static_cast<double>(decision)));
   }
 
-  void save() {
-    if (run_.state_file.empty()) return;
+  /// All ranks copy their shares; rank 0 hands the whole over to be written.
+  void save(void (RunCheckpoints::*hand_over)(Snapshot&&)) {
     if (leader_) {
-      run_.writer = std::make_unique<CheckpointWriter>(run_.state_file, run_.identity, progress_,
-                                                       replica_.layout().size());
+      const auto n = static_cast<std::size_t>(ParameterLayout(run_.spec.shape).size());
+      run_.snapshot = Snapshot{progress_, std::vector<float>(n), std::vector<float>(n),
+                               std::vector<float>(n)};
     }
-    communicator_.barrier();
-    replica_.save(*run_.writer);
-    if (leader_) {
-      run_.writer->commit();
-      run_.writer.reset();
-      last_save_ = Clock::now();
-    }
+    world_.barrier();
+    replica_.optimizer().store(*run_.snapshot);
+    world_.barrier();
+    if (!leader_) return;
+    (run_.checkpoints.*hand_over)(std::move(*run_.snapshot));
+    run_.snapshot.reset();
+    last_save_ = Clock::now();
   }
 
   void finish_with_evaluation() {
@@ -179,6 +182,7 @@ class RankTrainer {
 
   void finish(RunOutcome outcome) {
     if (!leader_) return;
+    run_.checkpoints.finish();
     TrainResult& result = run_.result;
     result.outcome = outcome;
     result.steps_done = progress_.steps_done;
@@ -188,7 +192,14 @@ class RankTrainer {
             ? progress_.late_loss_sum / static_cast<double>(progress_.late_steps)
             : progress_.last_loss;
     result.device = replica_.backend().name();
+    if (mesh_.tensor->size() > 1) {
+      result.device += ", " + std::to_string(mesh_.tensor->size()) + " tensor-parallel ranks";
+    }
     result.peak_memory_bytes = peak_memory_bytes();
+  }
+
+  void observe() {
+    if (leader_) run_.observe(progress_.steps_done, replica_.weights());
   }
 
   void add_message(const std::string& message) {
@@ -198,7 +209,8 @@ class RankTrainer {
   }
 
   SharedRun& run_;
-  Communicator& communicator_;
+  Communicator& world_;
+  Mesh mesh_;
   bool leader_;
   Replica replica_;
   Progress progress_;
@@ -236,13 +248,10 @@ void check_request(const RunSpec& spec, const Dataset& dataset, const TrainOptio
     throw Error(ErrorCode::invalid_argument,
                 "n_threads: must be > 0, got " + std::to_string(options.n_threads));
   }
-  if (spec.precision != Precision::fp32) {
-    throw Error(ErrorCode::unavailable, "/precision: this build trains in fp32 only, got " +
-                                            std::string(to_string(spec.precision)));
-  }
+  check_tensor_parallel(spec.shape, options.tensor_parallel);
 }
 
-int count_ranks(const RunSpec& spec, int n_threads) {
+int count_data_ranks(const RunSpec& spec, int n_threads) {
   return static_cast<int>(std::min<std::int64_t>(n_threads, spec.data_parallel));
 }
 
@@ -251,17 +260,17 @@ int count_ranks(const RunSpec& spec, int n_threads) {
 TrainResult train_observed(const RunSpec& spec, const Dataset& dataset, const TrainOptions& options,
                            const WeightObserver& observe) {
   check_request(spec, dataset, options);
-  SharedRun run{spec, dataset, options, observe, spec_identity(spec, options.device),
-                {},   {},      {},      {}};
-  if (!options.checkpoint_folder.empty()) run.state_file = options.checkpoint_folder / "state.bin";
+  SharedRun run{spec, dataset, options, observe, RunCheckpoints(spec, options), {}, {}};
+  const int n_ranks = options.tensor_parallel * count_data_ranks(spec, options.n_threads);
   try {
-    run_ranks(count_ranks(spec, options.n_threads),
-              [&](Communicator& communicator) { RankTrainer(run, communicator).run(); });
+    run_ranks(n_ranks, [&](Communicator& world) { RankTrainer(run, world).run(); });
   } catch (const std::bad_alloc&) {
     run.result.outcome = RunOutcome::out_of_memory;
     run.result.message =
         "out of memory; the run takes about " +
-        si_text(static_cast<double>(estimate_memory_bytes(spec, options.n_threads))) + "B";
+        si_text(static_cast<double>(
+            estimate_memory_bytes(spec, options.n_threads, options.tensor_parallel))) +
+        "B";
   }
   return std::move(run.result);
 }
@@ -270,12 +279,10 @@ TrainResult train(const RunSpec& spec, const Dataset& dataset, const TrainOption
   return train_observed(spec, dataset, options, [](std::int64_t, Tensor) {});
 }
 
-std::int64_t estimate_memory_bytes(const RunSpec& spec, int n_threads) {
+std::int64_t estimate_memory_bytes(const RunSpec& spec, int n_threads, int tensor_parallel) {
   validate(spec);
-  const int n_ranks = count_ranks(spec, std::max(1, n_threads));
-  std::int64_t total = 0;
-  for (int rank = 0; rank < n_ranks; ++rank) total += Replica::size(spec, rank, n_ranks);
-  return total;
+  check_tensor_parallel(spec.shape, tensor_parallel);
+  return Replica::size(spec, tensor_parallel, count_data_ranks(spec, std::max(1, n_threads)));
 }
 
 }  // namespace isoflop

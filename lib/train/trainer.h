@@ -8,8 +8,8 @@
 
 namespace isoflop {
 
-/// Sees rank 0's weights before every step, and once more at the end: for tests, which may also
-/// damage them.
+/// Sees rank 0's part of the weights before every step, and once more at the end: for tests, which
+/// may also damage them.
 using WeightObserver = std::function<void(std::int64_t steps_done, Tensor weights)>;
 
 /// train(), observed.

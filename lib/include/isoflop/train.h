@@ -26,10 +26,16 @@ struct TrainOptions {
   /// Threads (with "cuda": GPUs) that carry the spec's logical ranks, at most one for each. They do
   /// not change a bit of the result.
   int n_threads = 1;
-  /// Where the run's state is kept between segments, as `state.bin`, until the caller has recorded
-  /// the result and removes it. Empty: nowhere, a run cannot be resumed.
+  /// Threads or GPUs that share each model; n_threads times as many in all. Sums are then added up
+  /// in parts, which changes the rounding of the result.
+  int tensor_parallel = 1;
+  /// Where the run's state is kept between segments, until the caller has recorded the result and
+  /// removes it. Empty: nowhere, a run cannot be resumed.
   std::filesystem::path checkpoint_folder;
-  double seconds_between_checkpoints = 30;
+  double seconds_between_checkpoints = 300;
+  /// Where runs that differ in length and decay alone leave the state from which they part: the run
+  /// starts from the furthest one that it shares, and adds its own. Empty: alone, from step 0.
+  std::filesystem::path trunk_folder;
   /// Called after every step. False ends the run as `interrupted`, with a checkpoint.
   std::function<bool(const StepMetrics&)> on_step;
 };
@@ -51,16 +57,18 @@ struct TrainResult {
 };
 
 /// Trains `spec` on `dataset`, from its checkpoint if there is one, and evaluates it. The result is
-/// a pure function of (spec, dataset) on one kind of device: neither threads nor interruptions
-/// change a bit. A loss or gradient norm that is not finite ends the run as `diverged`, with the
-/// weights of the step before. A checkpoint that is damaged or another run's is not used: the run
-/// starts over and `message` says why. Throws Error for an invalid spec, a data set that does not
-/// match it, a device that is not there, or a checkpoint that cannot be written.
+/// a pure function of (spec, dataset, tensor_parallel) on one kind of device: neither threads nor
+/// interruptions nor a trunk change a bit. A loss, gradient norm or weight norm that is not finite
+/// ends the run as `diverged`, with the weights of the step before. A checkpoint that is damaged or
+/// another run's is not used: the run goes on from an older one or starts over, and `message` says
+/// why. Throws Error for an invalid spec, a data set that does not match it, a shape that so many
+/// ranks cannot share, a device that is not there, or a checkpoint that cannot be written.
 [[nodiscard]] TrainResult train(const RunSpec& spec, const Dataset& dataset,
                                 const TrainOptions& options = {});
 
-/// Bytes that train() allocates for `spec` on the CPU, within 10 %; the program itself and the
-/// work space of the matrix library come on top.
-[[nodiscard]] std::int64_t estimate_memory_bytes(const RunSpec& spec, int n_threads = 1);
+/// Bytes that train() allocates for `spec` on the CPU, within 10 %; the program itself, the work
+/// space of the matrix library and, while one is written, a checkpoint come on top.
+[[nodiscard]] std::int64_t estimate_memory_bytes(const RunSpec& spec, int n_threads = 1,
+                                                 int tensor_parallel = 1);
 
 }  // namespace isoflop
