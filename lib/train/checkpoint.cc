@@ -21,12 +21,20 @@ constexpr std::int64_t kPieceBytes = std::int64_t{1} << 20;
 constexpr std::array<const char*, kSections> kSectionNames = {"weights", "first moment",
                                                               "second moment"};
 
+/// Progress as it lies in the file.
+struct StoredProgress {
+  std::int64_t steps_done = 0;
+  double last_loss = 0, late_loss_sum = 0;
+  std::int64_t late_steps = 0;
+  double train_seconds = 0;
+};
+
 struct Header {
   std::array<char, 8> magic = kMagic;
   std::int64_t version = kVersion;
   std::array<char, kHashBytes> identity = {};
   std::int64_t n_elements = 0;
-  Progress progress;
+  StoredProgress progress;
 };
 static_assert(std::is_trivially_copyable_v<Header> && sizeof(Header) == 80, "no padding");
 
@@ -53,7 +61,8 @@ CheckpointWriter::CheckpointWriter(const std::filesystem::path& file, const std:
   Header header;
   std::copy(identity.begin(), identity.end(), header.identity.begin());
   header.n_elements = n_elements;
-  header.progress = progress;
+  header.progress = {progress.steps_done, progress.last_loss, progress.late_loss_sum,
+                     progress.late_steps, progress.train_seconds};
   write_hashed(std::as_bytes(std::span(&header, 1)), hasher_);
   end_section();
 }
@@ -129,7 +138,10 @@ void CheckpointReader::verify_header(const std::string& identity) {
   if (size != expected) {
     refuse("has " + std::to_string(size) + " bytes, expected " + std::to_string(expected));
   }
-  progress_ = header.progress;
+  const StoredProgress& stored_progress = header.progress;
+  progress_ = {stored_progress.steps_done,    stored_progress.last_loss,
+               stored_progress.late_loss_sum, stored_progress.late_steps,
+               stored_progress.train_seconds, {}};
 }
 
 void CheckpointReader::verify_section(int section) {

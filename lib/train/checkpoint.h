@@ -11,17 +11,9 @@
 #include "base/atomic_file.h"
 #include "base/hash.h"
 #include "train/range.h"
+#include "train/snapshot.h"
 
 namespace isoflop {
-
-/// Where a run stands, its tensors aside.
-struct Progress {
-  std::int64_t steps_done = 0;
-  double last_loss = 0;      // of the last step
-  double late_loss_sum = 0;  // over the steps that train_loss_nats averages
-  std::int64_t late_steps = 0;
-  double train_seconds = 0;
-};
 
 /// The arenas of a checkpoint, in file order. Elements lie in arena order, whoever held them: a run
 /// may be resumed by another number of threads.
