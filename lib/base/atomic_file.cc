@@ -3,12 +3,12 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <sstream>
 #include <utility>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "isoflop/error.h"
@@ -16,23 +16,12 @@
 namespace isoflop {
 namespace {
 
-[[noreturn]] void throw_io(const std::filesystem::path& file, const char* action) {
-  throw Error(ErrorCode::io, file.string() + ": cannot " + action + ": " + std::strerror(errno));
-}
-
 constexpr const char* kTemporarySuffix = ".tmp.";
 
 std::filesystem::path temporary_name(const std::filesystem::path& file) {
   static std::atomic<unsigned> counter{0};
   return file.string() + kTemporarySuffix + std::to_string(::getpid()) + "." +
          std::to_string(counter++);
-}
-
-void sync_folder(const std::filesystem::path& folder) {
-  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  (void)::fsync(descriptor);  // refused by some file systems
-  ::close(descriptor);
 }
 
 }  // namespace
@@ -58,31 +47,21 @@ void write_file_atomically(const std::filesystem::path& file, std::string_view c
 }
 
 AtomicFile::AtomicFile(std::filesystem::path file)
-    : file_(std::move(file)), temporary_(temporary_name(file_)) {
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) throw_io(temporary_, "create");
-}
+    : file_(std::move(file)),
+      temporary_(temporary_name(file_)),
+      content_(PosixFile::create(temporary_, file_)) {}
 
 AtomicFile::~AtomicFile() {
-  if (descriptor_ < 0) return;
-  ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  if (!committed_) ::unlink(temporary_.c_str());
 }
 
-void AtomicFile::write(std::span<const std::byte> content) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(descriptor_, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw_io(file_, "write");
-    content = content.subspan(static_cast<std::size_t>(written));
-  }
-}
+void AtomicFile::write(std::span<const std::byte> content) { content_.write(content); }
 
 void AtomicFile::commit() {
-  if (::fsync(descriptor_) != 0) throw_io(temporary_, "sync");
-  if (::rename(temporary_.c_str(), file_.c_str()) != 0) throw_io(file_, "replace");
-  ::close(descriptor_);
-  descriptor_ = -1;
+  content_.sync();
+  content_.close();
+  if (std::rename(temporary_.c_str(), file_.c_str()) != 0) throw_system_error(file_, "replace");
+  committed_ = true;
   sync_folder(file_.parent_path());
 }
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/posix_file.h"
+
 namespace isoflop {
 
 /// The whole file. Throws Error(parse) naming the file where it cannot be read: an input is at
@@ -31,7 +33,8 @@ class AtomicFile {
 
  private:
   std::filesystem::path file_, temporary_;
-  int descriptor_ = -1;
+  PosixFile content_;
+  bool committed_ = false;
 };
 
 /// Deletes what processes that died in the middle have left beside `file`. Only for the file's one
