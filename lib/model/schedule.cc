@@ -51,6 +51,13 @@ double lr_fraction_at(const RunSpec& spec, std::int64_t step) {
   return 1;
 }
 
+std::int64_t stable_steps(const RunSpec& spec) {
+  if (spec.schedule.kind == ScheduleKind::cosine) return std::min(spec.warmup_steps, spec.n_steps);
+  std::int64_t step = std::min(spec.warmup_steps, spec.n_steps);
+  while (step < spec.n_steps && lr_fraction_at(spec, step) == 1) ++step;
+  return step;
+}
+
 std::int64_t default_warmup_steps(std::int64_t n_steps) {
   return std::min(std::clamp<std::int64_t>(n_steps / 20, 10, 2000), n_steps / 2);
 }

@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "train/backend.h"
 #include "train/range.h"
@@ -24,6 +23,8 @@ class Communicator {
   /// A communicator among the ranks that give the same `color`, in their order.
   [[nodiscard]] virtual std::unique_ptr<Communicator> split(int color) = 0;
 
+  /// The sum over the ranks, the same bits on all of them.
+  [[nodiscard]] virtual double sum(double value) = 0;
   /// Every rank has filled its own ranges; afterwards every rank holds all of them.
   virtual void all_gather(std::span<double> values, std::span<const Range> mine) = 0;
   virtual void all_gather(Backend& backend, Tensor values, std::span<const Range> mine) = 0;
@@ -49,17 +50,6 @@ inline void all_reduce(Communicator& communicator, Backend& backend, Tensor valu
   const Range mine = share_of(values.rows, communicator.rank(), communicator.size());
   reduce_scatter(communicator, backend, values, mine);
   communicator.all_gather(backend, values, {&mine, 1});
-}
-
-/// The sum over the ranks.
-[[nodiscard]] inline double all_reduce(Communicator& communicator, double value) {
-  std::vector<double> values(static_cast<std::size_t>(communicator.size()));
-  values[static_cast<std::size_t>(communicator.rank())] = value;
-  const Range mine{communicator.rank(), communicator.rank() + 1};
-  communicator.all_gather(values, {&mine, 1});
-  double sum = 0;
-  for (const double one : values) sum += one;
-  return sum;
 }
 
 /// Rank 0's value, everywhere.

@@ -110,7 +110,7 @@ double Replica::gather_small_batch_square() {
   const double share = static_cast<double>(spec_.batch_seqs()) /
                        static_cast<double>(spec_.micro_batch_seqs);
   const double mean = sum / static_cast<double>(spec_.data_parallel);
-  return all_reduce(*mesh_.tensor, mean) * share * share;
+  return mesh_.tensor->sum(mean) * share * share;
 }
 
 std::int64_t Replica::size(const RunSpec& spec, int n_tensor, int n_data) {

@@ -24,6 +24,8 @@ class RunCheckpoints {
   [[nodiscard]] std::optional<Snapshot> load(std::vector<std::string>& refused);
 
   [[nodiscard]] bool kept() const { return own_.has_value(); }
+  /// A snapshot to fill; its content is anything.
+  [[nodiscard]] Snapshot take_buffer() { return (own_ ? own_ : trunk_)->take_buffer(); }
   /// Hands the state over to be written while training goes on.
   void save(Snapshot&& snapshot) { own_->save(std::move(snapshot)); }
   /// Whether the run leaves its trunk here and others want to know the place.

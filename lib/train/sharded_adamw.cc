@@ -55,7 +55,7 @@ Norms ShardedAdamW::measure(Tensor gradient) {
   mesh_.data->all_gather(gradient_squares_, unit_shares_);
   mesh_.data->all_gather(weight_squares_, unit_shares_);
   const auto norm = [&](std::span<const double> squares, bool unshared_only) {
-    return std::sqrt(all_reduce(*mesh_.tensor, total(squares, unshared_only)));
+    return std::sqrt(mesh_.tensor->sum(total(squares, unshared_only)));
   };
   return {norm(gradient_squares_, false), norm(weight_squares_, false),
           norm(gradient_squares_, true)};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <vector>
+
 #include "train/communicator.h"
 
 namespace isoflop {
@@ -14,6 +16,7 @@ class SoloCommunicator final : public Communicator {
   [[nodiscard]] std::unique_ptr<Communicator> split(int) override {
     return std::make_unique<SoloCommunicator>();
   }
+  [[nodiscard]] double sum(double value) override { return value; }
   void all_gather(std::span<double>, std::span<const Range>) override {}
   void all_gather(Backend&, Tensor, std::span<const Range>) override {}
   void start_reduce_scatter(Backend& backend, std::span<const Tensor> contributions,

@@ -124,6 +124,14 @@ class ThreadCommunicator final : public Communicator {
     return std::make_unique<ThreadCommunicator>(std::move(part), rank);
   }
 
+  [[nodiscard]] double sum(double value) override {
+    post({.values = {&value, 1}});
+    double total = 0;
+    for (const Posted& rank : group_->posted()) total += rank.values.front();
+    barrier();
+    return total;
+  }
+
   void all_gather(std::span<double> values, std::span<const Range> mine) override {
     post({.values = values, .ranges = mine});
     for (const Posted& other : group_->posted()) {

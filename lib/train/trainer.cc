@@ -155,9 +155,8 @@ class RankTrainer {
   /// All ranks copy their shares; rank 0 hands the whole over to be written.
   void save(void (RunCheckpoints::*hand_over)(Snapshot&&)) {
     if (leader_) {
-      const auto n = static_cast<std::size_t>(ParameterLayout(run_.spec.shape).size());
-      run_.snapshot = Snapshot{progress_, std::vector<float>(n), std::vector<float>(n),
-                               std::vector<float>(n)};
+      run_.snapshot = run_.checkpoints.take_buffer();
+      run_.snapshot->progress = progress_;
     }
     world_.barrier();
     replica_.optimizer().store(*run_.snapshot);

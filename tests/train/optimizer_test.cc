@@ -5,6 +5,7 @@
 #include "support/catch.h"
 #include "support/toy_dataset.h"
 #include "train/parameters.h"
+#include "train/solo_communicator.h"
 #include "train/trainer.h"
 #include "train/transformer.h"
 
@@ -20,7 +21,7 @@ class ReferenceOptimizer {
         layout_(spec.shape),
         m_(static_cast<std::size_t>(layout_.size())),
         v_(m_.size()),
-        transformer_(*backend_, spec.shape, spec.batch_seqs()),
+        transformer_(*backend_, solo_, spec.shape, DType::f32, spec.batch_seqs()),
         gradients_(m_.size()) {}
 
   void step(std::int64_t step, std::vector<float>& weights) {
@@ -59,9 +60,9 @@ class ReferenceOptimizer {
     std::fill(gradients_.begin(), gradients_.end(), 0.0f);
     const std::int64_t n = layout_.size(), n_rows = spec_.batch_tokens;
     ModelTensors gradients =
-        view_tensors(spec_.shape, layout_, {gradients_.data(), DType::f32, n, 1});
+        view_tensors(layout_, {gradients_.data(), DType::f32, n, 1});
     transformer_.accumulate_gradients(
-        view_tensors(spec_.shape, layout_, {weights.data(), DType::f32, n, 1}),
+        view_tensors(layout_, {weights.data(), DType::f32, n, 1}),
         {tokens.data(), DType::i32, n_rows, 1}, {targets.data(), DType::i32, n_rows, 1},
         1.0f / static_cast<float>(n_rows), gradients, {losses.data(), DType::f32, n_rows, 1});
   }
@@ -69,6 +70,7 @@ class ReferenceOptimizer {
   RunSpec spec_;
   test::ToyDataset dataset_;
   std::unique_ptr<Backend> backend_ = make_cpu_backend();
+  SoloCommunicator solo_;
   ParameterLayout layout_;
   std::vector<double> m_, v_;
   Transformer transformer_;

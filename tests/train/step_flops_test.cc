@@ -3,6 +3,7 @@
 
 #include "isoflop/model_shape.h"
 #include "support/catch.h"
+#include "train/solo_communicator.h"
 #include "train/transformer.h"
 
 namespace isoflop {
@@ -18,12 +19,13 @@ std::int64_t counted_step_flops(const ModelShape& shape, std::int64_t n_seqs) {
   std::vector<std::int32_t> tokens(static_cast<std::size_t>(n_rows));
   std::vector<float> losses(tokens.size());
   const Tensor ids{tokens.data(), DType::i32, n_rows, 1};
-  Transformer transformer(*backend, shape, n_seqs);
+  SoloCommunicator solo;
+  Transformer transformer(*backend, solo, shape, DType::f32, n_seqs);
   ModelTensors gradients =
-      view_tensors(shape, layout, {gradient_memory->data(), DType::f32, layout.size(), 1});
+      view_tensors(layout, {gradient_memory->data(), DType::f32, layout.size(), 1});
   const std::int64_t before = backend->counted_flops();
   transformer.accumulate_gradients(
-      view_tensors(shape, layout, {memory->data(), DType::f32, layout.size(), 1}), ids, ids, 1.0f,
+      view_tensors(layout, {memory->data(), DType::f32, layout.size(), 1}), ids, ids, 1.0f,
       gradients, {losses.data(), DType::f32, n_rows, 1});
   return backend->counted_flops() - before;
 }

@@ -7,6 +7,7 @@
 #include "isoflop/model_shape.h"
 #include "support/catch.h"
 #include "support/reference_model.h"
+#include "train/solo_communicator.h"
 
 namespace isoflop {
 namespace {
@@ -41,13 +42,13 @@ struct Fixture {
   }
 
   void accumulate_gradients(float loss_weight) {
-    ModelTensors views = view_tensors(shape, layout, gradients());
-    transformer().accumulate_gradients(view_tensors(shape, layout, weights()), rows(tokens),
+    ModelTensors views = view_tensors(layout, gradients());
+    transformer().accumulate_gradients(view_tensors(layout, weights()), rows(tokens),
                                        rows(targets), loss_weight, views, rows(losses));
   }
 
   Transformer& transformer() {
-    if (!transformer_) transformer_ = std::make_unique<Transformer>(*backend, shape, n_seqs);
+    if (!transformer_) transformer_ = std::make_unique<Transformer>(*backend, solo, shape, DType::f32, n_seqs);
     return *transformer_;
   }
   Tensor weights() const { return {weights_memory->data(), DType::f32, layout.size(), 1}; }
@@ -56,6 +57,7 @@ struct Fixture {
   Tensor rows(std::vector<float>& values) const { return {values.data(), DType::f32, n_rows, 1}; }
 
   std::unique_ptr<Backend> backend = make_cpu_backend();
+  SoloCommunicator solo;
   ModelShape shape;
   std::int64_t n_seqs, n_rows;
   ParameterLayout layout;
@@ -133,7 +135,7 @@ TEST_CASE("the loss of every row equals the double-precision reference") {
     INFO(name);
     Fixture f(shape, 3);
     f.randomize_weights();
-    f.transformer().evaluate(view_tensors(shape, f.layout, f.weights()), f.rows(f.tokens),
+    f.transformer().evaluate(view_tensors(f.layout, f.weights()), f.rows(f.tokens),
                              f.rows(f.targets), f.rows(f.losses));
     double sum = 0;
     for (const float loss : f.losses) sum += static_cast<double>(loss);

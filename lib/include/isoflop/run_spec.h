@@ -80,6 +80,9 @@ void validate(const RunSpec& spec);
 /// the tokens seen before and during that step.
 [[nodiscard]] double lr_fraction_at(const RunSpec& spec, std::int64_t step);
 
+/// The first steps whose learning rates do not depend on the run's length, given its warm-up.
+[[nodiscard]] std::int64_t stable_steps(const RunSpec& spec);
+
 /// The warm-up for a run of `n_steps`: 5 % of it, at least 10 and at most 2000 steps, and never
 /// more than half the run. DeepSeek's fixed 2000 would be longer than a whole small run, and a long
 /// warm-up alone moves the model exponent from 0.60 to 0.71 (arXiv:2406.19146).
