@@ -3,46 +3,24 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
-#include <new>
 #include <vector>
 
 #include "train/cpu/select.h"
 #include "train/cpu_blas.h"
+#include "train/cpu_lifted.h"
+#include "train/rope_table.h"
 
 namespace isoflop {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
-
-/// Aligned floats that grow and are not initialised.
-class Scratch {
- public:
-  [[nodiscard]] float* at_least(std::int64_t n_floats) {
-    if (n_floats > size_) {
-      data_.reset();
-      data_.reset(static_cast<float*>(
-          ::operator new(static_cast<std::size_t>(n_floats) * sizeof(float), kAlignment)));
-      size_ = n_floats;
-    }
-    return data_.get();
-  }
-
- private:
-  struct Free {
-    void operator()(float* p) const { ::operator delete(p, kAlignment); }
-  };
-  std::unique_ptr<float, Free> data_;
-  std::int64_t size_ = 0;
-};
+std::size_t bytes_of(Tensor x) { return static_cast<std::size_t>(x.size() * size_of(x.dtype)); }
+const std::int32_t* ids_of(Tensor tokens) { return static_cast<const std::int32_t*>(tokens.data); }
 
 class CpuBuffer final : public Buffer {
  public:
-  explicit CpuBuffer(std::int64_t n_bytes) {
-    float* data = memory_.at_least(n_bytes / 4 + 1);
-    std::memset(data, 0, static_cast<std::size_t>(n_bytes));
-    data_ = data;
+  explicit CpuBuffer(std::int64_t n_bytes) : data_(memory_.at_least(n_bytes / 4 + 1)) {
+    std::memset(data_, 0, static_cast<std::size_t>(n_bytes));
   }
   [[nodiscard]] void* data() override { return data_; }
 
@@ -51,36 +29,8 @@ class CpuBuffer final : public Buffer {
   void* data_;
 };
 
-/// Angles of the rotary embedding (arXiv:2104.09864): position * theta^(-2i/S).
-class RopeTable {
- public:
-  RopeTable(std::int64_t seq_len, std::int64_t d_head, float theta)
-      : seq_len_(seq_len), d_head_(d_head), theta_(theta) {
-    const std::int64_t half = d_head / 2;
-    for (std::int64_t position = 0; position < seq_len; ++position)
-      for (std::int64_t i = 0; i < half; ++i) {
-        const double power = -2.0 * static_cast<double>(i) / static_cast<double>(d_head);
-        const double angle =
-            static_cast<double>(position) * std::pow(static_cast<double>(theta), power);
-        cosines_.push_back(static_cast<float>(std::cos(angle)));
-        sines_.push_back(static_cast<float>(std::sin(angle)));
-      }
-  }
-  [[nodiscard]] bool is_for(std::int64_t seq_len, std::int64_t d_head, float theta) const {
-    return seq_len == seq_len_ && d_head == d_head_ && theta == theta_;
-  }
-  [[nodiscard]] const float* cosines() const { return cosines_.data(); }
-  [[nodiscard]] const float* sines() const { return sines_.data(); }
-
- private:
-  std::int64_t seq_len_, d_head_;
-  float theta_;
-  std::vector<float> cosines_, sines_;
-};
-
-const std::int32_t* ids_of(Tensor tokens) { return static_cast<const std::int32_t*>(tokens.data); }
-std::uint16_t* bf16_of(Tensor x) { return static_cast<std::uint16_t*>(x.data); }
-
+/// The kernels work on floats: every operation gives them its tensors through in(), out() and
+/// in_out(), which outlive the call they are written in.
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const CpuKernels& kernels, ProductCode products)
@@ -101,108 +51,112 @@ class CpuBackend final : public Backend {
     if (n_bytes > 0) std::memcpy(host, device, static_cast<std::size_t>(n_bytes));
   }
   void zero(Tensor x) override {
-    if (x.size() > 0) std::memset(x.data, 0, static_cast<std::size_t>(x.size() * size_of(x.dtype)));
+    if (x.size() > 0) std::memset(x.data, 0, bytes_of(x));
   }
   [[nodiscard]] std::int64_t counted_flops() const override { return flops_; }
 
   void linear_forward(Tensor x, Tensor w, Tensor y) override {
-    multiply({y.rows, y.cols, x.cols, x.f32(), x.cols, false, w.f32(), w.cols, true, y.f32(),
-              y.cols, false});
+    multiply(
+        {y.rows, y.cols, x.cols, in(x), x.cols, false, in(w), w.cols, true, out(y), y.cols, false});
   }
   void linear_backward_input(Tensor dy, Tensor w, Tensor dx) override {
-    multiply({dx.rows, dx.cols, dy.cols, dy.f32(), dy.cols, false, w.f32(), w.cols, false, dx.f32(),
+    multiply({dx.rows, dx.cols, dy.cols, in(dy), dy.cols, false, in(w), w.cols, false, out(dx),
               dx.cols, false});
   }
   void linear_backward_weight(Tensor dy, Tensor x, Tensor dw) override {
-    multiply({dw.rows, dw.cols, dy.rows, dy.f32(), dy.cols, true, x.f32(), x.cols, false, dw.f32(),
+    multiply({dw.rows, dw.cols, dy.rows, in(dy), dy.cols, true, in(x), x.cols, false, in_out(dw),
               dw.cols, true});
   }
 
   void embedding_forward(Tensor tokens, Tensor w, std::int64_t first_token, Tensor x) override {
     for (std::int64_t r = 0; r < x.rows; ++r) {
       const std::int64_t row = ids_of(tokens)[r] - first_token;
-      float* target = x.f32() + r * x.cols;
+      const Tensor target = x.slice(r, 1);
       if (row >= 0 && row < w.rows)
-        std::copy_n(w.f32() + row * w.cols, x.cols, target);
+        std::memcpy(target.data, w.slice(row, 1).data, bytes_of(target));
       else
-        std::fill_n(target, x.cols, 0.0f);
+        std::memset(target.data, 0, bytes_of(target));
     }
   }
   void embedding_backward(Tensor tokens, Tensor dx, std::int64_t first_token, Tensor dw) override {
+    const Lifted gradient = in(dx);
     for (std::int64_t r = 0; r < dx.rows; ++r) {
       const std::int64_t row = ids_of(tokens)[r] - first_token;
       if (row < 0 || row >= dw.rows) continue;
       float* target = dw.f32() + row * dw.cols;
-      const std::array<const float*, 2> terms{target, dx.f32() + r * dx.cols};
+      const std::array<const float*, 2> terms{target, gradient + r * dx.cols};
       kernels_.sum(dx.cols, 2, terms.data(), target);
     }
   }
 
   void rmsnorm_forward(Tensor residual, Tensor delta, Tensor gain, float epsilon, Tensor y,
                        Tensor inverse_rms) override {
-    kernels_.rmsnorm_forward(residual.rows, residual.cols, residual.f32(), delta.f32(), gain.f32(),
-                             epsilon, y.f32(), inverse_rms.f32());
+    if (delta.data != nullptr && residual.dtype == DType::bf16) {
+      sum(std::array{residual, delta}, residual);  // what is normed is what is stored
+      delta = {};
+    }
+    kernels_.rmsnorm_forward(residual.rows, residual.cols, in_out(residual), in(delta), in(gain),
+                             epsilon, out(y), inverse_rms.f32());
   }
   void rmsnorm_backward(Tensor dy, Tensor residual, Tensor gain, Tensor inverse_rms,
                         Tensor dresidual, Tensor dgain) override {
-    kernels_.rmsnorm_backward(residual.rows, residual.cols, dy.f32(), residual.f32(), gain.f32(),
-                              inverse_rms.f32(), dresidual.f32(), dgain.f32());
+    kernels_.rmsnorm_backward(residual.rows, residual.cols, in(dy), in(residual), in(gain),
+                              inverse_rms.f32(), in_out(dresidual), dgain.f32());
   }
 
   void rope(Tensor qkv, const AttentionDims& dims, float theta, bool inverse) override {
     const RopeTable& table = rope_table(dims, theta);
     kernels_.rope(qkv.rows, qkv.cols, dims.n_heads + dims.n_kv_heads, dims.d_head, dims.seq_len,
-                  table.cosines(), table.sines(), inverse ? -1.0f : 1.0f, qkv.f32());
+                  table.cosines(), table.sines(), inverse ? -1.0f : 1.0f, in_out(qkv));
   }
 
-  void attention_forward(Tensor qkv, const AttentionDims& dims, Tensor out,
+  void attention_forward(Tensor qkv, const AttentionDims& dims, Tensor heads,
                          Tensor log_sum_exp) override {
-    AttentionArgs args = attention_args(qkv, dims, out, log_sum_exp);
-    flops_ += kernels_.attention_forward(args);
+    const Lifted x = in(qkv), y = out(heads);
+    flops_ += kernels_.attention_forward(attention_args(dims, x, y, log_sum_exp));
   }
-  void attention_backward(Tensor qkv, const AttentionDims& dims, Tensor out, Tensor log_sum_exp,
-                          Tensor dout, Tensor dqkv) override {
-    AttentionArgs args = attention_args(qkv, dims, out, log_sum_exp);
-    args.dout = dout.f32();
-    args.dqkv = dqkv.f32();
+  void attention_backward(Tensor qkv, const AttentionDims& dims, Tensor heads, Tensor log_sum_exp,
+                          Tensor dheads, Tensor dqkv) override {
+    const Lifted x = in(qkv), y = in(heads), dy = in(dheads), dx = out(dqkv);
+    AttentionArgs args = attention_args(dims, x, y, log_sum_exp);
+    args.dout = dy;
+    args.dqkv = dx;
     flops_ += kernels_.attention_backward(args);
   }
 
   void swiglu_forward(Tensor gate_up, Tensor act) override {
-    kernels_.swiglu_forward(act.rows, act.cols, gate_up.f32(), act.f32());
+    kernels_.swiglu_forward(act.rows, act.cols, in(gate_up), out(act));
   }
   void swiglu_backward(Tensor dact, Tensor gate_up) override {
-    kernels_.swiglu_backward(dact.rows, dact.cols, dact.f32(), gate_up.f32());
+    kernels_.swiglu_backward(dact.rows, dact.cols, in(dact), in_out(gate_up));
   }
   void gelu_forward(Tensor x, Tensor act) override {
-    kernels_.gelu_forward(x.size(), x.f32(), act.f32());
+    kernels_.gelu_forward(x.size(), in(x), out(act));
   }
   void gelu_backward(Tensor dact, Tensor x) override {
-    kernels_.gelu_backward(x.size(), dact.f32(), x.f32());
+    kernels_.gelu_backward(x.size(), in(dact), in_out(x));
   }
 
   void cross_entropy(Tensor logits, Tensor targets, float scale, Tensor losses) override {
-    kernels_.cross_entropy(logits.rows, logits.cols, logits.f32(), ids_of(targets), scale,
+    kernels_.cross_entropy(logits.rows, logits.cols, in_out(logits), ids_of(targets), scale,
                            losses.f32());
   }
-
   void vocabulary_statistics(Tensor logits, Tensor targets, std::int64_t first_token,
                              Tensor statistics) override {
-    kernels_.vocabulary_statistics(logits.rows, logits.cols, logits.f32(), ids_of(targets),
+    kernels_.vocabulary_statistics(logits.rows, logits.cols, in(logits), ids_of(targets),
                                    first_token, statistics.f32());
   }
   void vocabulary_cross_entropy(Tensor logits, Tensor targets, std::int64_t first_token,
                                 Tensor statistics, float scale, Tensor losses) override {
     if (logits.rows == 0) return;
-    kernels_.vocabulary_cross_entropy(logits.rows, logits.cols, logits.f32(), ids_of(targets),
+    kernels_.vocabulary_cross_entropy(logits.rows, logits.cols, in_out(logits), ids_of(targets),
                                       first_token, statistics.rows / logits.rows, statistics.f32(),
                                       scale, losses.f32());
   }
 
   void cast(Tensor x, Tensor y) override {
     if (x.dtype == y.dtype) {
-      if (x.size() > 0)
-        std::memmove(y.data, x.data, static_cast<std::size_t>(x.size() * size_of(x.dtype)));
+      if (x.size() > 0) std::memmove(y.data, x.data, bytes_of(x));
     } else if (y.dtype == DType::bf16) {
       kernels_.round_to_bf16(x.size(), x.f32(), bf16_of(y));
     } else {
@@ -211,12 +165,12 @@ class CpuBackend final : public Backend {
   }
   void sum(std::span<const Tensor> x, Tensor y) override {
     inputs_.clear();
-    for (const Tensor& input : x) inputs_.push_back(input.f32());
-    kernels_.sum(y.size(), static_cast<std::int64_t>(x.size()), inputs_.data(), y.f32());
+    sum_with_inputs(x, y);
   }
   void squared_norms(Tensor x, std::span<const Range> parts, std::span<double> sums) override {
+    const Lifted all = in(x);
     for (std::size_t i = 0; i < parts.size(); ++i)
-      sums[i] = kernels_.squared_norm(parts[i].size(), x.f32() + parts[i].begin);
+      sums[i] = kernels_.squared_norm(parts[i].size(), all + parts[i].begin);
   }
   void adamw(Tensor w, Tensor grad, Tensor m, Tensor v, const AdamWSettings& s,
              Tensor rounded) override {
@@ -226,6 +180,10 @@ class CpuBackend final : public Backend {
   }
 
  private:
+  [[nodiscard]] Lifted in(Tensor x) { return {kernels_, lifted_, x, Access::read}; }
+  [[nodiscard]] Lifted out(Tensor x) { return {kernels_, lifted_, x, Access::write}; }
+  [[nodiscard]] Lifted in_out(Tensor x) { return {kernels_, lifted_, x, Access::update}; }
+
   /// Up to 4 MiB of operands the kernels are the faster (measured against OpenBLAS 0.3.21 on Zen 4
   /// with AVX-512 and with AVX2: 110 to 60-106 GFLOP/s); from there on both are equal, and the
   /// library has the better blocking for matrices that leave the cache.
@@ -235,12 +193,26 @@ class CpuBackend final : public Backend {
   }
 
   void multiply(const Product& p) {
-    if (p.m == 0 || p.n == 0 || p.k == 0) return;
+    if (p.m == 0 || p.n == 0) return;
+    if (p.k == 0) {
+      if (!p.accumulate) std::fill_n(p.c, p.m * p.n, 0.0f);
+      return;
+    }
     flops_ += 2 * p.m * p.n * p.k;
     if (by_blas(p))
       blas_product(p);
     else
       kernels_.product(p, scratch_.at_least(kernels_.product_scratch(p)));
+  }
+
+  /// y = inputs_ + x: each lifted input lives as long as the call that added it.
+  void sum_with_inputs(std::span<const Tensor> x, Tensor y) {
+    if (x.empty())
+      return kernels_.sum(y.size(), static_cast<std::int64_t>(inputs_.size()), inputs_.data(),
+                          out(y));
+    const Lifted first = in(x.front());
+    inputs_.push_back(first);
+    sum_with_inputs(x.subspan(1), y);
   }
 
   const RopeTable& rope_table(const AttentionDims& dims, float theta) {
@@ -249,11 +221,11 @@ class CpuBackend final : public Backend {
     return rope_tables_.emplace_back(dims.seq_len, dims.d_head, theta);
   }
 
-  AttentionArgs attention_args(Tensor qkv, const AttentionDims& dims, Tensor out,
+  AttentionArgs attention_args(const AttentionDims& dims, const float* qkv, float* heads,
                                Tensor log_sum_exp) {
     AttentionArgs args{dims.n_seqs, dims.seq_len, dims.n_heads, dims.n_kv_heads, dims.d_head};
-    args.qkv = qkv.f32();
-    args.out = out.f32();
+    args.qkv = qkv;
+    args.out = heads;
     args.log_sum_exp = log_sum_exp.f32();
     args.scratch = scratch_.at_least(kernels_.attention_scratch(args));
     return args;
@@ -262,8 +234,9 @@ class CpuBackend final : public Backend {
   const CpuKernels& kernels_;
   ProductCode products_;
   Scratch scratch_;
-  std::vector<RopeTable> rope_tables_;
+  LiftScratch lifted_;
   std::vector<const float*> inputs_;
+  std::vector<RopeTable> rope_tables_;
   std::int64_t flops_ = 0;
 };
 

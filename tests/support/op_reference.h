@@ -22,8 +22,8 @@ struct Matrix {
   Doubles values;
 
   Matrix() = default;
-  Matrix(std::int64_t n_rows, std::int64_t n_cols)
-      : rows(n_rows), cols(n_cols), values(static_cast<std::size_t>(n_rows * n_cols)) {}
+  Matrix(std::int64_t n_rows, std::int64_t n_cols, double value = 0)
+      : rows(n_rows), cols(n_cols), values(static_cast<std::size_t>(n_rows * n_cols), value) {}
   double& operator()(std::int64_t r, std::int64_t c) {
     return values[static_cast<std::size_t>(r * cols + c)];
   }
@@ -50,6 +50,24 @@ inline Matrix times(const Matrix& a, const Matrix& b) { return times_transposed(
 inline Matrix plus(Matrix a, const Matrix& b) {
   for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] += b.values[i];
   return a;
+}
+
+struct Embedding {
+  Matrix x, dw;
+};
+/// Of a table w of rows from token `first` on; dw + the gradient.
+inline Embedding embedding(const Ids& ids, const Matrix& w, const Matrix& dx, std::int64_t first,
+                           const Matrix& dw) {
+  Embedding result{Matrix(dx.rows, dx.cols), dw};
+  for (std::int64_t r = 0; r < dx.rows; ++r) {
+    const std::int64_t row = ids[static_cast<std::size_t>(r)] - first;
+    if (row < 0 || row >= w.rows) continue;
+    for (std::int64_t c = 0; c < dx.cols; ++c) {
+      result.x(r, c) = w(row, c);
+      result.dw(row, c) += dx(r, c);
+    }
+  }
+  return result;
 }
 
 struct RmsNorm {
@@ -149,27 +167,28 @@ inline Attention attention(const Matrix& qkv, const AttentionDims& d) {
     }
   return result;
 }
-inline Matrix attention_backward(const Matrix& qkv, const AttentionDims& d, const Matrix& dout) {
+/// Of what the forward pass left: out and log_sum_exp are inputs.
+inline Matrix attention_backward(const Matrix& qkv, const AttentionDims& d, const Matrix& out,
+                                 const Matrix& log_sum_exp, const Matrix& dout) {
   Matrix dqkv(qkv.rows, qkv.cols);
+  const double scale = 1 / std::sqrt(static_cast<double>(d.d_head));
   for (std::int64_t r = 0; r < qkv.rows; ++r)
     for (std::int64_t h = 0; h < d.n_heads; ++h) {
-      const Probabilities row = probabilities(qkv, d, r, h);
       const HeadColumns at(d, h);
-      Doubles dp(row.p.size());
-      double mean = 0;
-      for (std::size_t j = 0; j < dp.size(); ++j) {
-        for (std::int64_t i = 0; i < d.d_head; ++i)
-          dp[j] +=
-              dout(r, h * d.d_head + i) * qkv(row.first + static_cast<std::int64_t>(j), at.v + i);
-        mean += row.p[j] * dp[j];
-      }
-      for (std::size_t j = 0; j < dp.size(); ++j) {
-        const std::int64_t key = row.first + static_cast<std::int64_t>(j);
-        const double ds = row.p[j] * (dp[j] - mean) / std::sqrt(static_cast<double>(d.d_head));
+      double delta = 0;
+      for (std::int64_t i = h * d.d_head; i < (h + 1) * d.d_head; ++i)
+        delta += dout(r, i) * out(r, i);
+      for (std::int64_t key = r - r % d.seq_len; key <= r; ++key) {
+        double score = 0, dp = 0;
+        for (std::int64_t i = 0; i < d.d_head; ++i) {
+          score += scale * qkv(r, at.q + i) * qkv(key, at.k + i);
+          dp += dout(r, h * d.d_head + i) * qkv(key, at.v + i);
+        }
+        const double p = std::exp(score - log_sum_exp(r, h)), ds = scale * p * (dp - delta);
         for (std::int64_t i = 0; i < d.d_head; ++i) {
           dqkv(r, at.q + i) += ds * qkv(key, at.k + i);
           dqkv(key, at.k + i) += ds * qkv(r, at.q + i);
-          dqkv(key, at.v + i) += row.p[j] * dout(r, h * d.d_head + i);
+          dqkv(key, at.v + i) += p * dout(r, h * d.d_head + i);
         }
       }
     }
@@ -227,6 +246,55 @@ inline CrossEntropy cross_entropy(const Matrix& logits, const Ids& targets, doub
           scale * (std::exp(logits(r, c) - largest) / sum - (c == target ? 1 : 0));
   }
   return result;
+}
+
+/// Ranges of these sizes, one after the other.
+inline std::vector<Range> consecutive(const std::vector<std::int64_t>& sizes) {
+  std::vector<Range> ranges;
+  std::int64_t end = 0;
+  for (const std::int64_t n : sizes) {
+    ranges.push_back({end, end + n});
+    end += n;
+  }
+  return ranges;
+}
+inline Matrix columns(const Matrix& x, Range range) {
+  Matrix part(x.rows, range.size());
+  for (std::int64_t r = 0; r < x.rows; ++r)
+    for (std::int64_t c = 0; c < part.cols; ++c) part(r, c) = x(r, range.begin + c);
+  return part;
+}
+/// [n R, 3]: of each shard of the vocabulary the largest logit, sum of exp(logit - largest), and
+/// the target's logit.
+inline Matrix vocabulary_statistics(const Matrix& logits, const Ids& targets,
+                                    const std::vector<Range>& shards) {
+  Matrix statistics(static_cast<std::int64_t>(shards.size()) * logits.rows, 3);
+  for (std::size_t i = 0; i < shards.size(); ++i)
+    for (std::int64_t r = 0; r < logits.rows; ++r) {
+      const std::int64_t at = static_cast<std::int64_t>(i) * logits.rows + r;
+      const std::int64_t target = targets[static_cast<std::size_t>(r)];
+      double largest = -INFINITY, sum = 0;
+      for (std::int64_t c = shards[i].begin; c < shards[i].end; ++c)
+        largest = std::max(largest, logits(r, c));
+      for (std::int64_t c = shards[i].begin; c < shards[i].end; ++c)
+        sum += std::exp(logits(r, c) - largest);
+      statistics(at, 0) = largest;
+      statistics(at, 1) = sum;
+      if (target >= shards[i].begin && target < shards[i].end)
+        statistics(at, 2) = logits(r, target);
+    }
+  return statistics;
+}
+
+inline Doubles squared_norms(const Matrix& x, const std::vector<Range>& parts) {
+  Doubles sums;
+  for (const Range& part : parts) {
+    double sum = 0;
+    for (std::int64_t i = part.begin; i < part.end; ++i)
+      sum += std::pow(x.values[static_cast<std::size_t>(i)], 2);
+    sums.push_back(sum);
+  }
+  return sums;
 }
 
 struct AdamW {

@@ -19,16 +19,16 @@
 namespace isoflop {
 namespace {
 
-using test::error_of;
 using test::Matrix;
 using test::OpCase;
 using test::OpOutput;
+using test::Plant;
 using test::random_matrix;
 
 // A sum of n float products in any order is off by about 2^-24 sqrt(n) of its terms' size: 1e-6 at
 // the longest sums here (n = 300), 1e-12 squared. A single element can be a difference of such sums
 // that nearly cancel (dp - delta in attention): 1e-5, relative to itself plus the matrix's root
-// mean square.
+// mean square. The same for bf16, beyond what the one rounding of the output explains.
 constexpr double kNmse = 1e-12, kWorst = 1e-5;
 
 std::vector<std::unique_ptr<Backend>> every_cpu_backend() {
@@ -40,34 +40,86 @@ std::vector<std::unique_ptr<Backend>> every_cpu_backend() {
   return backends;
 }
 
+constexpr std::array kStorages{DType::f32, DType::bf16};
+std::string name_of(DType storage) { return storage == DType::bf16 ? "bf16" : "f32"; }
+
 TEST_CASE("every operation agrees with its double-precision reference") {
-  const std::vector<OpCase>& cases = test::op_cases();
-  double worst_nmse = 0;
-  for (const auto& backend : every_cpu_backend())
-    for (const OpCase& op : cases)
-      for (const OpOutput& output : op.run(*backend)) {
-        const auto error = error_of(output);
-        INFO(backend->name() << ": " << describe(op, output));
-        CHECK(output.guards_intact);
-        CHECK(error.nmse <= kNmse);
-        CHECK(error.worst <= kWorst);
-        worst_nmse = std::max(worst_nmse, error.nmse);
-      }
-  INFO("worst NMSE " << worst_nmse);
-  CHECK(worst_nmse > 0);  // the comparison saw floats
+  for (const DType storage : kStorages) {
+    double worst_nmse = 0;
+    for (const auto& backend : every_cpu_backend())
+      for (const OpCase& op : test::op_cases(storage))
+        for (const OpOutput& output : op.run(*backend)) {
+          const auto error = error_of(output);
+          INFO(backend->name() << ", " << name_of(storage) << ": " << describe(op.name, output));
+          CHECK(output.guards_intact);
+          CHECK(error.nmse <= (output.is_input ? 0 : kNmse));
+          CHECK(error.worst <= (output.is_input ? 0 : kWorst));
+          worst_nmse = std::max(worst_nmse, error.nmse);
+        }
+    INFO(name_of(storage) << ": worst NMSE " << worst_nmse);
+    CHECK(worst_nmse > 0);  // the comparison saw floats
+  }
 }
 
-bool equal_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float x, float y) {
-    return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
+bool all_finite(const std::vector<OpOutput>& outputs) {
+  for (const OpOutput& output : outputs)
+    for (const double x : output.got)
+      if (!output.is_input && !std::isfinite(x)) return false;
+  return true;
+}
+
+/// Plants `value` at `n_places` of every input of `op`, or at all; each must leave a trace in what
+/// the operation writes.
+void check_shows(Backend& backend, const OpCase& op, float value, std::size_t n_places) {
+  const std::vector<OpOutput> outputs = op.run(backend);
+  if (std::all_of(outputs.begin(), outputs.end(),
+                  [](const OpOutput& o) { return o.is_input || o.got.empty(); }))
+    return;
+  for (const auto& input : op.inputs(backend))
+    for (std::size_t i = 0; i < std::min(n_places, input.size); ++i) {
+      const std::size_t at = n_places < input.size ? Rng(31).below(input.size, i) : i;
+      if (!op.matters(input.name, static_cast<std::int64_t>(at))) continue;
+      if (all_finite(op.run(backend, Plant{input.name, at, value})))
+        FAIL_CHECK(backend.name() << ", " << name_of(op.storage) << ", " << op.name << ": "
+                                  << input.name << "[" << at << "] = " << value << " is lost");
+    }
+}
+
+TEST_CASE("NaN and infinity in any input of any operation show in what it writes") {
+  for (const DType storage : kStorages)
+    for (const auto& backend : every_cpu_backend())
+      for (const OpCase& op : test::op_cases(storage))
+        for (const float value : {NAN, INFINITY, -INFINITY}) check_shows(*backend, op, value, 3);
+}
+
+TEST_CASE("an infinite key shows even where one query alone sees it") {
+  for (const auto& backend : every_cpu_backend())
+    for (const OpCase& op : test::op_cases(DType::f32))
+      if (op.name == "attention_forward 1 7 2 1 16" || op.name == "attention_backward 1 7 2 1 16")
+        for (const float value : {INFINITY, -INFINITY}) check_shows(*backend, op, value, 1000);
+}
+
+TEST_CASE("a row whose squares overflow is not normed to zeros") {
+  const Matrix x(2, 5, 1e30), gain(1, 5, 1), y(2, 5), inverse_rms(2, 1);
+  for (const auto& backend : every_cpu_backend()) {
+    test::OpRun run(*backend, DType::f32);
+    backend->rmsnorm_forward(run.input("x", x), Tensor{}, run.input("gain", gain), 1e-5f,
+                             run.output("y", y), run.output("inverse_rms", inverse_rms));
+    CHECK(!all_finite(run.outputs()));
+  }
+}
+
+bool equal_bits(const std::vector<double>& a, const std::vector<double>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](double x, double y) {
+    return std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y);
   });
 }
 
 using Results = std::vector<std::vector<OpOutput>>;
 
 /// Every case's outputs, computed in the table's order or in reverse.
-Results run_all(Backend& backend, bool reverse = false) {
-  const std::vector<OpCase>& cases = test::op_cases();
+Results run_all(Backend& backend, DType storage, bool reverse = false) {
+  const std::vector<OpCase>& cases = test::op_cases(storage);
   Results results(cases.size());
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const std::size_t at = reverse ? cases.size() - 1 - i : i;
@@ -76,51 +128,59 @@ Results run_all(Backend& backend, bool reverse = false) {
   return results;
 }
 
-void check_equal_bits(const Results& first, const Results& second) {
+void check_equal_bits(DType storage, const Results& first, const Results& second) {
   for (std::size_t i = 0; i < first.size(); ++i)
     for (std::size_t j = 0; j < first[i].size(); ++j) {
-      INFO(test::op_cases()[i].name << ": " << first[i][j].name);
+      INFO(test::op_cases(storage)[i].name << ": " << first[i][j].name);
       CHECK(equal_bits(first[i][j].got, second[i][j].got));
     }
 }
 
 TEST_CASE("equal inputs give equal bits, whatever ran before") {
-  for (const auto& backend : every_cpu_backend()) {
-    INFO(backend->name());
-    const Results first = run_all(*backend);
-    check_equal_bits(first, run_all(*backend, true));
-  }
+  for (const auto& backend : every_cpu_backend())
+    for (const DType storage : kStorages) {
+      INFO(backend->name());
+      const Results first = run_all(*backend, storage);
+      check_equal_bits(storage, first, run_all(*backend, storage, true));
+    }
 }
 
 TEST_CASE("backends in threads of their own give the bits of one alone") {
-  const Results alone = run_all(*make_cpu_backend());
-  std::array<Results, 2> together;
-  std::vector<std::thread> threads;
-  for (Results& results : together)
-    threads.emplace_back([&] { results = run_all(*make_cpu_backend(), &results == &together[1]); });
-  for (std::thread& thread : threads) thread.join();
-  for (const Results& results : together) check_equal_bits(alone, results);
+  for (const DType storage : kStorages) {
+    const Results alone = run_all(*make_cpu_backend(), storage);
+    std::array<Results, 2> together;
+    std::vector<std::thread> threads;
+    for (Results& results : together)
+      threads.emplace_back(
+          [&] { results = run_all(*make_cpu_backend(), storage, &results == &together[1]); });
+    for (std::thread& thread : threads) thread.join();
+    for (const Results& results : together) check_equal_bits(storage, alone, results);
+  }
 }
 
 TEST_CASE("an AdamW step of slices is the step of the whole, bit for bit") {
   // Ranks step slices of the parameters; how many there are must not matter.
   constexpr std::int64_t kSize = 203;
   const AdamWSettings settings{0.01f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.271f, 0.1426f, 0.25f};
-  Matrix variance = random_matrix(kSize, 1, 3);
-  for (double& v : variance.values) v *= v;
+  const Matrix w = random_matrix(kSize, 1, 1), grad = random_matrix(kSize, 1, 2);
+  const Matrix m = random_matrix(kSize, 1, 4);
+  Matrix v = random_matrix(kSize, 1, 3);
+  for (double& x : v.values) x *= x;
   for (const auto& backend : every_cpu_backend()) {
-    std::vector<std::vector<float>> weights;
+    std::vector<std::vector<OpOutput>> steps;
     for (const std::int64_t slice : {kSize, std::int64_t{64}, std::int64_t{7}, std::int64_t{1}}) {
-      const test::DeviceMatrix w(*backend, random_matrix(kSize, 1, 1));
-      const test::DeviceMatrix g(*backend, random_matrix(kSize, 1, 2));
-      const test::DeviceMatrix m(*backend, random_matrix(kSize, 1, 4)), v(*backend, variance);
+      test::OpRun run(*backend, DType::f32);
+      const Tensor all[] = {run.in_out("w", w, w), run.input("grad", grad), run.in_out("m", m, m),
+                            run.in_out("v", v, v), run.output("rounded", w, DType::bf16)};
       for (std::int64_t first = 0; first < kSize; first += slice) {
         const auto part = [&](Tensor t) { return t.slice(first, std::min(slice, kSize - first)); };
-        backend->adamw(part(w), part(g), part(m), part(v), settings, Tensor{});
+        backend->adamw(part(all[0]), part(all[1]), part(all[2]), part(all[3]), settings,
+                       part(all[4]));
       }
-      weights.push_back(w.compared("w", variance).got);
+      steps.push_back(run.outputs());
       INFO(backend->name() << ", slices of " << slice);
-      CHECK(equal_bits(weights.front(), weights.back()));
+      for (std::size_t i = 0; i < steps.front().size(); ++i)
+        CHECK(equal_bits(steps.front()[i].got, steps.back()[i].got));
     }
   }
 }
@@ -165,7 +225,8 @@ TEST_CASE("the reference's gradients agree with finite differences") {
     const AttentionDims dims{2, 5, 4, 2, 6};
     const Matrix x = random_matrix(10, dims.qkv_cols(), 1);
     const Matrix dy = random_matrix(10, dims.n_heads * dims.d_head, 2);
-    check_gradient(x, attention_backward(x, dims, dy), dy,
+    const auto forward = attention(x, dims);
+    check_gradient(x, attention_backward(x, dims, forward.out, forward.log_sum_exp, dy), dy,
                    [&](const Matrix& at) { return attention(at, dims).out; });
   }
   SECTION("swiglu and gelu") {
@@ -184,43 +245,42 @@ TEST_CASE("the reference's gradients agree with finite differences") {
   }
 }
 
-TEST_CASE("FLOPs are counted where the products are done") {
-  for (const auto& backend : every_cpu_backend()) {
-    INFO(backend->name());
-    const auto counted = [&](const OpCase& op) {
-      const std::int64_t before = backend->counted_flops();
-      (void)op.run(*backend);
-      return backend->counted_flops() - before;
-    };
-    for (const OpCase& op : test::op_cases()) {
-      INFO(op.name);
-      std::int64_t want = 0;
-      for (const AttentionDims& d : test::attention_dims())
-        if (op.name ==
-            test::case_name("attention", d.n_seqs, d.seq_len, d.n_heads, d.n_kv_heads, d.d_head))
-          // 2 products forward and 4 backward over l (l + 1) / 2 visible pairs a head.
-          want = 6 * 2 * d.d_head * d.n_seqs * d.n_heads * (d.seq_len * (d.seq_len + 1) / 2);
-      long r = 0, in = 0, out = 0;
-      if (std::sscanf(op.name.c_str(), "linear_%*s %ld %ld %ld", &r, &in, &out) == 3)
-        want = 2 * r * in * out;
-      CHECK(counted(op) == want);
-    }
-  }
+/// By the name of the case: products of [rows, in] by [in, out], and in attention 2 products
+/// forward and 4 backward over l (l + 1) / 2 visible pairs a head.
+std::int64_t expected_flops(const std::string& name) {
+  long r = 0, in = 0, out = 0;
+  if (std::sscanf(name.c_str(), "linear_%*s %ld %ld %ld", &r, &in, &out) == 3)
+    return 2 * r * in * out;
+  for (const AttentionDims& d : test::attention_dims())
+    for (const std::string pass : {"forward", "backward"})
+      if (name == test::case_name("attention_" + pass, d.n_seqs, d.seq_len, d.n_heads, d.n_kv_heads,
+                                  d.d_head))
+        return (pass == "forward" ? 2 : 4) * 2 * d.d_head * d.n_seqs * d.n_heads *
+               (d.seq_len * (d.seq_len + 1) / 2);
+  return 0;
 }
 
-TEST_CASE("squared_norms are the double sums of squares of the parts") {
+TEST_CASE("FLOPs are counted where the products are done") {
+  for (const auto& backend : every_cpu_backend())
+    for (const DType storage : kStorages)
+      for (const OpCase& op : test::op_cases(storage)) {
+        INFO(backend->name() << ": " << op.name);
+        const std::int64_t before = backend->counted_flops();
+        (void)op.run(*backend);
+        CHECK(backend->counted_flops() - before == expected_flops(op.name));
+      }
+}
+
+TEST_CASE("squared_norms sum in double") {
   const std::vector<Range> parts{{0, 0}, {0, 1}, {1, 32}, {7, 39}, {200, 233}, {0, 1000}};
   const Matrix x = random_matrix(10, 100, 5);
+  const std::vector<double> want = test::reference::squared_norms(x, parts);
   for (const auto& backend : every_cpu_backend()) {
     INFO(backend->name());
+    test::OpRun run(*backend, DType::f32);
     std::vector<double> sums(parts.size(), NAN);
-    backend->squared_norms(test::DeviceMatrix(*backend, x), parts, sums);
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      double want = 0;
-      for (std::int64_t at = parts[i].begin; at < parts[i].end; ++at)
-        want += std::pow(x.values[static_cast<std::size_t>(at)], 2);
-      CHECK(sums[i] == Approx(want).epsilon(1e-14));
-    }
+    backend->squared_norms(run.input("x", x), parts, sums);
+    for (std::size_t i = 0; i < parts.size(); ++i) CHECK(sums[i] == Approx(want[i]).epsilon(1e-14));
   }
 }
 

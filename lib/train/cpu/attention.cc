@@ -54,16 +54,18 @@ struct Softmax {
 };
 
 /// Scores of `visible` keys become exp(scale (score - largest)), those behind them zero; returns
-/// scale * largest and the sum.
+/// scale * largest and the sum, which is NaN where a score is NaN or infinite: one of -inf would
+/// leave no other trace.
 Softmax softmax_row(float* row, Index visible, float scale) {
   constexpr int N = kLanes;
-  Vec<N> most = splat<N>(row[0]);
+  Vec<N> most = splat<N>(row[0]), sum = {};
   over_visible(visible, [&](Index j, auto mask) {
-    most = larger<N>(most, mask(load<N>(row + j), -__builtin_inff()));
+    const Vec<N> score = load<N>(row + j);
+    most = larger<N>(most, mask(score, -__builtin_inff()));
+    sum += mask(score * 0.0f, 0.0f);
   });
   const float largest = max_of<N>(most);
   const float to_log2 = scale * kLog2E, shift = largest * to_log2;
-  Vec<N> sum = {};
   over_visible(visible, [&](Index j, auto mask) {
     const Vec<N> p = mask(exp2_of<N>(load<N>(row + j) * to_log2 - shift), 0.0f);
     store<N>(row + j, p);
@@ -73,11 +75,12 @@ Softmax softmax_row(float* row, Index visible, float scale) {
 }
 
 /// Scores become probabilities p, and `dp` becomes the gradient of the unscaled scores,
-/// scale p (dp - delta); both zero behind the `visible` keys.
+/// scale p (dp - delta); both zero behind the `visible` keys. NaN where log_sum_exp is not finite:
+/// probabilities near 0 would hide it.
 void softmax_row_backward(float* row, float* dp, Index visible, float scale, float log_sum_exp,
                           float delta) {
   constexpr int N = kLanes;
-  const float to_log2 = scale * kLog2E, shift = log_sum_exp * kLog2E;
+  const float to_log2 = scale * kLog2E, shift = log_sum_exp * kLog2E + (log_sum_exp - log_sum_exp);
   over_visible(visible, [&](Index j, auto mask) {
     const Vec<N> p = mask(exp2_of<N>(load<N>(row + j) * to_log2 - shift), 0.0f);
     const Vec<N> ds = mask((load<N>(dp + j) - delta) * (p * scale), 0.0f);

@@ -108,7 +108,8 @@ void vocabulary_cross_entropy(Index n_rows, Index n_cols, float* logits,
     if (scale == 0.0f) continue;
     const float factor = scale / all.sum;
     (void)sum_exponentials(n_cols, logits, all.largest, [&](auto w, Index i, auto e) {
-      store<decltype(w)::kWidth>(logits + i, e * factor);
+      constexpr int N = decltype(w)::kWidth;
+      store<N>(logits + i, e * factor + load<N>(logits + i) * 0.0f);  // infinite ones become NaN
     });
     const Index target = targets[r] - first_token;
     if (target >= 0 && target < n_cols) logits[target] -= scale;

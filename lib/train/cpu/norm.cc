@@ -17,7 +17,8 @@ void rmsnorm_forward(Index n_rows, Index n_cols, float* residual, const float* d
       squares.add<N>(x * x);
     });
     const float mean = squares.total() / static_cast<float>(n_cols) + epsilon;
-    const float inverse = 1.0f / __builtin_sqrtf(mean);
+    // NaN where the mean is infinite, or the norm of squares that overflow would be zeros.
+    const float inverse = 1.0f / __builtin_sqrtf(mean) + (mean - mean);
     inverse_rms[r] = inverse;
     sweep(n_cols, [&](auto w, Index i) {
       constexpr int N = decltype(w)::kWidth;
