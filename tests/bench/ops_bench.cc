@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time of each operation of a training step, one thread, on the CPU backend.
-//   ops_bench [isa [automatic|kernels|blas [d_model]]]
+//   ops_bench [isa [automatic|kernels|blas [d_model [f32|bf16]]]]
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -19,6 +19,7 @@ namespace {
 
 using isoflop::AttentionDims;
 using isoflop::Backend;
+using isoflop::DType;
 using isoflop::Tensor;
 
 struct Model {
@@ -50,7 +51,9 @@ double seconds_of(const std::function<void()>& call) {
 
 class Bench {
  public:
-  Bench(Backend& backend, const Model& model) : backend_(backend), m_(model), rows_(model.seq_len) {
+  /// Weights and activations of the type `storage`.
+  Bench(Backend& backend, const Model& model, DType storage)
+      : backend_(backend), m_(model), storage_(storage), rows_(model.seq_len) {
     std::printf(
         "\nd%lld L%lld h%lld/%lld S%lld F%lld V%lld T%lld, %lld tokens, %lld a micro-batch\n",
         ll(m_.d_model), ll(m_.n_layers), ll(m_.n_heads), ll(m_.n_kv_heads), ll(m_.d_head),
@@ -79,17 +82,26 @@ class Bench {
  private:
   static long long ll(std::int64_t x) { return x; }
 
-  Tensor tensor(std::int64_t rows, std::int64_t cols) {
+  static std::int64_t bytes(Tensor x) { return x.size() * isoflop::size_of(x.dtype); }
+
+  Tensor tensor_f32(std::int64_t rows, std::int64_t cols) {
     buffers_.push_back(backend_.allocate(rows * cols * 4));
-    Tensor t{buffers_.back()->data(), isoflop::DType::f32, rows, cols};
+    Tensor t{buffers_.back()->data(), DType::f32, rows, cols};
     const isoflop::Rng rng(7, buffers_.size());
     for (std::int64_t i = 0; i < t.size(); ++i)
       t.f32()[i] = static_cast<float>(rng.uniform(static_cast<std::uint64_t>(i)) - 0.5);
     return t;
   }
+  Tensor tensor(std::int64_t rows, std::int64_t cols) {
+    const Tensor floats = tensor_f32(rows, cols);
+    buffers_.push_back(backend_.allocate(rows * cols * isoflop::size_of(storage_)));
+    const Tensor t{buffers_.back()->data(), storage_, rows, cols};
+    backend_.cast(floats, t);
+    return t;
+  }
   Tensor tokens() {
-    Tensor t = tensor(rows_, 1);
-    t.dtype = isoflop::DType::i32;
+    Tensor t = tensor_f32(rows_, 1);
+    t.dtype = DType::i32;
     for (std::int64_t r = 0; r < rows_; ++r)
       static_cast<std::int32_t*>(t.data)[r] = static_cast<std::int32_t>(r * 37 % m_.vocab_size);
     return t;
@@ -115,7 +127,7 @@ class Bench {
 
   void linear(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t layers) {
     const Tensor x = tensor(rows_, in), w = tensor(out, in), y = tensor(rows_, out);
-    const Tensor dx = tensor(rows_, in), dw = tensor(out, in);
+    const Tensor dx = tensor(rows_, in), dw = tensor_f32(out, in);
     linear_ms_ += row(name + " y", layers, 0, [&] { backend_.linear_forward(x, w, y); });
     linear_ms_ += row(name + " dx", layers, 0, [&] { backend_.linear_backward_input(y, w, dx); });
     linear_ms_ += row(name + " dw", layers, 0, [&] { backend_.linear_backward_weight(y, x, dw); });
@@ -125,35 +137,36 @@ class Bench {
     const AttentionDims dims{1, m_.seq_len, m_.n_heads, m_.n_kv_heads, m_.d_head};
     const Tensor qkv = tensor(rows_, dims.qkv_cols()), dqkv = tensor(rows_, dims.qkv_cols());
     const Tensor out = tensor(rows_, m_.n_heads * m_.d_head), dout = tensor(rows_, out.cols);
-    const Tensor lse = tensor(rows_, m_.n_heads);
+    const Tensor lse = tensor_f32(rows_, m_.n_heads);
     attention_ms_ +=
         row("attention", m_.n_layers, 0, [&] { backend_.attention_forward(qkv, dims, out, lse); });
     attention_ms_ += row("attention backward", m_.n_layers, 0,
                          [&] { backend_.attention_backward(qkv, dims, out, lse, dout, dqkv); });
-    row("rope, twice", 2 * m_.n_layers, 8 * rows_ * (m_.n_heads + m_.n_kv_heads) * m_.d_head,
+    row("rope, twice", 2 * m_.n_layers,
+        2 * isoflop::size_of(storage_) * rows_ * (m_.n_heads + m_.n_kv_heads) * m_.d_head,
         [&] { backend_.rope(qkv, dims, 10000.0f, false); });
   }
 
   void elementwise() {
     const std::int64_t d = m_.d_model, f = m_.d_ff, v = m_.vocab_size;
     const Tensor x = tensor(rows_, d), delta = tensor(rows_, d), gain = tensor(1, d);
-    const Tensor y = tensor(rows_, d), inverse = tensor(rows_, 1), dgain = tensor(1, d);
+    const Tensor y = tensor(rows_, d), inverse = tensor_f32(rows_, 1), dgain = tensor_f32(1, d);
     const Tensor gate_up = tensor(rows_, 2 * f), act = tensor(rows_, f);
-    const Tensor logits = tensor(rows_, v), losses = tensor(rows_, 1);
-    const Tensor ids = tokens(), table = tensor(v, d);
+    const Tensor logits = tensor(rows_, v), losses = tensor_f32(rows_, 1);
+    const Tensor ids = tokens(), table = tensor(v, d), dtable = tensor_f32(v, d);
     backend_.zero(delta);
-    row("rmsnorm", 2 * m_.n_layers + 1, 16 * x.size(),
+    row("rmsnorm", 2 * m_.n_layers + 1, 4 * bytes(x),
         [&] { backend_.rmsnorm_forward(x, delta, gain, 1e-5f, y, inverse); });
-    row("rmsnorm backward", 2 * m_.n_layers + 1, 16 * x.size(),
+    row("rmsnorm backward", 2 * m_.n_layers + 1, 4 * bytes(x),
         [&] { backend_.rmsnorm_backward(delta, x, gain, inverse, y, dgain); });
-    row("swiglu", m_.n_layers, 12 * act.size(), [&] { backend_.swiglu_forward(gate_up, act); });
-    row("swiglu backward", m_.n_layers, 20 * act.size(),
+    row("swiglu", m_.n_layers, 3 * bytes(act), [&] { backend_.swiglu_forward(gate_up, act); });
+    row("swiglu backward", m_.n_layers, 5 * bytes(act),
         [&] { backend_.swiglu_backward(act, gate_up); });
-    row("cross entropy", 1, 8 * logits.size(),
+    row("cross entropy", 1, 2 * bytes(logits),
         [&] { backend_.cross_entropy(logits, ids, 1.0f, losses); });
-    row("embedding", 1, 8 * x.size(), [&] { backend_.embedding_forward(ids, table, 0, x); });
-    row("embedding backward", 1, 12 * x.size(),
-        [&] { backend_.embedding_backward(ids, delta, 0, table); });
+    row("embedding", 1, 2 * bytes(x), [&] { backend_.embedding_forward(ids, table, 0, x); });
+    row("embedding backward", 1, bytes(x) + 8 * x.size(),
+        [&] { backend_.embedding_backward(ids, delta, 0, dtable); });
   }
 
   void optimizer() {
@@ -161,14 +174,16 @@ class Bench {
     const std::int64_t layer =
         (2 * m_.n_heads + 2 * m_.n_kv_heads) * m_.d_head * d + 3 * d * m_.d_ff;
     const std::int64_t n = m_.n_layers * layer + 2 * m_.vocab_size * d;
-    const Tensor w = tensor(1, n), g = tensor(1, n), m = tensor(1, n), v = tensor(1, n);
+    const Tensor w = tensor_f32(1, n), g = tensor_f32(1, n);
+    const Tensor m = tensor_f32(1, n), v = tensor_f32(1, n);
+    const Tensor rounded = storage_ == DType::bf16 ? tensor(1, n) : Tensor{};
     backend_.zero(m);
     backend_.zero(v);
     double norm = 0;
     const isoflop::Range all{0, n};
     row("squared norm", 0, 4 * n, [&] { backend_.squared_norms(g, {&all, 1}, {&norm, 1}); });
     row("adamw", 0, 28 * n, [&] {
-      backend_.adamw(w, g, m, v, {1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 0.5f, 1.0f}, Tensor{});
+      backend_.adamw(w, g, m, v, {1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 0.5f, 1.0f}, rounded);
     });
     row("zero gradients", 0, 4 * n, [&] { backend_.zero(g); });
     if (norm < 0) std::puts("impossible");
@@ -176,6 +191,7 @@ class Bench {
 
   Backend& backend_;
   Model m_;
+  DType storage_;
   std::int64_t rows_;
   std::vector<std::unique_ptr<isoflop::Buffer>> buffers_;
   double step_ms_ = 0, linear_ms_ = 0, attention_ms_ = 0;
@@ -187,6 +203,7 @@ class Bench {
 int main(int argc, char** argv) {
   const std::string_view isa = argc > 1 ? argv[1] : "best", products = argc > 2 ? argv[2] : "";
   const std::int64_t d_model = argc > 3 ? std::atoll(argv[3]) : 0;
+  const DType storage = argc > 4 && argv[4] == std::string_view("bf16") ? DType::bf16 : DType::f32;
   const isoflop::CpuKernels* kernels = isoflop::available_cpu_kernels().back();
   for (const auto* candidate : isoflop::available_cpu_kernels())
     if (isa == candidate->isa) kernels = candidate;
@@ -196,5 +213,5 @@ int main(int argc, char** argv) {
   const auto backend = isoflop::make_cpu_backend(*kernels, code);
   std::printf("%s\n", backend->name().c_str());
   for (const Model& model : kModels)
-    if (d_model == 0 || d_model == model.d_model) Bench(*backend, model).run();
+    if (d_model == 0 || d_model == model.d_model) Bench(*backend, model, storage).run();
 }
