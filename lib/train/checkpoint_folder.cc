@@ -57,12 +57,13 @@ void CheckpointFolder::write(const Snapshot& snapshot) {
   const std::int64_t step = snapshot.progress.steps_done;
   create();
   remove_abandoned();
-  if (is_whole(step)) return;
-  AtomicFolder checkpoint(path(step), temporary(step, "new"));
-  write_checkpoint(owner_, snapshot, checkpoint);
-  make_way(step);
-  checkpoint.commit();
-  damaged_.erase(step);
+  if (!is_whole(step)) {
+    AtomicFolder checkpoint(path(step), temporary(step, "new"));
+    write_checkpoint(owner_, snapshot, checkpoint);
+    make_way(step);
+    checkpoint.commit();
+    damaged_.erase(step);
+  }
   prune(step);
 }
 
