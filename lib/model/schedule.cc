@@ -64,6 +64,11 @@ std::string_view to_string(DecayShape shape) {
   return shape == DecayShape::linear ? "linear" : "one_minus_sqrt";
 }
 
+std::string_view to_string(Parametrisation parametrisation) {
+  constexpr std::string_view kNames[] = {"standard", "mup", "complete_p"};
+  return kNames[static_cast<int>(parametrisation)];
+}
+
 std::string_view to_string(Precision precision) {
   return precision == Precision::fp32 ? "fp32" : "bf16";
 }

@@ -113,6 +113,24 @@ TEST_CASE("specs that cannot be trained are refused by path, value and rule") {
       {[](RunSpec& s) { s.dataset = "../etc"; }, "/dataset"},
       {[](RunSpec& s) { s.validation_tokens = -1; }, "/validation_tokens"},
       {[](RunSpec& s) { s.shape.d_head = 3; }, "/shape/d_head"},
+      {[](RunSpec& s) { s.base_d_model = 64; },
+       "/base_d_model: must be absent for the standard parametrisation, got 64"},
+      {[](RunSpec& s) { s.base_n_layers = 2; }, "/base_n_layers: must be absent"},
+      {[](RunSpec& s) { s.parametrisation = Parametrisation::mup; },
+       "/base_d_model: must be from 1 to 2^20 for mup: the shape on which the learning rate was "
+       "tuned, got 0"},
+      {[](RunSpec& s) {
+         s.parametrisation = Parametrisation::complete_p;
+         s.base_d_model = 64;
+       },
+       "/base_n_layers: must be from 1 to 2^20 for complete_p"},
+      {[](RunSpec& s) {
+         s.parametrisation = Parametrisation::complete_p;
+         s.base_d_model = 64;
+         s.base_n_layers = 2;
+         s.shape.tied_embeddings = true;
+       },
+       "/shape/tied_embeddings: must be false for complete_p, got true"},
   };
   for (const Case& bad : cases) {
     RunSpec spec = valid_spec();

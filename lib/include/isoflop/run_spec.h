@@ -14,6 +14,12 @@ namespace isoflop {
 /// accumulation, reductions, norms, softmax and loss.
 enum class Precision { fp32, bf16 };
 
+/// How initial values, learning rate, epsilon and weight decay of a tensor follow from the shape,
+/// so that what was tuned on a small model holds for a large one. standard: not at all (DeepSeek
+/// LLM). mup: with the width (arXiv:2203.03466). complete_p: with width and depth, alpha = 1
+/// (arXiv:2505.01618, table 1). What each does to which tensor: train/parametrisation.h.
+enum class Parametrisation { standard, mup, complete_p };
+
 enum class ScheduleKind { multi_step, cosine, wsd, constant };
 enum class DecayShape { linear, one_minus_sqrt };
 
@@ -56,6 +62,11 @@ struct RunSpec {
   double adam_epsilon = 1e-8;
   double grad_clip = 1.0;   // global norm
   double init_std = 0.006;  // arXiv:2401.02954, sec. 2.3
+  Parametrisation parametrisation = Parametrisation::standard;
+  /// The shape on which the values above were tuned, where the parametrisation asks for it: > 0
+  /// then, and 0 for standard.
+  std::int64_t base_d_model = 0;
+  std::int64_t base_n_layers = 0;
   Precision precision = Precision::fp32;
   /// Sequences whose gradients are computed at a time; a multiple of them makes the batch. Part of
   /// the result, since floating-point sums depend on it.
@@ -86,6 +97,7 @@ void validate(const RunSpec& spec);
 [[nodiscard]] std::int64_t default_warmup_steps(std::int64_t n_steps);
 
 [[nodiscard]] std::string_view to_string(Precision);
+[[nodiscard]] std::string_view to_string(Parametrisation);
 [[nodiscard]] std::string_view to_string(ScheduleKind);
 [[nodiscard]] std::string_view to_string(DecayShape);
 
