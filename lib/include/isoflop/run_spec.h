@@ -91,6 +91,14 @@ void validate(const RunSpec& spec);
 /// the tokens seen before and during that step.
 [[nodiscard]] double lr_fraction_at(const RunSpec& spec, std::int64_t step);
 
+/// How many of the first steps have a learning rate that does not depend on how long the run is,
+/// given its warmup_steps: those before the schedule's first decay (multi_step: before the first
+/// milestone that changes the rate; constant: all; cosine: the warm-up). Runs that differ in
+/// n_steps alone, or in what their schedules do later, are one run up to there: a trunk that they
+/// may leave at any step up to the least of their stable_steps (arXiv:2405.18392; arXiv:2401.02954,
+/// sec. 2.3).
+[[nodiscard]] std::int64_t stable_steps(const RunSpec& spec);
+
 /// The warm-up for a run of `n_steps`: 5 % of it, at least 10 and at most 2000 steps, and never
 /// more than half the run. DeepSeek's fixed 2000 would be longer than a whole small run, and a long
 /// warm-up alone moves the model exponent from 0.60 to 0.71 (arXiv:2406.19146).
