@@ -2,6 +2,7 @@
 #include "isoflop/run_spec.h"
 
 #include <cmath>
+#include <utility>
 
 #include "base/text.h"
 #include "isoflop/error.h"
@@ -60,6 +61,25 @@ void validate_batch(const RunSpec& spec) {
   }
 }
 
+void validate_parametrisation(const RunSpec& spec) {
+  const bool standard = spec.parametrisation == Parametrisation::standard;
+  const std::int64_t least = standard ? 0 : 1, most = standard ? 0 : 1 << 20;
+  const std::pair<const char*, std::int64_t> bases[] = {{"/base_d_model", spec.base_d_model},
+                                                        {"/base_n_layers", spec.base_n_layers}};
+  for (const auto& [path, value] : bases) {
+    if (value >= least && value <= most) continue;
+    complain(path, std::to_string(value),
+             standard ? "absent for the standard parametrisation"
+                      : "from 1 to 2^20 for " + std::string(to_string(spec.parametrisation)) +
+                            ": the shape on which the learning rate was tuned");
+  }
+  // The output multiplier is part of the head, and the embedding must not have it.
+  if (!standard && spec.shape.tied_embeddings) {
+    complain("/shape/tied_embeddings", "true",
+             "false for " + std::string(to_string(spec.parametrisation)));
+  }
+}
+
 }  // namespace
 
 void validate(const RunSpec& spec) {
@@ -80,6 +100,7 @@ void validate(const RunSpec& spec) {
   require_number("/adam_epsilon", spec.adam_epsilon, 1e-30, 1);
   require_number("/grad_clip", spec.grad_clip, 1e-30, 1e30);
   require_number("/init_std", spec.init_std, 0, 10);
+  validate_parametrisation(spec);
   require_count("/validation_tokens", spec.validation_tokens, 0, std::int64_t{1} << 50);
 }
 

@@ -88,6 +88,7 @@ void read_base(const JsonReader& reader, RunSpec& base) {
   read_if(reader, "adam_epsilon", base.adam_epsilon);
   read_if(reader, "grad_clip", base.grad_clip);
   read_if(reader, "init_std", base.init_std);
+  read_parametrisation(reader, base);
   read_if(reader, "precision", base.precision, read_precision);
   read_if(reader, "data_parallel", base.data_parallel);
   read_if(reader, "tied_embeddings", base.shape.tied_embeddings,
@@ -136,6 +137,7 @@ Json experiment_json(const Experiment& experiment) {
   json.set("adam_beta1", base.adam_beta1).set("adam_beta2", base.adam_beta2);
   json.set("adam_epsilon", base.adam_epsilon).set("grad_clip", base.grad_clip);
   json.set("init_std", base.init_std).set("precision", to_string(base.precision));
+  set_parametrisation(json, base);
   json.set("data_parallel", base.data_parallel);
   json.set("tied_embeddings", base.shape.tied_embeddings);
   return json;
@@ -144,11 +146,12 @@ Json experiment_json(const Experiment& experiment) {
 Experiment read_experiment(const JsonReader& reader) {
   reader.require_schema(kSchema);
   reader.allow_only(
-      {"schema",       "question",         "dataset",       "seq_len",        "prior",
-       "budgets",      "shapes",           "grid",          "peak_lr",        "batch_tokens",
-       "warmup_steps", "micro_batch_seqs", "schedule",      "seeds",          "validation_tokens",
-       "weight_decay", "adam_beta1",       "adam_beta2",    "adam_epsilon",   "grad_clip",
-       "init_std",     "precision",        "data_parallel", "tied_embeddings"});
+      {"schema",       "question",         "dataset",       "seq_len",         "prior",
+       "budgets",      "shapes",           "grid",          "peak_lr",         "batch_tokens",
+       "warmup_steps", "micro_batch_seqs", "schedule",      "seeds",           "validation_tokens",
+       "weight_decay", "adam_beta1",       "adam_beta2",    "adam_epsilon",    "grad_clip",
+       "init_std",     "precision",        "data_parallel", "tied_embeddings", "parametrisation",
+       "base_d_model", "base_n_layers"});
   Experiment experiment;
   read_if(reader, "question", experiment.question, read_string);
   experiment.dataset = reader.at("dataset").string();

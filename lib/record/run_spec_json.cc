@@ -98,31 +98,47 @@ Json schedule_json(const LrSchedule& schedule) {
   return json;
 }
 
+void set_parametrisation(Json& json, const RunSpec& spec) {
+  if (spec.parametrisation == Parametrisation::standard) return;
+  json.set("parametrisation", to_string(spec.parametrisation));
+  json.set("base_d_model", spec.base_d_model).set("base_n_layers", spec.base_n_layers);
+}
+
 Json run_spec_json(const RunSpec& spec) {
-  return Json::object({{"schema", kSchema},
-                       {"shape", shape_json(spec.shape)},
-                       {"dataset", spec.dataset},
-                       {"dataset_hash", spec.dataset_hash},
-                       {"batch_tokens", spec.batch_tokens},
-                       {"n_steps", spec.n_steps},
-                       {"warmup_steps", spec.warmup_steps},
-                       {"peak_lr", spec.peak_lr},
-                       {"schedule", schedule_json(spec.schedule)},
-                       {"weight_decay", positive_zero(spec.weight_decay)},
-                       {"adam_beta1", positive_zero(spec.adam_beta1)},
-                       {"adam_beta2", positive_zero(spec.adam_beta2)},
-                       {"adam_epsilon", spec.adam_epsilon},
-                       {"grad_clip", spec.grad_clip},
-                       {"init_std", positive_zero(spec.init_std)},
-                       {"precision", to_string(spec.precision)},
-                       {"micro_batch_seqs", spec.micro_batch_seqs},
-                       {"data_parallel", spec.data_parallel},
-                       {"seed", spec.seed},
-                       {"validation_tokens", spec.validation_tokens}});
+  Json json = Json::object({{"schema", kSchema},
+                            {"shape", shape_json(spec.shape)},
+                            {"dataset", spec.dataset},
+                            {"dataset_hash", spec.dataset_hash},
+                            {"batch_tokens", spec.batch_tokens},
+                            {"n_steps", spec.n_steps},
+                            {"warmup_steps", spec.warmup_steps},
+                            {"peak_lr", spec.peak_lr},
+                            {"schedule", schedule_json(spec.schedule)},
+                            {"weight_decay", positive_zero(spec.weight_decay)},
+                            {"adam_beta1", positive_zero(spec.adam_beta1)},
+                            {"adam_beta2", positive_zero(spec.adam_beta2)},
+                            {"adam_epsilon", spec.adam_epsilon},
+                            {"grad_clip", spec.grad_clip},
+                            {"init_std", positive_zero(spec.init_std)},
+                            {"precision", to_string(spec.precision)},
+                            {"micro_batch_seqs", spec.micro_batch_seqs},
+                            {"data_parallel", spec.data_parallel},
+                            {"seed", spec.seed},
+                            {"validation_tokens", spec.validation_tokens}});
+  set_parametrisation(json, spec);
+  return json;
 }
 
 Precision read_precision(const JsonReader& reader) {
   return static_cast<Precision>(reader.one_of({"fp32", "bf16"}));
+}
+
+void read_parametrisation(const JsonReader& reader, RunSpec& spec) {
+  read_if(reader, "parametrisation", spec.parametrisation, [](const JsonReader& member) {
+    return static_cast<Parametrisation>(member.one_of({"standard", "mup", "complete_p"}));
+  });
+  read_if(reader, "base_d_model", spec.base_d_model);
+  read_if(reader, "base_n_layers", spec.base_n_layers);
 }
 
 LrSchedule read_schedule(const JsonReader& reader) {
@@ -177,7 +193,8 @@ RunSpec read_run_spec(const JsonReader& reader) {
                      "batch_tokens",     "n_steps",       "warmup_steps", "peak_lr",
                      "schedule",         "weight_decay",  "adam_beta1",   "adam_beta2",
                      "adam_epsilon",     "grad_clip",     "init_std",     "precision",
-                     "micro_batch_seqs", "data_parallel", "seed",         "validation_tokens"});
+                     "micro_batch_seqs", "data_parallel", "seed",         "validation_tokens",
+                     "parametrisation",  "base_d_model",  "base_n_layers"});
   RunSpec spec;
   spec.shape = read_shape(reader.at("shape"));
   spec.dataset = reader.at("dataset").string();
@@ -195,6 +212,7 @@ RunSpec read_run_spec(const JsonReader& reader) {
   read_if(reader, "adam_epsilon", spec.adam_epsilon);
   read_if(reader, "grad_clip", spec.grad_clip);
   read_if(reader, "init_std", spec.init_std);
+  read_parametrisation(reader, spec);
   read_if(reader, "precision", spec.precision, read_precision);
   read_if(reader, "micro_batch_seqs", spec.micro_batch_seqs);
   read_if(reader, "data_parallel", spec.data_parallel);

@@ -15,6 +15,9 @@ namespace isoflop {
 [[nodiscard]] Json shape_json(const ModelShape& shape);
 [[nodiscard]] Json schedule_json(const LrSchedule& schedule);
 
+/// Sets the keys of the parametrisation, none for standard: the ids of such specs have none.
+void set_parametrisation(Json& json, const RunSpec& spec);
+
 /// Strict readers of the same. Absent fields get the default that the header of the type states;
 /// the result has passed validate().
 [[nodiscard]] RunSpec read_run_spec(const JsonReader& reader);
@@ -22,6 +25,7 @@ namespace isoflop {
 /// Also accepts the bare name of a kind: "cosine".
 [[nodiscard]] LrSchedule read_schedule(const JsonReader& reader);
 [[nodiscard]] Precision read_precision(const JsonReader& reader);
+void read_parametrisation(const JsonReader& reader, RunSpec& spec);
 
 /// Any integer; its domain is for validate() to judge.
 [[nodiscard]] std::int64_t read_integer(const JsonReader& reader);

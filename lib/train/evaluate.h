@@ -30,7 +30,8 @@ struct SequenceScore {
 /// Whole validation windows within spec.validation_tokens: the first of the split.
 [[nodiscard]] std::int64_t validation_windows(const RunSpec& spec);
 
-/// The replicas' model on those windows, shared among the data-parallel ranks. All ranks get the result.
+/// The replicas' model on those windows, shared among the data-parallel ranks. All ranks get the
+/// result.
 [[nodiscard]] Evaluation evaluate(Replica& replica, const RunSpec& spec, const Dataset& dataset);
 
 }  // namespace isoflop

@@ -13,9 +13,7 @@ namespace {
 std::int64_t aligned(std::int64_t n) { return (n + 15) / 16 * 16; }  // elements: 64 bytes
 
 Range shifted(Range range, std::int64_t by) { return {range.begin + by, range.end + by}; }
-Range times(Range range, std::int64_t factor) {
-  return {range.begin * factor, range.end * factor};
-}
+Range times(Range range, std::int64_t factor) { return {range.begin * factor, range.end * factor}; }
 
 std::vector<RowBlock> qkv_blocks(const ModelShape& shape, TensorShard shard) {
   const int replicas = shard.kv_replicas(shape);
@@ -34,10 +32,10 @@ ParameterLayout::ParameterLayout(const ModelShape& shape, TensorShard shard)
     : local_shape_(shard.local_shape(shape)) {
   const std::int64_t c = shape.d_model;
   const std::vector<RowBlock> vocabulary = {{shard.share(shape.vocab_size)}};
-  add("model.embed_tokens.weight", TensorRole::embedding, vocabulary, {0, c}, shape.vocab_size, c);
+  add("model.embed_tokens.weight", vocabulary, {0, c}, shape.vocab_size, c);
   for (std::int64_t layer = 0; layer < shape.n_layers; ++layer) add_block(shape, shard, layer);
   if (!shape.tied_embeddings) {
-    add("lm_head.weight", TensorRole::head, vocabulary, {0, c}, shape.vocab_size, c);
+    add("lm_head.weight", vocabulary, {0, c}, shape.vocab_size, c);
   }
   n_matrix_elements_ = size_;
   for (std::int64_t layer = 0; layer < shape.n_layers; ++layer) {
@@ -58,23 +56,22 @@ void ParameterLayout::add_block(const ModelShape& shape, TensorShard shard, std:
   const Range heads = times(shard.query_heads(shape), shape.d_head);
   const std::vector<RowBlock> all_rows = {{{0, c}}};
 
-  add(block + "self_attn.qkv_proj.weight", TensorRole::hidden_in, qkv_blocks(shape, shard), {0, c},
+  add(block + "self_attn.qkv_proj.weight", qkv_blocks(shape, shard), {0, c},
       (shape.n_heads + 2 * shape.n_kv_heads) * shape.d_head, c);
-  add(block + "self_attn.o_proj.weight", TensorRole::hidden_out, all_rows, heads, c,
-      shape.n_heads * shape.d_head);
-  add(block + (gated ? "mlp.gate_up_proj.weight" : "mlp.up_proj.weight"), TensorRole::hidden_in,
-      gate_up, {0, c}, (gated ? 2 : 1) * shape.d_ff, c);
-  add(block + "mlp.down_proj.weight", TensorRole::hidden_out, all_rows, ffn, c, shape.d_ff);
+  add(block + "self_attn.o_proj.weight", all_rows, heads, c, shape.n_heads * shape.d_head);
+  add(block + (gated ? "mlp.gate_up_proj.weight" : "mlp.up_proj.weight"), gate_up, {0, c},
+      (gated ? 2 : 1) * shape.d_ff, c);
+  add(block + "mlp.down_proj.weight", all_rows, ffn, c, shape.d_ff);
 }
 
-void ParameterLayout::add_gain(const ModelShape& shape, TensorShard shard, std::string name) {
-  add(std::move(name), TensorRole::norm, {{{0, 1}, shard.size, shard.rank == 0}},
-      {0, shape.d_model}, 1, shape.d_model);
+void ParameterLayout::add_gain(const ModelShape& shape, TensorShard shard,
+                               const std::string& name) {
+  add(name, {{{0, 1}, shard.size, shard.rank == 0}}, {0, shape.d_model}, 1, shape.d_model);
 }
 
-void ParameterLayout::add(std::string name, TensorRole role, std::vector<RowBlock> blocks,
-                          Range cols, std::int64_t whole_rows, std::int64_t whole_cols) {
-  Parameter parameter{.name = std::move(name), .role = role};
+void ParameterLayout::add(const std::string& name, std::vector<RowBlock> blocks, Range cols,
+                          std::int64_t whole_rows, std::int64_t whole_cols) {
+  Parameter parameter{.name = name, .role = tensor_role(name)};
   for (const RowBlock& block : blocks) parameter.rows += block.rows.size();
   parameter.cols = cols.size();
   parameter.offset = size_;
@@ -101,7 +98,8 @@ std::vector<ElementRun> element_runs(const ParameterLayout& layout, Range range)
     const bool whole_rows = p.cols == p.whole_cols;
     std::int64_t here = p.offset;
     for (const RowBlock& block : p.blocks) {
-      const std::int64_t rows_at_once = whole_rows ? std::max<std::int64_t>(1, block.rows.size()) : 1;
+      const std::int64_t rows_at_once =
+          whole_rows ? std::max<std::int64_t>(1, block.rows.size()) : 1;
       for (std::int64_t row = block.rows.begin; row < block.rows.end; row += rows_at_once) {
         const std::int64_t n = rows_at_once * p.cols;
         const Range part = intersection({here, here + n}, range);

@@ -27,10 +27,10 @@ struct RowBlock {
 struct Parameter {
   std::string name;  // Hugging Face Llama's, with q, k, v and gate, up fused by rows
   TensorRole role;
-  std::int64_t rows = 0, cols = 0;  // held
-  std::int64_t offset = 0;          // in elements; a multiple of 16, hence 64 bytes
+  std::int64_t rows = 0, cols = 0;    // held
+  std::int64_t offset = 0;            // in elements; a multiple of 16, hence 64 bytes
   std::vector<RowBlock> blocks = {};  // of the whole tensor's rows; they add up to `rows`
-  std::int64_t first_col = 0;       // of the whole tensor
+  std::int64_t first_col = 0;         // of the whole tensor
   std::int64_t whole_cols = 0, whole_offset = 0;  // of the whole tensor in the arena of one rank
   [[nodiscard]] Range range() const { return {offset, offset + rows * cols}; }
 };
@@ -51,10 +51,10 @@ class ParameterLayout {
   [[nodiscard]] const ModelShape& local_shape() const { return local_shape_; }
 
  private:
-  void add(std::string name, TensorRole role, std::vector<RowBlock> blocks, Range cols,
+  void add(const std::string& name, std::vector<RowBlock> blocks, Range cols,
            std::int64_t whole_rows, std::int64_t whole_cols);
   void add_block(const ModelShape& shape, TensorShard shard, std::int64_t layer);
-  void add_gain(const ModelShape& shape, TensorShard shard, std::string name);
+  void add_gain(const ModelShape& shape, TensorShard shard, const std::string& name);
 
   ModelShape local_shape_;
   std::vector<Parameter> parameters_;

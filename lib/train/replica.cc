@@ -107,8 +107,8 @@ double Replica::gather_small_batch_square() {
   double sum = 0;
   for (const double square : small_batch_squares_) sum += square;
   // The arena holds the gradient of 1 / batch_tokens of the loss; a micro-batch's own is larger.
-  const double share = static_cast<double>(spec_.batch_seqs()) /
-                       static_cast<double>(spec_.micro_batch_seqs);
+  const double share =
+      static_cast<double>(spec_.batch_seqs()) / static_cast<double>(spec_.micro_batch_seqs);
   const double mean = sum / static_cast<double>(spec_.data_parallel);
   return mesh_.tensor->sum(mean) * share * share;
 }

@@ -73,7 +73,7 @@ class Replica {
   ShardedAdamW optimizer_;
   Transformer transformer_;
   Batch batch_;
-  std::vector<Range> unshared_;          // elements that this rank alone holds
+  std::vector<Range> unshared_;  // elements that this rank alone holds
   std::vector<double> unshared_squares_;
   std::vector<double> sequence_losses_, small_batch_squares_;  // of the whole batch, of all ranks
 };

@@ -34,8 +34,8 @@ void ShardPlan::add_units(const RunSpec& spec, const ParameterLayout& layout) {
     for (const RowBlock& block : p.blocks) {
       const std::int64_t end = begin + block.rows.size() * p.cols;
       for (; begin < end; begin = units_.back().elements.end) {
-        units_.push_back({{begin, std::min(end, begin + kUnit)}, scales, block.owned,
-                          block.replicas > 1});
+        units_.push_back(
+            {{begin, std::min(end, begin + kUnit)}, scales, block.owned, block.replicas > 1});
       }
     }
     // The gap behind a tensor goes with it: nothing is in it, and shares stay in one piece.

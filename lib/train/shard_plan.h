@@ -21,8 +21,9 @@ struct Unit {
 /// One layer's gradients: they become final, and are summed over the data-parallel ranks, together.
 struct Bucket {
   Range elements;
-  Range my_units = {}, my_elements = {};  // this data-parallel rank's share of the bucket, whole units
-  std::int64_t first = 0;       // where my_elements begin in an array of all of this rank's shares
+  Range my_units = {},
+        my_elements = {};  // this data-parallel rank's share of the bucket, whole units
+  std::int64_t first = 0;  // where my_elements begin in an array of all of this rank's shares
 };
 
 /// Who updates what: each data-parallel rank holds the optimizer's state of a share of every bucket

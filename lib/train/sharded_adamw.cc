@@ -106,10 +106,9 @@ void ShardedAdamW::update(Tensor gradient, double gradient_norm, std::int64_t st
     settings.epsilon = static_cast<float>(spec_.adam_epsilon * scales.epsilon);
     settings.weight_decay = static_cast<float>(spec_.weight_decay * scales.weight_decay);
     const auto here = [&](Tensor arena) { return arena.slice(elements.begin, elements.size()); };
-    backend_.adamw(master(bucket, elements), here(gradient),
-                   share(*first_moment_, bucket, elements),
-                   share(*second_moment_, bucket, elements), settings,
-                   master_ ? here(weights_) : Tensor{});
+    backend_.adamw(
+        master(bucket, elements), here(gradient), share(*first_moment_, bucket, elements),
+        share(*second_moment_, bucket, elements), settings, master_ ? here(weights_) : Tensor{});
   });
   mesh_.data->all_gather(backend_, weights_, shares_);
 }

@@ -55,13 +55,15 @@ void add(Words& words, const LrSchedule& schedule) {
 
 void add(Words& words, const RunSpec& spec) {
   const auto& [shape, dataset, dataset_hash, batch_tokens, n_steps, warmup_steps, peak_lr, schedule,
-               weight_decay, adam_beta1, adam_beta2, adam_epsilon, grad_clip, init_std, precision,
-               micro_batch_seqs, data_parallel, seed, validation_tokens] = spec;
+               weight_decay, adam_beta1, adam_beta2, adam_epsilon, grad_clip, init_std,
+               parametrisation, base_d_model, base_n_layers, precision, micro_batch_seqs,
+               data_parallel, seed, validation_tokens] = spec;
   add(words, shape);
   add(words, schedule);
   words.add(dataset, dataset_hash, batch_tokens, n_steps, warmup_steps, peak_lr, weight_decay,
-            adam_beta1, adam_beta2, adam_epsilon, grad_clip, init_std, precision, micro_batch_seqs,
-            data_parallel, seed, validation_tokens);
+            adam_beta1, adam_beta2, adam_epsilon, grad_clip, init_std, parametrisation,
+            base_d_model, base_n_layers, precision, micro_batch_seqs, data_parallel, seed,
+            validation_tokens);
 }
 
 }  // namespace

@@ -35,8 +35,8 @@ ModelShape TensorShard::local_shape(const ModelShape& shape) const {
 
 void check_tensor_parallel(const ModelShape& shape, int n_ranks) {
   const auto complain = [&](const std::string& allowed) {
-    throw Error(ErrorCode::invalid_argument, "tensor_parallel: must be " + allowed + ", got " +
-                                                 std::to_string(n_ranks));
+    throw Error(ErrorCode::invalid_argument,
+                "tensor_parallel: must be " + allowed + ", got " + std::to_string(n_ranks));
   };
   if (n_ranks < 1) complain("> 0");
   if (n_ranks > shape.d_ff || n_ranks > shape.vocab_size || n_ranks > shape.seq_len) {

@@ -72,7 +72,8 @@ class Group {
 
   void post_reduction(std::size_t number, int rank, std::span<const Tensor> contributions) {
     const std::lock_guard lock(family_->mutex);
-    if (number == reductions_.size()) reductions_.emplace_back().contributions.resize(posted_.size());
+    if (number == reductions_.size())
+      reductions_.emplace_back().contributions.resize(posted_.size());
     Reduction& reduction = reductions_[number];
     reduction.contributions[static_cast<std::size_t>(rank)] = contributions;
     if (++reduction.n_posted == posted_.size()) family_->changed.notify_all();

@@ -14,8 +14,8 @@
 #include "train/communicator.h"
 #include "train/device.h"
 #include "train/evaluate.h"
-#include "train/peak_memory.h"
 #include "train/mesh.h"
+#include "train/peak_memory.h"
 #include "train/replica.h"
 #include "train/run_checkpoints.h"
 #include "train/thread_communicator.h"
@@ -86,9 +86,9 @@ class RankTrainer {
     run_.snapshot = run_.checkpoints.load(refused);
     for (const std::string& why : refused) add_message(why);
     if (refused.empty()) return;
-    add_message(run_.snapshot ? "went on from step " +
-                                    std::to_string(run_.snapshot->progress.steps_done)
-                              : "started from the beginning");
+    add_message(run_.snapshot
+                    ? "went on from step " + std::to_string(run_.snapshot->progress.steps_done)
+                    : "started from the beginning");
   }
 
   [[nodiscard]] RunOutcome train_steps() {
@@ -265,11 +265,10 @@ TrainResult train_observed(const RunSpec& spec, const Dataset& dataset, const Tr
     run_ranks(n_ranks, [&](Communicator& world) { RankTrainer(run, world).run(); });
   } catch (const std::bad_alloc&) {
     run.result.outcome = RunOutcome::out_of_memory;
-    run.result.message =
-        "out of memory; the run takes about " +
-        si_text(static_cast<double>(
-            estimate_memory_bytes(spec, options.n_threads, options.tensor_parallel))) +
-        "B";
+    run.result.message = "out of memory; the run takes about " +
+                         si_text(static_cast<double>(estimate_memory_bytes(
+                             spec, options.n_threads, options.tensor_parallel))) +
+                         "B";
   }
   return std::move(run.result);
 }

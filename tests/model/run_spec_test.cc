@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isoflop/run_spec.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "isoflop/quantity.h"
 #include "support/catch.h"
@@ -61,6 +63,110 @@ TEST_CASE("two runs of different length share the constant stage of their schedu
   }
 }
 
+TEST_CASE("a milestone takes effect at the first step that has its tokens behind it") {
+  RunSpec spec = valid_spec();
+  spec.warmup_steps = 0;
+  for (const std::int64_t n_steps : {7, 100, 1000, 4764, 99991}) {
+    spec.n_steps = n_steps;
+    for (std::int64_t percent = 1; percent < 100; ++percent) {
+      spec.schedule.milestones = {{static_cast<double>(percent) / 100, 0.5}};
+      const std::int64_t first = (n_steps * percent + 99) / 100;  // ceil, in integers
+      CAPTURE(n_steps, percent);
+      CHECK(lr_fraction_at(spec, first - 1) == 1);
+      if (first < n_steps) CHECK(lr_fraction_at(spec, first) == 0.5);
+      CHECK(stable_steps(spec) == first);
+    }
+  }
+}
+
+TEST_CASE("the decay of WSD begins after the step at its start, at every length") {
+  RunSpec spec = valid_spec();
+  spec.warmup_steps = 0;
+  spec.schedule.kind = ScheduleKind::wsd;
+  spec.schedule.final_lr_fraction = 0;
+  for (const DecayShape shape : {DecayShape::linear, DecayShape::one_minus_sqrt}) {
+    spec.schedule.decay_shape = shape;
+    for (const std::int64_t n_steps : {7, 100, 1000, 4764, 99991}) {
+      spec.n_steps = n_steps;
+      for (std::int64_t percent = 1; percent < 100; ++percent) {
+        spec.schedule.decay_fraction = static_cast<double>(percent) / 100;
+        // Full rate while at least the decay's share is to come.
+        const std::int64_t last = n_steps - (n_steps * percent + 99) / 100;
+        CAPTURE(n_steps, percent);
+        CHECK(lr_fraction_at(spec, last) == 1);
+        if (last + 1 < n_steps) CHECK(lr_fraction_at(spec, last + 1) < 1);
+        CHECK(stable_steps(spec) == last + 1);
+      }
+    }
+  }
+}
+
+TEST_CASE("every kind of schedule by its formula, with warm-up and an end") {
+  RunSpec spec = valid_spec();  // 1000 steps, 50 of warm-up
+  const double pi = std::acos(-1.0);
+  for (std::int64_t step = 0; step < 1000; ++step) {
+    CAPTURE(step);
+    const double warm = std::min(1.0, static_cast<double>(step + 1) / 50);
+    const double x = static_cast<double>(step) / 1000;
+    const double tail = x > 0.8 ? (x - 0.8) / 0.2 : 0;
+    spec.schedule = {.kind = ScheduleKind::constant};
+    CHECK(lr_fraction_at(spec, step) == warm);
+    spec.schedule = {.kind = ScheduleKind::wsd, .decay_shape = DecayShape::linear};
+    CHECK(lr_fraction_at(spec, step) == Approx(step < 50 ? warm : 1 - 0.9 * tail));
+    spec.schedule.decay_shape = DecayShape::one_minus_sqrt;
+    CHECK(lr_fraction_at(spec, step) == Approx(step < 50 ? warm : 1 - 0.9 * std::sqrt(tail)));
+    spec.schedule = {.kind = ScheduleKind::cosine};
+    const double wave = 0.55 + 0.45 * std::cos(pi * static_cast<double>(step - 50) / 950);
+    CHECK(lr_fraction_at(spec, step) == Approx(step < 50 ? warm : wave));
+  }
+}
+
+TEST_CASE("runs of other lengths are one run while their schedules are stable") {
+  std::vector<LrSchedule> schedules(6);
+  schedules[1].milestones = {{0.5, 1}, {0.6, 0.3}, {0.9, 1}};
+  schedules[2].milestones = {};
+  schedules[3].kind = ScheduleKind::wsd;
+  schedules[4].kind = ScheduleKind::cosine;
+  schedules[5].kind = ScheduleKind::constant;
+  const std::int64_t lengths[] = {60, 333, 1000, 1001, 5000};
+  const std::int64_t stable[] = {800, 600, 1000, 801, 50, 1000};  // of 1000 steps
+  for (std::size_t i = 0; i < schedules.size(); ++i) {
+    for (const std::int64_t a : lengths) {
+      for (const std::int64_t b : lengths) {
+        RunSpec one = valid_spec(), other = one;
+        one.schedule = other.schedule = schedules[i];
+        one.n_steps = a;
+        other.n_steps = b;
+        // What one of them does after its own stable stage is its own affair.
+        if (i == 0) other.schedule.milestones = {{0.7, 0.2}, {0.75, 0.1}};
+        if (i == 3) other.schedule.decay_fraction = 0.4;
+        CAPTURE(i, a, b);
+        CHECK(stable_steps(one) >= 50);
+        CHECK(stable_steps(one) <= a);
+        if (a == 1000) CHECK(stable_steps(one) == stable[i]);
+        bool agree = true;
+        for (std::int64_t s = 0; s < std::min(stable_steps(one), stable_steps(other)); ++s) {
+          agree &= lr_fraction_at(one, s) == lr_fraction_at(other, s);
+        }
+        CHECK(agree);
+        // And no longer: the next step of the one that decays first is below the peak.
+        if (i != 4 && stable_steps(one) < a) CHECK(lr_fraction_at(one, stable_steps(one)) < 1);
+      }
+    }
+  }
+}
+
+TEST_CASE("a warm-up that lasts into the decay is stable throughout") {
+  RunSpec spec = valid_spec();
+  spec.warmup_steps = 900;
+  CHECK(stable_steps(spec) == 900);
+  spec.n_steps = 900;
+  CHECK(stable_steps(spec) == 900);
+  spec.schedule = {.kind = ScheduleKind::wsd, .decay_fraction = 0};
+  spec.warmup_steps = 10;
+  CHECK(stable_steps(spec) == 900);
+}
+
 TEST_CASE("cosine and warmup-stable-decay end at the final fraction") {
   RunSpec spec = valid_spec();
   spec.schedule.kind = ScheduleKind::cosine;
@@ -113,6 +219,24 @@ TEST_CASE("specs that cannot be trained are refused by path, value and rule") {
       {[](RunSpec& s) { s.dataset = "../etc"; }, "/dataset"},
       {[](RunSpec& s) { s.validation_tokens = -1; }, "/validation_tokens"},
       {[](RunSpec& s) { s.shape.d_head = 3; }, "/shape/d_head"},
+      {[](RunSpec& s) { s.base_d_model = 64; },
+       "/base_d_model: must be absent for the standard parametrisation, got 64"},
+      {[](RunSpec& s) { s.base_n_layers = 2; }, "/base_n_layers: must be absent"},
+      {[](RunSpec& s) { s.parametrisation = Parametrisation::mup; },
+       "/base_d_model: must be from 1 to 2^20 for mup: the shape on which the learning rate was "
+       "tuned, got 0"},
+      {[](RunSpec& s) {
+         s.parametrisation = Parametrisation::complete_p;
+         s.base_d_model = 64;
+       },
+       "/base_n_layers: must be from 1 to 2^20 for complete_p"},
+      {[](RunSpec& s) {
+         s.parametrisation = Parametrisation::complete_p;
+         s.base_d_model = 64;
+         s.base_n_layers = 2;
+         s.shape.tied_embeddings = true;
+       },
+       "/shape/tied_embeddings: must be false for complete_p, got true"},
   };
   for (const Case& bad : cases) {
     RunSpec spec = valid_spec();

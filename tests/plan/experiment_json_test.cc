@@ -59,6 +59,8 @@ TEST_CASE("an experiment that is saved reads back the same") {
   const test::TempDir dir;
   std::vector<std::string> texts = {
       kGood, R"({"schema": "isoflop.experiment/1", "dataset": "a", "budgets": [1e12]})",
+      R"({"schema": "isoflop.experiment/1", "dataset": "a", "budgets": [1e12],
+          "parametrisation": "complete_p", "base_d_model": 64, "base_n_layers": 2})",
       R"({"schema": "isoflop.experiment/1", "dataset": "a", "shapes": {"ladder_step": 2},
           "grid": {"budgets": [1e9], "peak_lr": [1e-3], "batch_tokens": [128], "centre": [1, 0.5]},
           "peak_lr": 0.003, "warmup_steps": 40, "micro_batch_seqs": 1, "tied_embeddings": true,
@@ -129,6 +131,8 @@ TEST_CASE("a malformed experiment is refused with file, path, value and what is 
       {"65536", "100", "/validation_tokens: must be from 128 to"},
       {"\"weight_decay\": 0.1", "\"weight_decay\": -1",
        "/weight_decay: must be from 0 to 100, got -1"},
+      {"\"init_std\": 0.02", "\"parametrisation\": \"mup\"",
+       "/base_d_model: must be from 1 to 2^20"},
       {"\"init_std\": 0.02", "\"init_std\": 20", "/init_std: must be from 0 to 10, got 20"},
       {"\"fp32\"", "\"float32\"", "/precision: must be one of fp32, bf16, got \"float32\""},
       {"\"multi_step\"", "\"multistep\"", "did you mean multi_step?"},

@@ -34,6 +34,10 @@ std::vector<RunSpec> various_specs() {
   specs[3].schedule.kind = ScheduleKind::constant;
   specs[3].shape.ffn = FfnKind::gelu;
   specs[3].peak_lr = 0.1 + 0.2;  // 17 digits
+  specs.push_back(test::tiny_spec());
+  specs[4].parametrisation = Parametrisation::complete_p;
+  specs[4].base_d_model = 64;
+  specs[4].base_n_layers = 3;
   return specs;
 }
 
@@ -53,6 +57,22 @@ TEST_CASE("run ids are pinned: they name folders that outlive a release") {
   CHECK(run_id(specs[2]) == "0c696795d1ef8385");
 }
 
+TEST_CASE("the standard parametrisation has no part in a spec's text, others have") {
+  RunSpec spec = test::tiny_spec();
+  CHECK(to_json(spec).find("parametrisation") == std::string::npos);
+  CHECK(to_json(spec).find("base_") == std::string::npos);
+  const std::string written = replaced(kMinimal, "4e-3", "1, \"parametrisation\": \"standard\"");
+  CHECK(run_spec_from_json(written, "spec.json") ==
+        run_spec_from_json(replaced(kMinimal, "4e-3", "1"), "spec.json"));
+  const RunSpec scaled = run_spec_from_json(
+      replaced(kMinimal, "4e-3",
+               "1, \"parametrisation\": \"mup\", \"base_d_model\": 64, \"base_n_layers\": 2"),
+      "spec.json");
+  CHECK(scaled.parametrisation == Parametrisation::mup);
+  CHECK(scaled.base_d_model == 64);
+  CHECK(scaled.base_n_layers == 2);
+}
+
 TEST_CASE("specs share an id exactly if they train alike") {
   const RunSpec spec = test::tiny_spec();
   RunSpec other = spec;
@@ -67,7 +87,11 @@ TEST_CASE("specs share an id exactly if they train alike") {
            [](RunSpec& s) { s.seed = 1; }, [](RunSpec& s) { s.peak_lr *= 1 + 1e-15; },
            [](RunSpec& s) { s.schedule.milestones[0].lr_fraction = 0.3; },
            [](RunSpec& s) { s.dataset_hash = "other"; }, [](RunSpec& s) { s.shape.d_ff = 96; },
-           [](RunSpec& s) { s.validation_tokens = 64; }, [](RunSpec& s) { s.n_steps = 501; }}) {
+           [](RunSpec& s) { s.validation_tokens = 64; }, [](RunSpec& s) { s.n_steps = 501; },
+           [](RunSpec& s) {
+             s.parametrisation = Parametrisation::mup;
+             s.base_d_model = s.base_n_layers = 32;
+           }}) {
     other = spec;
     change(other);
     CHECK(run_id(other) != run_id(spec));
@@ -112,6 +136,10 @@ TEST_CASE("a malformed spec is refused with file, path, value and what is allowe
       {"4e-3", "1, \"warmup_steps\": 1001", "s.json: /warmup_steps: must be from 0 to 1000"},
       {"4e-3", "1, \"weight_decay\": -0.1", "s.json: /weight_decay: must be from 0 to 100"},
       {"4e-3", "1, \"precision\": \"fp16\"", "/precision: must be one of fp32, bf16, got \"fp16\""},
+      {"4e-3", "1, \"parametrisation\": \"sp\"",
+       "/parametrisation: must be one of standard, mup, complete_p, got \"sp\""},
+      {"4e-3", "1, \"parametrisation\": \"mup\"", "s.json: /base_d_model: must be from 1 to 2^20"},
+      {"4e-3", "1, \"base_d_model\": 64", "s.json: /base_d_model: must be absent for the standard"},
       {"4e-3", "1, \"schedule\": \"cosin\"", "/schedule: must be one of multi_step, cosine"},
       {"4e-3", "1, \"schedule\": {\"kind\": \"cosine\", \"milestones\": []}",
        "s.json: /schedule/milestones: unknown key"},

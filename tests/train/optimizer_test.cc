@@ -59,8 +59,7 @@ class ReferenceOptimizer {
     std::vector<float> losses(tokens.size());
     std::fill(gradients_.begin(), gradients_.end(), 0.0f);
     const std::int64_t n = layout_.size(), n_rows = spec_.batch_tokens;
-    ModelTensors gradients =
-        view_tensors(layout_, {gradients_.data(), DType::f32, n, 1});
+    ModelTensors gradients = view_tensors(layout_, {gradients_.data(), DType::f32, n, 1});
     transformer_.accumulate_gradients(
         view_tensors(layout_, {weights.data(), DType::f32, n, 1}),
         {tokens.data(), DType::i32, n_rows, 1}, {targets.data(), DType::i32, n_rows, 1},

@@ -18,9 +18,9 @@ namespace {
 
 /// What a few steps did, put together from all ranks: arenas of the whole model.
 struct Outcome {
-  std::vector<StepMeasures> measures;     // of each step, on rank 0
-  std::vector<float> gradient;            // of the first step, summed
-  std::vector<float> weights;             // at the end, from the model's own copies
+  std::vector<StepMeasures> measures;  // of each step, on rank 0
+  std::vector<float> gradient;         // of the first step, summed
+  std::vector<float> weights;          // at the end, from the model's own copies
   std::vector<float> first_moment, second_moment;
   bool copies_agree = true;  // measures of all ranks; weights that several ranks hold
 };
@@ -147,10 +147,11 @@ struct NamedShape {
 /// Odd vocabulary and d_ff everywhere; key/value heads more, fewer and much fewer than ranks.
 std::vector<NamedShape> shapes() {
   const auto swiglu = FfnKind::swiglu;
-  return {{"multi-head", ModelShape{2, 24, 4, 4, 6, 43, 17, 13, swiglu, false}},
-          {"grouped-query, 2 heads for 4 ranks", ModelShape{2, 20, 8, 2, 4, 30, 23, 9, swiglu, false}},
-          {"multi-query, tied", ModelShape{2, 16, 4, 1, 4, 21, 19, 10, swiglu, true}},
-          {"gelu", ModelShape{1, 16, 4, 4, 4, 37, 29, 8, FfnKind::gelu, false}}};
+  return {
+      {"multi-head", ModelShape{2, 24, 4, 4, 6, 43, 17, 13, swiglu, false}},
+      {"grouped-query, 2 heads for 4 ranks", ModelShape{2, 20, 8, 2, 4, 30, 23, 9, swiglu, false}},
+      {"multi-query, tied", ModelShape{2, 16, 4, 1, 4, 21, 19, 10, swiglu, true}},
+      {"gelu", ModelShape{1, 16, 4, 4, 4, 37, 29, 8, FfnKind::gelu, false}}};
 }
 
 }  // namespace
@@ -200,7 +201,8 @@ TEST_CASE("the small-batch gradient is that of the first micro-batches, whoever 
   spec.micro_batch_seqs = 1;
   const double small = run_mesh(spec, 1, 1).measures[0].small_batch_square;
   CHECK(small > whole.measures[0].small_batch_square);  // noisier
-  CHECK(run_mesh(spec, 2, 1).measures[0].norms.unshared_gradient < whole.measures[0].norms.gradient);
+  CHECK(run_mesh(spec, 2, 1).measures[0].norms.unshared_gradient <
+        whole.measures[0].norms.gradient);
 }
 
 TEST_CASE("initial weights are those of the whole model, whoever holds them") {

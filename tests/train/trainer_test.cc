@@ -216,8 +216,8 @@ TEST_CASE("a damaged checkpoint is not used but the one before, and the result s
   damage("step-000000007");
   const Trace older = trace(spec, options);
   CHECK(older.result.first_step == 5);
-  CHECK_THAT(older.result.message, contains("step-000000007/weights.safetensors") &&
-                                       contains("went on from step 5"));
+  CHECK_THAT(older.result.message,
+             contains("step-000000007/weights.safetensors") && contains("went on from step 5"));
   check_same_bits(whole, older);
 
   damage("step-000000005");

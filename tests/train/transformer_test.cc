@@ -43,12 +43,13 @@ struct Fixture {
 
   void accumulate_gradients(float loss_weight) {
     ModelTensors views = view_tensors(layout, gradients());
-    transformer().accumulate_gradients(view_tensors(layout, weights()), rows(tokens),
-                                       rows(targets), loss_weight, views, rows(losses));
+    transformer().accumulate_gradients(view_tensors(layout, weights()), rows(tokens), rows(targets),
+                                       loss_weight, views, rows(losses));
   }
 
   Transformer& transformer() {
-    if (!transformer_) transformer_ = std::make_unique<Transformer>(*backend, solo, shape, DType::f32, n_seqs);
+    if (!transformer_)
+      transformer_ = std::make_unique<Transformer>(*backend, solo, shape, DType::f32, n_seqs);
     return *transformer_;
   }
   Tensor weights() const { return {weights_memory->data(), DType::f32, layout.size(), 1}; }

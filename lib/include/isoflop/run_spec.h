@@ -14,6 +14,12 @@ namespace isoflop {
 /// accumulation, reductions, norms, softmax and loss.
 enum class Precision { fp32, bf16 };
 
+/// How initial values, learning rate, epsilon and weight decay of a tensor follow from the shape,
+/// so that what was tuned on a small model holds for a large one. standard: not at all (DeepSeek
+/// LLM). mup: with the width (arXiv:2203.03466). complete_p: with width and depth, alpha = 1
+/// (arXiv:2505.01618, table 1). What each does to which tensor: train/parametrisation.h.
+enum class Parametrisation { standard, mup, complete_p };
+
 enum class ScheduleKind { multi_step, cosine, wsd, constant };
 enum class DecayShape { linear, one_minus_sqrt };
 
@@ -56,6 +62,11 @@ struct RunSpec {
   double adam_epsilon = 1e-8;
   double grad_clip = 1.0;   // global norm
   double init_std = 0.006;  // arXiv:2401.02954, sec. 2.3
+  Parametrisation parametrisation = Parametrisation::standard;
+  /// The shape on which the values above were tuned, where the parametrisation asks for it: > 0
+  /// then, and 0 for standard.
+  std::int64_t base_d_model = 0;
+  std::int64_t base_n_layers = 0;
   Precision precision = Precision::fp32;
   /// Sequences whose gradients are computed at a time; a multiple of them makes the batch. Part of
   /// the result, since floating-point sums depend on it.
@@ -80,7 +91,12 @@ void validate(const RunSpec& spec);
 /// the tokens seen before and during that step.
 [[nodiscard]] double lr_fraction_at(const RunSpec& spec, std::int64_t step);
 
-/// The first steps whose learning rates do not depend on the run's length, given its warm-up.
+/// How many of the first steps have a learning rate that does not depend on how long the run is,
+/// given its warmup_steps: those before the schedule's first decay (multi_step: before the first
+/// milestone that changes the rate; constant: all; cosine: the warm-up). Runs that differ in
+/// n_steps alone, or in what their schedules do later, are one run up to there: a trunk that they
+/// may leave at any step up to the least of their stable_steps (arXiv:2405.18392; arXiv:2401.02954,
+/// sec. 2.3).
 [[nodiscard]] std::int64_t stable_steps(const RunSpec& spec);
 
 /// The warm-up for a run of `n_steps`: 5 % of it, at least 10 and at most 2000 steps, and never
@@ -89,6 +105,7 @@ void validate(const RunSpec& spec);
 [[nodiscard]] std::int64_t default_warmup_steps(std::int64_t n_steps);
 
 [[nodiscard]] std::string_view to_string(Precision);
+[[nodiscard]] std::string_view to_string(Parametrisation);
 [[nodiscard]] std::string_view to_string(ScheduleKind);
 [[nodiscard]] std::string_view to_string(DecayShape);
 
