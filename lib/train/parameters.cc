@@ -117,10 +117,11 @@ std::vector<ElementRun> element_runs(const ParameterLayout& layout, Range range)
 ModelTensors view_tensors(const ParameterLayout& layout, Tensor arena) {
   ISOFLOP_CHECK(arena.size() == layout.size(), "arena of another layout");
   const ModelShape& shape = layout.local_shape();
+  const Tensor elements{arena.data, arena.dtype, arena.size(), 1};
   auto next = layout.parameters().begin();
   const auto take = [&] {
     const Parameter& p = *next++;
-    Tensor tensor = arena.slice(p.offset, p.rows * p.cols);
+    Tensor tensor = elements.slice(p.offset, p.rows * p.cols);
     tensor.rows = p.rows;
     tensor.cols = p.cols;
     return tensor;

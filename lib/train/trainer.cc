@@ -18,6 +18,7 @@
 #include "train/peak_memory.h"
 #include "train/replica.h"
 #include "train/run_checkpoints.h"
+#include "train/run_health.h"
 #include "train/thread_communicator.h"
 
 namespace isoflop {
@@ -50,7 +51,8 @@ class RankTrainer {
         world_(world),
         mesh_(world, run.options.tensor_parallel),
         leader_(world.rank() == 0),
-        replica_(run.spec, run.dataset, mesh_, make_backend(run.options.device, world.rank())) {}
+        replica_(run.spec, run.dataset, mesh_, make_backend(run.options.device, world.rank())),
+        health_(run.spec) {}
 
   void run() {
     resume_or_initialize();
@@ -70,6 +72,7 @@ class RankTrainer {
     if (run_.snapshot) {
       replica_.optimizer().load(*run_.snapshot);
       progress_ = run_.snapshot->progress;
+      health_.restore(progress_.health);
     } else {
       replica_.optimizer().initialize();
     }
@@ -124,7 +127,9 @@ class RankTrainer {
                 .tokens = progress_.steps_done * run_.spec.batch_tokens,
                 .loss_nats = measures.loss,
                 .grad_norm = measures.norms.gradient,
+                .weight_norm = measures.norms.weights,
                 .peak_lr_fraction = lr_fraction_at(run_.spec, step)};
+    health_.observe(measures, metrics_);
     return true;
   }
 
@@ -156,6 +161,7 @@ class RankTrainer {
   void save(void (RunCheckpoints::*hand_over)(Snapshot&&)) {
     if (leader_) {
       run_.snapshot = run_.checkpoints.take_buffer();
+      progress_.health = health_.state();
       run_.snapshot->progress = progress_;
     }
     world_.barrier();
@@ -213,6 +219,7 @@ class RankTrainer {
   bool leader_;
   Replica replica_;
   Progress progress_;
+  RunHealth health_;
   StepMetrics metrics_;
   double seconds_before_ = 0;
   Clock::time_point started_, last_save_;

@@ -77,7 +77,7 @@ TEST_CASE("fused rows are q heads, k heads, v heads; gate, up") {
   std::vector<float> arena(static_cast<std::size_t>(layout.size()));
   std::iota(arena.begin(), arena.end(), 0.0f);
   const ModelTensors model =
-      view_tensors(shape, layout, Tensor{arena.data(), DType::f32, 1, layout.size()});
+      view_tensors(layout, Tensor{arena.data(), DType::f32, 1, layout.size()});
   const std::vector<LogicalTensor> tensors = logical_tensors(shape);
   const auto first_of = [&](std::size_t i) { return static_cast<float>(tensors[i].first); };
   const float* qkv = model.blocks[0].qkv.f32();

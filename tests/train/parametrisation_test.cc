@@ -11,6 +11,7 @@
 #include "support/catch.h"
 #include "support/toy_dataset.h"
 #include "train/parameters.h"
+#include "train/solo_communicator.h"
 #include "train/transformer.h"
 
 namespace isoflop {
@@ -52,7 +53,7 @@ class SmallRun {
         gradients_(weights_.size()),
         first_moment_(weights_.size()),
         second_moment_(weights_.size()),
-        transformer_(*backend_, spec.shape, kSeqs) {
+        transformer_(*backend_, solo_, spec.shape, DType::f32, kSeqs) {
     std::uint64_t index = 0;
     for (const Parameter& parameter : layout_.parameters()) {
       const TensorRole role = tensor_role(parameter.name);
@@ -138,7 +139,7 @@ class SmallRun {
   }
 
   ModelTensors view(std::vector<float>& arena) {
-    return view_tensors(spec_.shape, layout_, {arena.data(), DType::f32, layout_.size(), 1});
+    return view_tensors(layout_, {arena.data(), DType::f32, layout_.size(), 1});
   }
   Tensor tokens(std::int64_t n) { return {tokens_.data(), DType::i32, n, 1}; }
   Tensor targets(std::int64_t n) { return {targets_.data(), DType::i32, n, 1}; }
@@ -147,6 +148,7 @@ class SmallRun {
   RunSpec spec_;
   test::ToyDataset dataset_{kVocab};
   std::unique_ptr<Backend> backend_ = make_cpu_backend();
+  SoloCommunicator solo_;
   ParameterLayout layout_;
   std::vector<float> weights_, gradients_, first_moment_, second_moment_;
   Transformer transformer_;

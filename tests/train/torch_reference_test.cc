@@ -17,6 +17,7 @@
 #include "train/cpu_backend.h"
 #include "train/parameters.h"
 #include "train/trainer.h"
+#include "train/solo_communicator.h"
 #include "train/transformer.h"
 
 namespace isoflop {
@@ -132,9 +133,10 @@ Computed compute(const GradientCase& given, Backend& backend) {
   };
   fill_weights(given.names, given.seed, given.weight_amplitude, layout, arena(*weights).f32());
 
-  ModelTensors gradient_views = view_tensors(given.shape, layout, arena(*gradients));
-  Transformer(backend, given.shape, given.n_seqs)
-      .accumulate_gradients(view_tensors(given.shape, layout, arena(*weights)),
+  ModelTensors gradient_views = view_tensors(layout, arena(*gradients));
+  SoloCommunicator solo;
+  Transformer(backend, solo, given.shape, DType::f32, given.n_seqs)
+      .accumulate_gradients(view_tensors(layout, arena(*weights)),
                             {tokens.data(), DType::i32, n_rows, 1},
                             {targets.data(), DType::i32, n_rows, 1},
                             1.0f / static_cast<float>(n_rows), gradient_views,

@@ -18,7 +18,13 @@ struct StepMetrics {
   std::int64_t tokens = 0;  // seen so far
   double loss_nats = 0;     // mean over the batch
   double grad_norm = 0;     // global, before clipping
+  double weight_norm = 0;   // of all parameters, before the step
   double peak_lr_fraction = 0;
+  /// The loss lies far above those of the last steps (robust z-score over 128 of them above 6).
+  bool is_spike = false;
+  /// The gradient noise scale (arXiv:1812.06162), near the critical batch size [tokens], from the
+  /// first micro-batches and the whole batch; 0 while it is not known.
+  double noise_scale_tokens = 0;
 };
 
 struct TrainOptions {
