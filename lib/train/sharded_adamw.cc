@@ -30,7 +30,10 @@ ShardedAdamW::ShardedAdamW(const RunSpec& spec, Backend& backend, Mesh& mesh,
       second_moment_(backend.allocate(plan.n_elements() * size_of(kExact))),
       gradient_squares_(plan.units().size()),
       weight_squares_(plan.units().size()) {
-  if (weights.dtype != kExact) master_ = backend.allocate(plan.n_elements() * size_of(kExact));
+  if (weights.dtype != kExact) {
+    master_ = backend.allocate(plan.n_elements() * size_of(kExact));
+    copy_squares_.resize(plan.units().size());
+  }
   for (const Bucket& bucket : plan.buckets()) {
     shares_.push_back(bucket.my_elements);
     unit_shares_.push_back(bucket.my_units);
@@ -54,10 +57,12 @@ Norms ShardedAdamW::measure(Tensor gradient) {
   squared_norms(gradient);
   mesh_.data->all_gather(gradient_squares_, unit_shares_);
   mesh_.data->all_gather(weight_squares_, unit_shares_);
+  if (master_) mesh_.data->all_gather(copy_squares_, unit_shares_);
   const auto norm = [&](std::span<const double> squares, bool unshared_only) {
     return std::sqrt(mesh_.tensor->sum(total(squares, unshared_only)));
   };
-  return {norm(gradient_squares_, false), norm(weight_squares_, false),
+  return {norm(gradient_squares_, false),
+          norm(weight_squares_, false) + 0 * norm(copy_squares_, false),  // NaN and infinity show
           norm(gradient_squares_, true)};
 }
 
@@ -76,6 +81,9 @@ void ShardedAdamW::squared_norms(Tensor gradient) {
                            std::span(gradient_squares_).subspan(first, n));
     backend_.squared_norms(master(bucket, bucket.my_elements), parts_,
                            std::span(weight_squares_).subspan(first, n));
+    if (!master_) continue;
+    backend_.squared_norms(weights_.slice(origin, bucket.my_elements.size()), parts_,
+                           std::span(copy_squares_).subspan(first, n));
   }
 }
 

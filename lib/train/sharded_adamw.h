@@ -59,9 +59,10 @@ class ShardedAdamW {
   const ShardPlan& plan_;
   Tensor weights_;
   std::unique_ptr<Buffer> master_, first_moment_, second_moment_;
-  std::vector<Range> shares_, unit_shares_;                // of every bucket: elements, units
-  std::vector<Range> parts_;                               // of one bucket's share: its units
-  std::vector<double> gradient_squares_, weight_squares_;  // of every unit
+  std::vector<Range> shares_, unit_shares_;  // of every bucket: elements, units
+  std::vector<Range> parts_;                 // of one bucket's share: its units
+  // Of every unit; of the rounded copy where there is one.
+  std::vector<double> gradient_squares_, weight_squares_, copy_squares_;
 };
 
 /// What weights and activations are stored as.

@@ -12,7 +12,6 @@
 #include "base/text.h"
 #include "isoflop/error.h"
 #include "train/communicator.h"
-#include "train/device.h"
 #include "train/evaluate.h"
 #include "train/mesh.h"
 #include "train/peak_memory.h"
@@ -36,6 +35,7 @@ struct SharedRun {
   const Dataset& dataset;
   const TrainOptions& options;
   const WeightObserver& observe;
+  const BackendMaker& make_backend;
   RunCheckpoints checkpoints;
   std::optional<Snapshot> snapshot;  // while it is loaded or stored
   TrainResult result;
@@ -51,7 +51,7 @@ class RankTrainer {
         world_(world),
         mesh_(world, run.options.tensor_parallel),
         leader_(world.rank() == 0),
-        replica_(run.spec, run.dataset, mesh_, make_backend(run.options.device, world.rank())),
+        replica_(run.spec, run.dataset, mesh_, run.make_backend(run.options.device, world.rank())),
         health_(run.spec) {}
 
   void run() {
@@ -104,7 +104,7 @@ class RankTrainer {
         save(&RunCheckpoints::save_trunk);
       }
       const Decision decision = decide();
-      if (decision != Decision::go_on) save(&RunCheckpoints::save);
+      if (decision != Decision::go_on && run_.checkpoints.kept()) save(&RunCheckpoints::save);
       if (decision == Decision::stop) return RunOutcome::interrupted;
     }
     return RunOutcome::completed;
@@ -151,7 +151,7 @@ class RankTrainer {
     Decision decision = Decision::go_on;
     if (leader_) {
       const bool due = seconds_since(last_save_) >= run_.options.seconds_between_checkpoints;
-      if (due && run_.checkpoints.kept()) decision = Decision::save;
+      if (due) decision = Decision::save;
       if (run_.options.on_step && !run_.options.on_step(metrics_)) decision = Decision::stop;
     }
     return static_cast<Decision>(broadcast(world_, static_cast<double>(decision)));
@@ -264,9 +264,9 @@ int count_data_ranks(const RunSpec& spec, int n_threads) {
 }  // namespace
 
 TrainResult train_observed(const RunSpec& spec, const Dataset& dataset, const TrainOptions& options,
-                           const WeightObserver& observe) {
+                           const WeightObserver& observe, const BackendMaker& make) {
   check_request(spec, dataset, options);
-  SharedRun run{spec, dataset, options, observe, RunCheckpoints(spec, options), {}, {}};
+  SharedRun run{spec, dataset, options, observe, make, RunCheckpoints(spec, options), {}, {}};
   const int n_ranks = options.tensor_parallel * count_data_ranks(spec, options.n_threads);
   try {
     run_ranks(n_ranks, [&](Communicator& world) { RankTrainer(run, world).run(); });

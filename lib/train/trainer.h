@@ -2,9 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <string>
 
 #include "isoflop/train.h"
 #include "train/backend.h"
+#include "train/device.h"
 
 namespace isoflop {
 
@@ -12,9 +15,12 @@ namespace isoflop {
 /// may also damage them.
 using WeightObserver = std::function<void(std::int64_t steps_done, Tensor weights)>;
 
-/// train(), observed.
+/// Makes the backend of a rank on a device.
+using BackendMaker = std::function<std::unique_ptr<Backend>(const std::string& device, int rank)>;
+
+/// train(), observed, on given backends.
 [[nodiscard]] TrainResult train_observed(const RunSpec& spec, const Dataset& dataset,
-                                         const TrainOptions& options,
-                                         const WeightObserver& observe);
+                                         const TrainOptions& options, const WeightObserver& observe,
+                                         const BackendMaker& make = make_backend);
 
 }  // namespace isoflop
