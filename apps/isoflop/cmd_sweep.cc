@@ -28,7 +28,7 @@ struct Options {
   PlanSource source;
   std::string out, device = "cpu", executor = "local", trainer;
   int jobs = 0;
-  double checkpoint_seconds = 30;
+  double checkpoint_seconds = 300;
 };
 
 std::filesystem::path sweep_folder(const Options& options, const ResolvedPlan& resolved) {

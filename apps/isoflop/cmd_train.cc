@@ -23,8 +23,8 @@ void request_stop(int) { stop_requested = 1; }
 struct Options {
   std::string spec, out, device = "cpu", data_root;
   std::vector<std::string> settings;
-  int n_threads = 1;
-  double checkpoint_seconds = 30;
+  int n_threads = 1, tensor_parallel = 1;
+  double checkpoint_seconds = TrainOptions{}.seconds_between_checkpoints;
 };
 
 /// A line on a terminal that is always current; nothing elsewhere, metrics.jsonl has it all.
@@ -79,6 +79,7 @@ int train_command(const Options& options) {
                                            : std::filesystem::path(options.out);
   run_options.device = options.device;
   run_options.n_threads = options.n_threads;
+  run_options.tensor_parallel = options.tensor_parallel;
   run_options.seconds_between_checkpoints = options.checkpoint_seconds;
   run_options.stop = [] { return stop_requested != 0; };
   run_options.on_step = [&](const StepMetrics& step) { display.show(step); };
@@ -100,6 +101,11 @@ void add_train_command(CLI::App& app, int& exit_code) {
   command
       ->add_option("--dp", options->n_threads,
                    "Threads that carry the spec's data_parallel ranks; no bit depends on them")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command
+      ->add_option("--tp", options->tensor_parallel,
+                   "Threads that share each model; changes the rounding of sums")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command

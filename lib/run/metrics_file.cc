@@ -18,7 +18,10 @@ std::string line_of(const StepMetrics& metrics) {
   };
   set("loss_nats", metrics.loss_nats);
   set("grad_norm", metrics.grad_norm);
+  set("weight_norm", metrics.weight_norm);
   set("peak_lr_fraction", metrics.peak_lr_fraction);
+  if (metrics.noise_scale_tokens > 0) set("noise_scale_tokens", metrics.noise_scale_tokens);
+  if (metrics.is_spike) json.set("is_spike", true);
   return json.dump() + "\n";
 }
 

@@ -60,6 +60,7 @@ RunRecord run_one(const RunSpec& asked, const Dataset& dataset, const RunOneOpti
   TrainOptions train_options;
   train_options.device = options.device;
   train_options.n_threads = options.n_threads;
+  train_options.tensor_parallel = options.tensor_parallel;
   train_options.checkpoint_folder = options.folder / "checkpoint";
   train_options.seconds_between_checkpoints = options.seconds_between_checkpoints;
   train_options.on_step = [&](const StepMetrics& step) {

@@ -102,8 +102,8 @@ class RunClaim {
 struct RunOneOptions {
   std::filesystem::path folder;  // spec.json, metrics.jsonl, checkpoint/ and record.json go here
   std::string device = "cpu";
-  int n_threads = 1;
-  double seconds_between_checkpoints = 30;
+  int n_threads = 1, tensor_parallel = 1;
+  double seconds_between_checkpoints = TrainOptions{}.seconds_between_checkpoints;
   std::function<bool()> stop;                       // polled at every step
   std::function<void(const StepMetrics&)> on_step;  // for a display
 };
