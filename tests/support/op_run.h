@@ -166,7 +166,8 @@ class OpRun {
   std::vector<Input> inputs_;
 };
 
-/// Half the distance of bf16 numbers at x: the most that rounding x to the nearest can change it.
+/// Half the distance of bf16 numbers at x: the most that rounding x to the nearest can change it,
+/// 2^-8 of a power of two, 2^-9 of what is just below the next.
 inline double half_ulp_of_bf16(double x) {
   return x == 0 ? 0 : std::ldexp(1.0, std::max(std::ilogb(x), -126) - 8);
 }

@@ -11,18 +11,21 @@
 #include <vector>
 
 #include "support/catch.h"
+#include "support/count_memory.h"
+#include "support/cpu_backends.h"
 #include "support/op_cases.h"
-#include "train/backend.h"
 #include "train/cpu/select.h"
 #include "train/cpu_backend.h"
 
 namespace isoflop {
 namespace {
 
+using test::every_cpu_backend;
+using test::kStorages;
 using test::Matrix;
+using test::name_of;
 using test::OpCase;
 using test::OpOutput;
-using test::Plant;
 using test::random_matrix;
 
 // A sum of n float products in any order is off by about 2^-24 sqrt(n) of its terms' size: 1e-6 at
@@ -30,18 +33,6 @@ using test::random_matrix;
 // that nearly cancel (dp - delta in attention): 1e-5, relative to itself plus the matrix's root
 // mean square. The same for bf16, beyond what the one rounding of the output explains.
 constexpr double kNmse = 1e-12, kWorst = 1e-5;
-
-std::vector<std::unique_ptr<Backend>> every_cpu_backend() {
-  std::vector<std::unique_ptr<Backend>> backends;
-  for (const CpuKernels* kernels : available_cpu_kernels())
-    backends.push_back(make_cpu_backend(*kernels, ProductCode::kernels));
-  backends.push_back(make_cpu_backend(*available_cpu_kernels().back(), ProductCode::blas));
-  backends.push_back(make_cpu_backend());
-  return backends;
-}
-
-constexpr std::array kStorages{DType::f32, DType::bf16};
-std::string name_of(DType storage) { return storage == DType::bf16 ? "bf16" : "f32"; }
 
 TEST_CASE("every operation agrees with its double-precision reference") {
   for (const DType storage : kStorages) {
@@ -58,54 +49,6 @@ TEST_CASE("every operation agrees with its double-precision reference") {
         }
     INFO(name_of(storage) << ": worst NMSE " << worst_nmse);
     CHECK(worst_nmse > 0);  // the comparison saw floats
-  }
-}
-
-bool all_finite(const std::vector<OpOutput>& outputs) {
-  for (const OpOutput& output : outputs)
-    for (const double x : output.got)
-      if (!output.is_input && !std::isfinite(x)) return false;
-  return true;
-}
-
-/// Plants `value` at `n_places` of every input of `op`, or at all; each must leave a trace in what
-/// the operation writes.
-void check_shows(Backend& backend, const OpCase& op, float value, std::size_t n_places) {
-  const std::vector<OpOutput> outputs = op.run(backend);
-  if (std::all_of(outputs.begin(), outputs.end(),
-                  [](const OpOutput& o) { return o.is_input || o.got.empty(); }))
-    return;
-  for (const auto& input : op.inputs(backend))
-    for (std::size_t i = 0; i < std::min(n_places, input.size); ++i) {
-      const std::size_t at = n_places < input.size ? Rng(31).below(input.size, i) : i;
-      if (!op.matters(input.name, static_cast<std::int64_t>(at))) continue;
-      if (all_finite(op.run(backend, Plant{input.name, at, value})))
-        FAIL_CHECK(backend.name() << ", " << name_of(op.storage) << ", " << op.name << ": "
-                                  << input.name << "[" << at << "] = " << value << " is lost");
-    }
-}
-
-TEST_CASE("NaN and infinity in any input of any operation show in what it writes") {
-  for (const DType storage : kStorages)
-    for (const auto& backend : every_cpu_backend())
-      for (const OpCase& op : test::op_cases(storage))
-        for (const float value : {NAN, INFINITY, -INFINITY}) check_shows(*backend, op, value, 3);
-}
-
-TEST_CASE("an infinite key shows even where one query alone sees it") {
-  for (const auto& backend : every_cpu_backend())
-    for (const OpCase& op : test::op_cases(DType::f32))
-      if (op.name == "attention_forward 1 7 2 1 16" || op.name == "attention_backward 1 7 2 1 16")
-        for (const float value : {INFINITY, -INFINITY}) check_shows(*backend, op, value, 1000);
-}
-
-TEST_CASE("a row whose squares overflow is not normed to zeros") {
-  const Matrix x(2, 5, 1e30), gain(1, 5, 1), y(2, 5), inverse_rms(2, 1);
-  for (const auto& backend : every_cpu_backend()) {
-    test::OpRun run(*backend, DType::f32);
-    backend->rmsnorm_forward(run.input("x", x), Tensor{}, run.input("gain", gain), 1e-5f,
-                             run.output("y", y), run.output("inverse_rms", inverse_rms));
-    CHECK(!all_finite(run.outputs()));
   }
 }
 
@@ -269,6 +212,49 @@ TEST_CASE("FLOPs are counted where the products are done") {
         (void)op.run(*backend);
         CHECK(backend->counted_flops() - before == expected_flops(op.name));
       }
+}
+
+TEST_CASE("a sum adds its inputs in order") {
+  // Of terms that cancel any other order shows.
+  const Matrix x[] = {random_matrix(1, 77, 1, 1e4), random_matrix(1, 77, 2),
+                      random_matrix(1, 77, 3), random_matrix(1, 77, 4, 1e4)};
+  Matrix want = x[0];
+  for (std::size_t k = 1; k < std::size(x); ++k)
+    want = test::stored_as(DType::f32, plus(want, x[k]));
+  for (const auto& backend : every_cpu_backend()) {
+    test::OpRun run(*backend, DType::f32);
+    const std::array inputs{run.input("0", x[0]), run.input("1", x[1]), run.input("2", x[2]),
+                            run.input("3", x[3])};
+    backend->sum(inputs, run.output("y", want));
+    INFO(backend->name());
+    CHECK(equal_bits(run.outputs().back().got, want.values));
+  }
+}
+
+TEST_CASE("operations on bf16 allocate nothing once they have run") {
+  const auto backend = make_cpu_backend();
+  test::OpRun run(*backend, DType::bf16);
+  const AttentionDims dims{1, 50, 2, 1, 8};
+  const Matrix x(50, 32, 1), w(32, 32, 1), row(1, 32, 1), heads(50, 16, 1), per_head(50, 2, 1);
+  const Tensor a = run.input("a", x), b = run.input("b", x), c = run.output("c", x);
+  const Tensor d = run.in_out("d", x, x), weights = run.input("w", w), gain = run.input("g", row);
+  const Tensor dw = run.output("dw", w, DType::f32), dgain = run.output("dg", row, DType::f32);
+  const Tensor rms = run.output("rms", Matrix(50, 1), DType::f32);
+  const Tensor lse = run.output("lse", per_head, DType::f32), out = run.output("out", heads);
+  const auto use_all = [&] {
+    backend->linear_forward(a, weights, c);
+    backend->linear_backward_weight(a, b, dw);
+    backend->rmsnorm_forward(d, a, gain, 1e-5f, c, rms);
+    backend->rmsnorm_backward(a, b, gain, rms, d, dgain);
+    backend->attention_forward(a, dims, out, lse);
+    backend->attention_backward(a, dims, out, lse, out, c);
+    backend->rope(c, dims, 10000.0f, false);
+    backend->sum(std::array{a, b, c, d}, c);
+  };
+  use_all();
+  const std::int64_t before = test::count_memory().n_allocations;
+  use_all();
+  CHECK(test::count_memory().n_allocations == before);
 }
 
 TEST_CASE("squared_norms sum in double") {
