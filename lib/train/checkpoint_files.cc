@@ -233,8 +233,8 @@ Snapshot read_checkpoint(const CheckpointOwner& owner, const std::filesystem::pa
                                              ", got " + std::to_string(state.files.size()));
   }
   const auto size = static_cast<std::size_t>(ParameterLayout(owner.shape).size());
-  const std::vector<float> zeros(size);
-  Snapshot snapshot{state.progress, zeros, zeros, zeros};
+  Snapshot snapshot{state.progress, std::vector<float>(size), std::vector<float>(size),
+                    std::vector<float>(size)};
   for (const FileContent& content : contents) {
     const auto promised =
         std::find_if(state.files.begin(), state.files.end(),

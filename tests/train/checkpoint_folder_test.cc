@@ -135,8 +135,9 @@ TEST_CASE("other programs find every tensor in the safetensors files") {
   }
 }
 
-TEST_CASE("a checkpoint with changed bytes is refused, and the one before is used") {
+TEST_CASE("a checkpoint with changed bytes is refused") {
   TwoCheckpoints two;
+  fs::remove_all(two.step(1));  // nothing else to fall back on: quicker
   CHECK(two.load() == 2);
   const Rng rng(11);
   int n_refused = 0;
@@ -154,9 +155,8 @@ TEST_CASE("a checkpoint with changed bytes is refused, and the one before is use
     char& byte = damaged[rng.below(n, 3 * i + 1)];
     byte = static_cast<char>(byte ^ change);
     write_file(file, damaged);
-    const bool fell_back = two.load() == 1;
-    n_refused += fell_back && two.refused.size() == 1 &&
-                 two.refused[0].find(file.string()) != std::string::npos;
+    const bool none = two.load() == 0;
+    n_refused += none && two.refused.size() == 1 && two.refused[0].starts_with(file.string());
     write_file(file, content);
   }
   CHECK(n_refused == kChanges);
@@ -165,6 +165,7 @@ TEST_CASE("a checkpoint with changed bytes is refused, and the one before is use
 
 TEST_CASE("a checkpoint with a truncated file is refused, wherever it was cut") {
   TwoCheckpoints two;
+  fs::remove_all(two.step(1));
   for (const std::string_view name : kCheckpointFiles) {
     CAPTURE(name);
     const fs::path file = two.step(2) / name;
@@ -176,7 +177,7 @@ TEST_CASE("a checkpoint with a truncated file is refused, wherever it was cut") 
          n -= n > every_byte_until + 40 ? 37 : 1) {
       fs::resize_file(file, static_cast<std::uintmax_t>(n));
       ++n_cuts;
-      n_refused += two.load() == 1 && two.refused.size() == 1;
+      n_refused += two.load() == 0 && two.refused.size() == 1;
     }
     CHECK(n_refused == n_cuts);
     CHECK(n_cuts >= every_byte_until);
@@ -250,7 +251,7 @@ TEST_CASE("checkpoints of other runs, models and versions are refused with the r
   CHECK_THAT(two.refused.at(0), contains("got \"isoflop.checkpoint/2\""));
 }
 
-TEST_CASE("a damaged tensor is named") {
+TEST_CASE("a damaged tensor is named, and the checkpoint before is used") {
   TwoCheckpoints two;
   const fs::path file = two.step(2) / "optimizer.safetensors";
   std::string content = test::read_file(file);

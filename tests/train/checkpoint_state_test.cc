@@ -106,7 +106,8 @@ TEST_CASE("a state.json of another version or with other keys is refused, hash o
                       "\"isoflop.checkpoint/2\""));
   CHECK_THAT(refusal(forged(text, "\"health\"", "\"heat\"")), contains("/progress/heat"));
   CHECK_THAT(refusal(forged(text, "\"bytes\": 1234", "\"bytes\": -1")), contains("bytes"));
-  CHECK_THAT(refusal(forged(text, "0.1", "\"xyz\"")), contains("must be a number or the bits"));
+  CHECK_THAT(refusal(forged(text, "\"last_loss\": 0.1", "\"last_loss\": \"xyz\"")),
+             contains("must be a number or the bits"));
   CHECK_THAT(refusal(text.substr(0, 40)), contains("state.json: "));
   std::string damaged = text;
   damaged[text.find("100")] = '2';
