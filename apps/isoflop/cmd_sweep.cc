@@ -98,6 +98,7 @@ Json as_json(const SweepStatus& status) {
                               {"budget", cell.run.budget},
                               {"state", to_string(cell.state)},
                               {"progress", cell.progress}});
+    if (cell.collapse) json.set("collapse_residual", cell.collapse->residual);
     if (cell.state == CellState::completed) {
       const double bits = cell.record->validation->bits_per_byte;
       json.set("bits_per_byte", bits);
@@ -119,6 +120,7 @@ Json as_json(const SweepStatus& status) {
   return json.set("compute_done", status.compute_done)
       .set("compute_total", status.compute_total)
       .set("best", best_json)
+      .set("warnings", Json::array_of(status.warnings))
       .set("cells", cells);
 }
 
@@ -179,7 +181,11 @@ void add_status_command(CLI::App& app, int&) {
   command->add_flag("--json", *json, "Print JSON");
   command->callback([folder, json] {
     const SweepFolder sweep{*folder};
-    const SweepStatus status = sweep_status(sweep, load_plan(sweep.plan_file()));
+    SweepStatus status = sweep_status(sweep, load_plan(sweep.plan_file()));
+    watch_collapse(sweep, status);
+    for (const std::string& warning : status.warnings) {
+      std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    }
     if (*json) {
       std::printf("%s", as_json(status).pretty().c_str());
     } else {

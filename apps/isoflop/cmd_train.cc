@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <unistd.h>
@@ -25,6 +26,7 @@ struct Options {
   std::vector<std::string> settings;
   int n_threads = 1, tensor_parallel = 1;
   double checkpoint_seconds = TrainOptions{}.seconds_between_checkpoints;
+  std::optional<double> peak_flops;
 };
 
 /// A line on a terminal that is always current; nothing elsewhere, metrics.jsonl has it all.
@@ -35,9 +37,9 @@ class StepDisplay {
     const auto now = std::chrono::steady_clock::now();
     if (!terminal_ || now - last_ < std::chrono::milliseconds(200)) return;
     last_ = now;
-    std::fprintf(stderr, "\r\x1b[Kstep %lld of %lld  loss %.4f nats/token  gradient norm %.3g",
+    std::fprintf(stderr, "\r\x1b[Kstep %lld of %lld  loss %.4f nats/token  gradient norm %.3g%s",
                  static_cast<long long>(step.step), static_cast<long long>(n_steps_),
-                 step.loss_nats, step.grad_norm);
+                 step.loss_nats, step.grad_norm, speed_text(step, now).c_str());
     std::fflush(stderr);
   }
   void finish() const {
@@ -45,7 +47,23 @@ class StepDisplay {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  /// Tokens per second since the first step shown; nothing before the second.
+  std::string speed_text(const StepMetrics& step, Clock::time_point now) {
+    if (!first_tokens_) {
+      first_tokens_ = step.tokens;
+      first_shown_ = now;
+      return "";
+    }
+    const double seconds = std::chrono::duration<double>(now - first_shown_).count();
+    return "  " + si_text(static_cast<double>(step.tokens - *first_tokens_) / seconds) +
+           " tokens/s";
+  }
+
   std::int64_t n_steps_;
+  std::optional<std::int64_t> first_tokens_;
+  Clock::time_point first_shown_;
   bool terminal_ = isatty(STDERR_FILENO) == 1;
   std::chrono::steady_clock::time_point last_;
 };
@@ -62,6 +80,7 @@ int finish(const RunRecord& record) {
               si_text(record.tokens_per_second).c_str(), si_text(record.flops_per_second).c_str(),
               (si_text(static_cast<double>(record.peak_memory_bytes)) + "B").c_str(),
               record.device.c_str());
+  if (record.mfu) std::printf("MFU %.1f %%\n", 100 * *record.mfu);
   if (!record.message.empty()) std::fprintf(stderr, "isoflop: %s\n", record.message.c_str());
   return record.outcome == RunOutcome::completed ? kDone : kFailures;
 }
@@ -81,6 +100,7 @@ int train_command(const Options& options) {
   run_options.n_threads = options.n_threads;
   run_options.tensor_parallel = options.tensor_parallel;
   run_options.seconds_between_checkpoints = options.checkpoint_seconds;
+  run_options.peak_flops_per_second = options.peak_flops;
   run_options.stop = [] { return stop_requested != 0; };
   run_options.on_step = [&](const StepMetrics& step) { display.show(step); };
   const RunRecord record = run_one(spec, *dataset, run_options);
@@ -113,6 +133,10 @@ void add_train_command(CLI::App& app, int& exit_code) {
                    "What an interruption may cost")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command
+      ->add_option("--peak-flops", options->peak_flops,
+                   "FLOP/s of the device, as measured or by its data sheet, for the record's MFU")
+      ->check(CLI::PositiveNumber);
   command->add_option("--data-root", options->data_root,
                       "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
   command->callback([options, &exit_code] { exit_code = train_command(*options); });

@@ -56,6 +56,24 @@ void MetricsFile::append(const StepMetrics& metrics) {
   if (!stream_) throw Error(ErrorCode::io, file_.string() + ": cannot be written");
 }
 
+void for_each_loss(
+    const std::filesystem::path& metrics_file,
+    const std::function<void(std::int64_t step, std::optional<double> loss_nats)>& visit) {
+  std::ifstream stream(metrics_file, std::ios::binary);
+  for (std::string line; std::getline(stream, line) && !stream.eof();) {
+    try {
+      const Json json = parse_json(line, "metrics.jsonl");
+      const JsonReader reader(json, "metrics.jsonl");
+      const std::int64_t step = reader.at("step").integer(1, INT64_MAX);
+      std::optional<double> loss_nats;
+      if (const auto member = reader.find("loss_nats")) loss_nats = member->number();
+      visit(step, loss_nats);
+    } catch (const Error&) {
+      return;
+    }
+  }
+}
+
 std::int64_t last_step(const std::filesystem::path& metrics_file) {
   constexpr std::streamoff kTail = 1024;  // several lines
   std::ifstream stream(metrics_file, std::ios::binary | std::ios::ate);

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <optional>
 
 #include "isoflop/train.h"
 
@@ -23,6 +25,13 @@ class MetricsFile {
   std::filesystem::path file_;
   std::ofstream stream_;
 };
+
+/// Calls visit(step, loss_nats) for every whole line, in order; the loss is absent where it was not
+/// finite. A file that is not there has no lines, and what follows a line that is none of ours is
+/// not read.
+void for_each_loss(
+    const std::filesystem::path& metrics_file,
+    const std::function<void(std::int64_t step, std::optional<double> loss_nats)>& visit);
 
 /// The step of the last whole line; 0 where there is none.
 [[nodiscard]] std::int64_t last_step(const std::filesystem::path& metrics_file);

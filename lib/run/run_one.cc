@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "base/build_info.h"
+#include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/run.h"
 #include "run/metrics_file.h"
@@ -10,7 +11,8 @@
 namespace isoflop {
 namespace {
 
-RunRecord record_of(const RunSpec& spec, const TrainResult& result) {
+RunRecord record_of(const RunSpec& spec, const TrainResult& result,
+                    std::optional<double> peak_flops_per_second) {
   RunRecord record;
   record.run_id = run_id(spec);
   record.spec = spec;
@@ -25,6 +27,7 @@ RunRecord record_of(const RunSpec& spec, const TrainResult& result) {
     record.tokens_per_second = tokens / result.train_seconds;
     record.flops_per_second =
         record.tokens_per_second * static_cast<double>(exact_flops_per_token(spec.shape));
+    if (peak_flops_per_second) record.mfu = record.flops_per_second / *peak_flops_per_second;
   }
   record.device = result.device;
   record.peak_memory_bytes = result.peak_memory_bytes;
@@ -42,6 +45,10 @@ void make_folder(const std::filesystem::path& folder) {
 }  // namespace
 
 RunRecord run_one(const RunSpec& asked, const Dataset& dataset, const RunOneOptions& options) {
+  if (const auto peak = options.peak_flops_per_second; peak && !(*peak > 0)) {
+    throw Error(ErrorCode::invalid_argument,
+                "peak_flops_per_second: must be > 0, got " + exact_text(*peak));
+  }
   RunSpec spec = asked;
   if (spec.dataset_hash.empty()) spec.dataset_hash = dataset.info().hash;
   const std::filesystem::path record_file = options.folder / "record.json";
@@ -68,7 +75,8 @@ RunRecord run_one(const RunSpec& asked, const Dataset& dataset, const RunOneOpti
     if (options.on_step) options.on_step(step);
     return !(options.stop && options.stop());
   };
-  RunRecord record = record_of(spec, train(spec, dataset, train_options));
+  RunRecord record =
+      record_of(spec, train(spec, dataset, train_options), options.peak_flops_per_second);
   if (is_final(record.outcome)) {
     save_run_record(record, record_file);
     std::error_code ignored;  // a leftover checkpoint costs space, nothing else

@@ -176,6 +176,7 @@ TEST_CASE("from an experiment to a scored forecast through the program") {
   const CliResult status = run_cli(dir, {"status", "sweep", "--json"});
   const Json json = parse_json(status.out, "stdout");
   CHECK(JsonReader(json, "stdout").at("completed").integer(0, 100) == 10);
+  CHECK(JsonReader(json, "stdout").at("warnings").elements().empty());
 
   dir.write("law.json", R"({"schema": "isoflop.law/1", "id": "law", "source": "a test",
     "frame": {"dataset": "santafe", "tokenizer": "santafe", "metric": "bits_per_byte",

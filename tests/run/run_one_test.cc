@@ -36,6 +36,18 @@ struct Fixture {
   RunSpec spec = test::tiny_spec();
 };
 
+TEST_CASE("MFU is the model's FLOPs by the exact count over the peak it was given") {
+  Fixture f;
+  f.options.peak_flops_per_second = 1e11;
+  const RunRecord record = run_one(f.spec, f.data, f.options);
+  CHECK(*record.mfu ==
+        Approx(64000.0 * static_cast<double>(exact_flops_per_token(f.spec.shape)) / 1e11));
+  CHECK(*load_run_record(f.options.folder / "record.json").mfu == Approx(*record.mfu));
+  f.options.peak_flops_per_second = 0;
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(run_one(f.spec, f.data, f.options)),
+             contains("peak_flops_per_second: must be > 0, got 0"));
+}
+
 TEST_CASE("a completed run leaves spec, metrics and record, and no checkpoint") {
   Fixture f;
   std::filesystem::create_directories(f.options.folder / "checkpoint");
@@ -46,7 +58,7 @@ TEST_CASE("a completed run leaves spec, metrics and record, and no checkpoint") 
   CHECK(record.tokens_per_second == 500 * 256 / 2.0);
   CHECK(record.flops_per_second ==
         64000.0 * static_cast<double>(exact_flops_per_token(f.spec.shape)));
-  CHECK_FALSE(record.mfu);
+  CHECK_FALSE(record.mfu);  // nobody said what the peak is
   CHECK(record.version == build_info().version);
   CHECK(record.git_commit == build_info().git_commit);
   CHECK(load_run_spec(f.options.folder / "spec.json") == f.spec);

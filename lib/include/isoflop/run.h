@@ -34,12 +34,23 @@ void save_sweep(const SweepFolder& sweep, const Plan& plan);
 enum class CellState { waiting, running, completed, diverged, failed };
 [[nodiscard]] std::string_view to_string(CellState);
 
+/// How far a run's training loss, normalised, is from the curve that the runs like it share: one
+/// that is far is mis-scaled or broken, and shows it early (arXiv:2507.02119, arXiv:2509.25087).
+struct CollapseResidual {
+  double residual = 0;      // root mean square, as a share of the loss
+  double typical = 0;       // the median of the residuals of all runs compared
+  std::int64_t n_runs = 0;  // that it was compared with
+  double progress = 0;      // the share of the run that was compared
+  bool is_outlier = false;  // residual above 5 times the typical one, and above 2 %
+};
+
 struct CellStatus {
   PlannedRun run;
   CellState state = CellState::waiting;
   double progress = 0;  // share of the steps done
   std::optional<RunRecord> record;
-  std::string message;  // why it failed
+  std::string message;                            // why it failed
+  std::optional<CollapseResidual> collapse = {};  // watch_collapse() fills it in
 };
 
 struct SweepStatus {
@@ -52,6 +63,12 @@ struct SweepStatus {
 
 /// What is done, running (its lock is held by a living process) and failed.
 [[nodiscard]] SweepStatus sweep_status(const SweepFolder& sweep, const Plan& plan);
+
+/// Reads all metrics.jsonl, fills in the cells' `collapse` and warns of outliers. Runs of one kind,
+/// schedule and data set are compared, each over the share of its course that it has done, with
+/// those that have done as much. Nothing is said of diverged runs, of those in their first fifth,
+/// and where fewer than six can be compared.
+void watch_collapse(const SweepFolder& sweep, SweepStatus& status);
 
 struct SweepOptions {
   int n_jobs = 0;  // workers, one thread each; 0: as many as cores
@@ -104,6 +121,10 @@ struct RunOneOptions {
   std::string device = "cpu";
   int n_threads = 1, tensor_parallel = 1;
   double seconds_between_checkpoints = TrainOptions{}.seconds_between_checkpoints;
+  /// What the record's `mfu` is a share of: the peak of all devices that carry the run, at the
+  /// run's precision. Absent: no mfu is recorded. A CPU has no nominal peak worth the name; measure
+  /// it, as tests/bench does.
+  std::optional<double> peak_flops_per_second = {};
   std::function<bool()> stop;                       // polled at every step
   std::function<void(const StepMetrics&)> on_step;  // for a display
 };

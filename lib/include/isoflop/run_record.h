@@ -24,10 +24,16 @@ struct RunRecord {
   std::optional<double> train_loss_nats;
   std::int64_t steps_done = 0;
   // Timings and provenance: they differ between equal runs and never enter a fit.
-  double wall_seconds = 0;       // training and evaluation, over all segments
-  double tokens_per_second = 0;  // training alone
-  double flops_per_second = 0;   // by `exact`
-  std::optional<double> mfu;     // share of the device's peak, where the peak is known
+  double wall_seconds = 0;  // training and evaluation, over all segments
+  /// Tokens trained on over the seconds spent in training steps, all segments: reading data,
+  /// metrics and checkpoints included, evaluation not.
+  double tokens_per_second = 0;
+  /// tokens_per_second times exact_flops_per_token(shape): the model's FLOPs by `exact` (causal
+  /// attention counted by the keys it sees, the head included), whatever else the device did.
+  double flops_per_second = 0;
+  /// Model FLOPs utilisation (arXiv:2204.02311, app. B): flops_per_second over the peak of the
+  /// devices; absent where their peak is not known.
+  std::optional<double> mfu;
   std::string device;
   std::string version;
   std::string git_commit;
