@@ -30,7 +30,7 @@ class CpuBuffer final : public Buffer {
 };
 
 /// The kernels work on floats: every operation gives them its tensors through in(), out() and
-/// in_out(), which outlive the call they are written in.
+/// in_out(). A bf16 output is rounded where that view of it ends: with the statement, or the scope.
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const CpuKernels& kernels, ProductCode products)

@@ -7,9 +7,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -46,7 +46,7 @@ struct OpOutput {
 struct Plant {
   std::string input;
   std::size_t at;
-  float value;
+  double value;
 };
 
 class OpRun {
@@ -111,8 +111,7 @@ class OpRun {
                std::optional<DType> dtype, Role role) {
     if (role != Role::output) {
       inputs_.push_back({name, values.values.size()});
-      if (plant_ && plant_->input == name)
-        values.values[plant_->at] = static_cast<double>(plant_->value);
+      if (plant_ && plant_->input == name) values.values[plant_->at] = plant_->value;
     }
     Placed& p = placed_.emplace_back();
     p.name = name;
@@ -120,14 +119,7 @@ class OpRun {
     p.role = role;
     p.tensor = {nullptr, dtype.value_or(storage_), values.rows, values.cols};
     std::vector<std::byte> bytes(n_bytes(p) + 2 * kGuardBytes, kGuard);
-    for (std::size_t i = 0; i < values.values.size(); ++i) {
-      const auto x = static_cast<float>(values.values[i]);
-      const std::uint16_t half = round_to_bf16(x);
-      if (p.tensor.dtype == DType::bf16)
-        std::memcpy(&bytes[kGuardBytes + 2 * i], &half, 2);
-      else
-        std::memcpy(&bytes[kGuardBytes + 4 * i], &x, 4);
-    }
+    encode(values.values, p.tensor.dtype, &bytes[kGuardBytes]);
     const auto size = static_cast<std::int64_t>(bytes.size());
     p.buffer = backend.allocate(size);
     backend.upload(p.buffer->data(), bytes.data(), size);
@@ -138,21 +130,35 @@ class OpRun {
   [[nodiscard]] OpOutput read(const Placed& p) const {
     std::vector<std::byte> bytes(n_bytes(p) + 2 * kGuardBytes);
     backend.download(bytes.data(), p.buffer->data(), static_cast<std::int64_t>(bytes.size()));
-    OpOutput output{p.name, p.tensor.dtype, p.tensor.cols, {}, p.want, p.role == Role::input};
-    for (std::size_t i = 0; i < p.want.size(); ++i) {
-      float x = 0;
-      std::uint16_t half = 0;
-      if (p.tensor.dtype == DType::bf16) {
-        std::memcpy(&half, &bytes[kGuardBytes + 2 * i], 2);
-        x = lift_bf16(half);
-      } else {
-        std::memcpy(&x, &bytes[kGuardBytes + 4 * i], 4);
-      }
-      output.got.push_back(static_cast<double>(x));
-    }
+    OpOutput output{p.name,        p.tensor.dtype,
+                    p.tensor.cols, decode(&bytes[kGuardBytes], p.want.size(), p.tensor.dtype),
+                    p.want,        p.role == Role::input};
     for (std::size_t i = 0; i < kGuardBytes; ++i)
       if (bytes[i] != kGuard || bytes[bytes.size() - 1 - i] != kGuard) output.guards_intact = false;
     return output;
+  }
+
+  static void encode(const std::vector<double>& values, DType dtype, std::byte* bytes) {
+    const std::vector<float> floats(values.begin(), values.end());
+    if (dtype == DType::f32) {
+      std::ranges::copy(std::as_bytes(std::span(floats)), bytes);
+    } else {
+      std::vector<std::uint16_t> halves(floats.size());
+      std::ranges::transform(floats, halves.begin(), round_to_bf16);
+      std::ranges::copy(std::as_bytes(std::span(halves)), bytes);
+    }
+  }
+  [[nodiscard]] static std::vector<double> decode(const std::byte* bytes, std::size_t n,
+                                                  DType dtype) {
+    std::vector<float> floats(n);
+    if (dtype == DType::f32) {
+      std::copy_n(bytes, 4 * n, std::as_writable_bytes(std::span(floats)).begin());
+    } else {
+      std::vector<std::uint16_t> halves(n);
+      std::copy_n(bytes, 2 * n, std::as_writable_bytes(std::span(halves)).begin());
+      std::ranges::transform(halves, floats.begin(), lift_bf16);
+    }
+    return {floats.begin(), floats.end()};
   }
 
   [[nodiscard]] static std::size_t n_bytes(const Placed& p) {

@@ -205,13 +205,12 @@ std::int64_t expected_flops(const std::string& name) {
 
 TEST_CASE("FLOPs are counted where the products are done") {
   for (const auto& backend : every_cpu_backend())
-    for (const DType storage : kStorages)
-      for (const OpCase& op : test::op_cases(storage)) {
-        INFO(backend->name() << ": " << op.name);
-        const std::int64_t before = backend->counted_flops();
-        (void)op.run(*backend);
-        CHECK(backend->counted_flops() - before == expected_flops(op.name));
-      }
+    for (const OpCase& op : test::op_cases(DType::f32)) {
+      INFO(backend->name() << ": " << op.name);
+      const std::int64_t before = backend->counted_flops();
+      (void)op.run(*backend);
+      CHECK(backend->counted_flops() - before == expected_flops(op.name));
+    }
 }
 
 TEST_CASE("a sum adds its inputs in order") {
