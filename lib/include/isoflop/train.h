@@ -72,8 +72,9 @@ struct TrainResult {
 [[nodiscard]] TrainResult train(const RunSpec& spec, const Dataset& dataset,
                                 const TrainOptions& options = {});
 
-/// Bytes that train() allocates for `spec` on the CPU, within 10 %; the program itself, the work
-/// space of the matrix library and, while one is written, a checkpoint come on top.
+/// Bytes that train() allocates for `spec` on the CPU, within 10 %. On top come the program itself,
+/// the work space of the matrix library, 12 bytes for each parameter from the first checkpoint on,
+/// and in bf16 the fp32 copies that one operation works on.
 [[nodiscard]] std::int64_t estimate_memory_bytes(const RunSpec& spec, int n_threads = 1,
                                                  int tensor_parallel = 1);
 
