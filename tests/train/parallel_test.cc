@@ -201,6 +201,11 @@ TEST_CASE("the small-batch gradient is that of the first micro-batches, whoever 
   spec.micro_batch_seqs = 1;
   const double small = run_mesh(spec, 1, 1).measures[0].small_batch_square;
   CHECK(small > whole.measures[0].small_batch_square);  // noisier
+  RunSpec first_sequence = spec;
+  first_sequence.batch_tokens = spec.shape.seq_len;
+  CHECK(small ==
+        Approx(std::pow(run_mesh(first_sequence, 1, 1).measures[0].norms.unshared_gradient, 2))
+            .epsilon(1e-6));
   CHECK(run_mesh(spec, 2, 1).measures[0].norms.unshared_gradient <
         whole.measures[0].norms.gradient);
 }
