@@ -33,21 +33,32 @@ class ReferenceOptimizer {
     clipped_ += norm > spec_.grad_clip;
     const double lr = spec_.peak_lr * lr_fraction_at(spec_, step);
     const auto t = static_cast<double>(step + 1);
-    for (std::size_t i = 0; i < weights.size(); ++i) {
+    for (const Parameter& parameter : layout_.parameters()) {
+      update(parameter, clip, lr, t, weights);
+    }
+  }
+  [[nodiscard]] int n_clipped() const { return clipped_; }
+
+ private:
+  void update(const Parameter& parameter, double clip, double lr, double t,
+              std::vector<float>& weights) {
+    const TensorScales scales = tensor_scales(spec_, parameter.role);
+    for (auto i = static_cast<std::size_t>(parameter.offset);
+         i < static_cast<std::size_t>(parameter.range().end); ++i) {
       const double g = clip * static_cast<double>(gradients_[i]);
       m_[i] = spec_.adam_beta1 * m_[i] + (1 - spec_.adam_beta1) * g;
       v_[i] = spec_.adam_beta2 * v_[i] + (1 - spec_.adam_beta2) * g * g;
       const double m = m_[i] / (1 - std::pow(spec_.adam_beta1, t));
       const double v = v_[i] / (1 - std::pow(spec_.adam_beta2, t));
       const bool matrix = static_cast<std::int64_t>(i) < layout_.matrices().end;
-      const double decay = matrix ? spec_.weight_decay * static_cast<double>(weights[i]) : 0;
-      weights[i] = static_cast<float>(static_cast<double>(weights[i]) -
-                                      lr * (m / (std::sqrt(v) + spec_.adam_epsilon) + decay));
+      const double w = static_cast<double>(weights[i]);
+      const double decay = matrix ? scales.weight_decay * spec_.weight_decay * w : 0;
+      const double epsilon = scales.epsilon * spec_.adam_epsilon;
+      weights[i] = static_cast<float>(w - scales.learning_rate * lr *
+                                              (m / (std::sqrt(v) + epsilon) + decay));
     }
   }
-  [[nodiscard]] int n_clipped() const { return clipped_; }
 
- private:
   void compute_gradients(std::int64_t step, std::vector<float>& weights) {
     const auto length = static_cast<std::size_t>(spec_.shape.seq_len);
     std::vector<std::int32_t> tokens, targets, window(length + 1);
@@ -79,8 +90,15 @@ class ReferenceOptimizer {
 
 }  // namespace
 
-TEST_CASE("the trainer's steps are AdamW with clipping, decay on matrices and the schedule") {
+TEST_CASE("the trainer's steps are AdamW with clipping, decay, schedule and parametrisation") {
+  const Parametrisation parametrisation =
+      GENERATE(Parametrisation::standard, Parametrisation::mup, Parametrisation::complete_p);
   RunSpec spec = test::toy_spec();
+  if (parametrisation != Parametrisation::standard) {
+    spec.parametrisation = parametrisation;
+    spec.base_d_model = spec.shape.d_model / 4;
+    spec.base_n_layers = 1;
+  }
   spec.n_steps = 12;
   spec.grad_clip = 0.9;      // clips some of the steps
   spec.weight_decay = 3;     // or it would hide in rounding
