@@ -21,7 +21,7 @@ volatile std::sig_atomic_t stop_requested = 0;
 void request_stop(int) { stop_requested = 1; }
 
 struct Options {
-  std::string spec, out, device = "cpu", data_root;
+  std::string spec, out, device = "cpu", data_root, trunk;
   std::vector<std::string> settings;
   int n_threads = 1;
   double checkpoint_seconds = 30;
@@ -80,6 +80,7 @@ int train_command(const Options& options) {
   run_options.device = options.device;
   run_options.n_threads = options.n_threads;
   run_options.seconds_between_checkpoints = options.checkpoint_seconds;
+  run_options.trunk_folder = options.trunk;
   run_options.stop = [] { return stop_requested != 0; };
   run_options.on_step = [&](const StepMetrics& step) { display.show(step); };
   const RunRecord record = run_one(spec, *dataset, run_options);
@@ -107,6 +108,9 @@ void add_train_command(CLI::App& app, int& exit_code) {
                    "What an interruption may cost")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command->add_option("--trunk", options->trunk,
+                      "Folder where runs that differ in length and decay alone, one at a time, "
+                      "leave what they share and begin");
   command->add_option("--data-root", options->data_root,
                       "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
   command->callback([options, &exit_code] { exit_code = train_command(*options); });
