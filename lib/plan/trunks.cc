@@ -41,6 +41,7 @@ void set_first_steps(std::span<PlannedRun> runs) {
 }
 
 double PlannedRun::own_share() const {
+  if (first_step == 0) return 1;
   return 1 - static_cast<double>(first_step) / static_cast<double>(spec.n_steps);
 }
 
