@@ -22,7 +22,7 @@ volatile std::sig_atomic_t stop_requested = 0;
 void request_stop(int) { stop_requested = 1; }
 
 struct Options {
-  std::string spec, out, device = "cpu", data_root;
+  std::string spec, out, device = "cpu", data_root, trunk;
   std::vector<std::string> settings;
   int n_threads = 1, tensor_parallel = 1;
   double checkpoint_seconds = TrainOptions{}.seconds_between_checkpoints;
@@ -101,6 +101,7 @@ int train_command(const Options& options) {
   run_options.tensor_parallel = options.tensor_parallel;
   run_options.seconds_between_checkpoints = options.checkpoint_seconds;
   run_options.peak_flops_per_second = options.peak_flops;
+  run_options.trunk_folder = options.trunk;
   run_options.stop = [] { return stop_requested != 0; };
   run_options.on_step = [&](const StepMetrics& step) { display.show(step); };
   const RunRecord record = run_one(spec, *dataset, run_options);
@@ -137,6 +138,9 @@ void add_train_command(CLI::App& app, int& exit_code) {
       ->add_option("--peak-flops", options->peak_flops,
                    "FLOP/s of the device, as measured or by its data sheet, for the record's MFU")
       ->check(CLI::PositiveNumber);
+  command->add_option("--trunk", options->trunk,
+                      "Folder where runs that differ in length and decay alone, one at a time, "
+                      "leave what they share and begin");
   command->add_option("--data-root", options->data_root,
                       "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
   command->callback([options, &exit_code] { exit_code = train_command(*options); });

@@ -82,6 +82,21 @@ std::int64_t stable_steps(const RunSpec& spec) {
   return std::max(std::min(spec.warmup_steps, spec.n_steps), steps_before_decay(spec));
 }
 
+std::int64_t late_steps(const RunSpec& spec) {
+  return std::max<std::int64_t>(1, spec.n_steps / 10);
+}
+
+std::int64_t branch_step(const RunSpec& spec) {
+  return std::min(stable_steps(spec), spec.n_steps - late_steps(spec));
+}
+
+RunSpec trunk_of(RunSpec spec) {
+  spec.n_steps = 0;
+  spec.schedule = {.kind = ScheduleKind::constant, .milestones = {}};
+  spec.validation_tokens = 0;
+  return spec;
+}
+
 double lr_fraction_at(const RunSpec& spec, std::int64_t step) {
   if (step < spec.warmup_steps) {
     return static_cast<double>(step + 1) / static_cast<double>(spec.warmup_steps);

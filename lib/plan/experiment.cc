@@ -135,6 +135,11 @@ void validate(const Experiment& experiment) {
   if (experiment.batch_tokens) require_batch("/batch_tokens", *experiment.batch_tokens, experiment);
   validate_base(experiment);
   validate_designs(experiment);
+  if (experiment.share_trunks && experiment.base.schedule.kind == ScheduleKind::cosine) {
+    throw Error(ErrorCode::invalid_argument,
+                "/share_trunks: must be false with a cosine schedule, whose learning rate depends "
+                "on the length from the warm-up on; /schedule may be multi_step, wsd or constant");
+  }
   require_distinct("/seeds", experiment.seeds, [](const std::string&, std::uint64_t) {});
 }
 

@@ -29,6 +29,7 @@ auto read_list(const JsonReader& reader, const Read& read) {
 }
 
 double read_number(const JsonReader& reader) { return reader.number(); }
+bool read_boolean(const JsonReader& reader) { return reader.boolean(); }
 std::string read_string(const JsonReader& reader) { return reader.string(); }
 
 std::uint64_t read_seed(const JsonReader& reader) {
@@ -91,8 +92,7 @@ void read_base(const JsonReader& reader, RunSpec& base) {
   read_parametrisation(reader, base);
   read_if(reader, "precision", base.precision, read_precision);
   read_if(reader, "data_parallel", base.data_parallel);
-  read_if(reader, "tied_embeddings", base.shape.tied_embeddings,
-          [](const JsonReader& member) { return member.boolean(); });
+  read_if(reader, "tied_embeddings", base.shape.tied_embeddings, read_boolean);
 }
 
 Json grid_json(const GridDesign& grid) {
@@ -125,6 +125,7 @@ Json experiment_json(const Experiment& experiment) {
   if (!experiment.prior.empty()) json.set("prior", experiment.prior);
   set_curves(json, experiment);
   if (experiment.grid) json.set("grid", grid_json(*experiment.grid));
+  json.set("share_trunks", experiment.share_trunks);
   json.set("peak_lr", experiment.peak_lr ? Json(*experiment.peak_lr) : Json(kFromPrior));
   json.set("batch_tokens",
            experiment.batch_tokens ? Json(*experiment.batch_tokens) : Json(kFromPrior));
@@ -151,7 +152,7 @@ Experiment read_experiment(const JsonReader& reader) {
        "warmup_steps", "micro_batch_seqs", "schedule",      "seeds",           "validation_tokens",
        "weight_decay", "adam_beta1",       "adam_beta2",    "adam_epsilon",    "grad_clip",
        "init_std",     "precision",        "data_parallel", "tied_embeddings", "parametrisation",
-       "base_d_model", "base_n_layers"});
+       "base_d_model", "base_n_layers",    "share_trunks"});
   Experiment experiment;
   read_if(reader, "question", experiment.question, read_string);
   experiment.dataset = reader.at("dataset").string();
@@ -159,6 +160,7 @@ Experiment read_experiment(const JsonReader& reader) {
   read_if(reader, "prior", experiment.prior, read_string);
   read_curves(reader, experiment);
   read_if(reader, "grid", experiment.grid, read_grid);
+  read_if(reader, "share_trunks", experiment.share_trunks, read_boolean);
   experiment.peak_lr = read_or_prior(reader, "peak_lr", read_number);
   experiment.batch_tokens = read_or_prior(reader, "batch_tokens", read_integer);
   read_if(reader, "warmup_steps", experiment.warmup_steps, read_integer);

@@ -11,6 +11,8 @@
 #include "plan/prior.h"
 #include "plan/rounding.h"
 #include "plan/shape_choice.h"
+#include "plan/trunk_groups.h"
+#include "plan/trunks.h"
 
 namespace isoflop {
 namespace {
@@ -36,14 +38,21 @@ class Planner {
   Plan make() {
     check_dataset();
     if (auto warning = prior_.range_warning(all_budgets())) warn(std::move(*warning));
-    if (experiment_.isoflop) plan_curves(*experiment_.isoflop);
-    if (experiment_.grid) plan_grids(*experiment_.grid);
+    if (experiment_.share_trunks) groups_.emplace(all_budgets());
+    // The shapes of all budgets first: what runs share depends on which others there are.
+    const auto curves = experiment_.isoflop ? curve_shapes(*experiment_.isoflop) : Shapes{};
+    const auto grids = experiment_.grid ? grid_shapes(*experiment_.grid) : Shapes{};
+    if (experiment_.isoflop) plan_curves(*experiment_.isoflop, curves);
+    if (experiment_.grid) plan_grids(*experiment_.grid, grids);
     std::stable_sort(plan_.runs.begin(), plan_.runs.end(),
                      [](const PlannedRun& a, const PlannedRun& b) { return a.cost < b.cost; });
+    set_first_steps(plan_.runs);
     return std::move(plan_);
   }
 
  private:
+  using Shapes = std::vector<std::vector<Rung>>;  // of each budget
+
   void check_dataset() {
     if (dataset_.name != experiment_.dataset) {
       complain("/dataset", "is \"" + experiment_.dataset + "\", but the data at hand are \"" +
@@ -96,26 +105,40 @@ class Planner {
     return ladder_up_to(up_to, options);
   }
 
-  void plan_curves(const IsoFlopDesign& design) {
+  Shapes curve_shapes(const IsoFlopDesign& design) {
     const PowerLaw centre = centre_law(design.centre, "/shapes/centre");
+    const std::vector<Rung> grid =
+        experiment_.share_trunks ? common_grid(design, centre) : std::vector<Rung>{};
+    Shapes shapes;
     for (std::size_t i = 0; i < design.budgets.size(); ++i) {
-      const std::string path = "/budgets/" + std::to_string(i);
       const double budget = design.budgets[i];
-      Bends bends;
-      for (const Rung& rung : curve_rungs(design, centre(budget), path)) {
-        for (const std::uint64_t seed : experiment_.seeds) {
-          add_curve_run(rung, budget, seed, path, bends);
-        }
-      }
-      for (std::string& text : bends.warnings(path, budget)) warn(std::move(text));
+      shapes.push_back(curve_rungs(design, centre(budget), "/budgets/" + std::to_string(i), grid));
+      if (!groups_) continue;
+      for (const Rung& rung : shapes.back()) groups_->add(budget, rung.m);
     }
+    return shapes;
   }
 
-  std::vector<Rung> curve_rungs(const IsoFlopDesign& design, double centre,
-                                const std::string& path) {
+  [[nodiscard]] static double spacing(const IsoFlopDesign& design) {
+    return std::pow(design.half_width, 2 / static_cast<double>(design.per_budget - 1));
+  }
+
+  /// The sizes of all curves, as far apart as one curve's.
+  [[nodiscard]] std::vector<Rung> common_grid(const IsoFlopDesign& design,
+                                              const PowerLaw& centre) const {
+    const auto [low, high] = std::minmax_element(design.budgets.begin(), design.budgets.end());
+    const double largest = centre(*high) * design.half_width;
+    return rungs_spaced(ladder(largest * experiment_.ladder_step, "/budgets"),
+                        centre(*low) / design.half_width, largest, spacing(design));
+  }
+
+  /// `grid`: where shapes are taken from; empty: from the whole ladder.
+  std::vector<Rung> curve_rungs(const IsoFlopDesign& design, double centre, const std::string& path,
+                                const std::vector<Rung>& grid) {
     const double low = centre / design.half_width, high = centre * design.half_width;
-    const double slack = experiment_.ladder_step;
-    std::vector<Rung> within = ladder(high * slack, path);
+    const double slack =
+        grid.empty() ? experiment_.ladder_step : std::max(experiment_.ladder_step, spacing(design));
+    std::vector<Rung> within = grid.empty() ? ladder(high * slack, path) : grid;
     const double smallest = within.front().m;
     std::erase_if(within,
                   [&](const Rung& rung) { return rung.m < low / slack || rung.m > high * slack; });
@@ -136,18 +159,42 @@ class Planner {
     return rungs_nearest_to_grid(within, low, high, design.per_budget);
   }
 
-  void plan_grids(const GridDesign& design) {
+  void plan_curves(const IsoFlopDesign& design, const Shapes& shapes) {
+    for (std::size_t i = 0; i < design.budgets.size(); ++i) {
+      const std::string path = "/budgets/" + std::to_string(i);
+      const double budget = design.budgets[i];
+      Bends bends;
+      for (const Rung& rung : shapes[i]) {
+        for (const std::uint64_t seed : experiment_.seeds) {
+          add_curve_run(rung, budget, seed, path, bends);
+        }
+      }
+      for (std::string& text : bends.warnings(path, budget)) warn(std::move(text));
+    }
+  }
+
+  Shapes grid_shapes(const GridDesign& design) {
     const PowerLaw centre = centre_law(design.centre, "/grid/centre");
+    Shapes shapes;
+    for (std::size_t i = 0; i < design.budgets.size(); ++i) {
+      const double target = centre(design.budgets[i]);
+      const std::string path = "/grid/budgets/" + std::to_string(i);
+      shapes.push_back({nearest_rung(ladder(target * experiment_.ladder_step, path), target)});
+      if (groups_) groups_->add(design.budgets[i], shapes.back().front().m);
+    }
+    return shapes;
+  }
+
+  void plan_grids(const GridDesign& design, const Shapes& shapes) {
     for (std::size_t i = 0; i < design.budgets.size(); ++i) {
       const std::string path = "/grid/budgets/" + std::to_string(i);
-      const double budget = design.budgets[i], target = centre(budget);
-      const Rung rung = nearest_rung(ladder(target * experiment_.ladder_step, path), target);
+      const double budget = design.budgets[i];
       Bends bends;
       for (const std::int64_t batch_tokens : design.batch_tokens) {
         for (const double peak_lr : design.peak_lr) {
           for (const std::uint64_t seed : experiment_.seeds) {
             const BatchSize batch = batch_of_exactly(batch_tokens / experiment_.seq_len, units());
-            add(CellKind::grid, rung, budget, batch, peak_lr, seed, path, bends);
+            add(CellKind::grid, shapes[i].front(), budget, batch, peak_lr, seed, path, bends);
           }
         }
       }
@@ -162,22 +209,30 @@ class Planner {
 
   void add_curve_run(const Rung& rung, double budget, std::uint64_t seed, const std::string& path,
                      Bends& bends) {
+    const double tuned = groups_ ? groups_->tuned_budget(budget) : budget;
     const LawArguments arguments = {
-        .compute = budget,
+        .compute = tuned,
         .params = static_cast<double>(count_params(rung.shape).non_embedding()),
-        .tokens = budget / rung.m};
+        .tokens = tuned / rung.m};
+    const double fewest_tokens = shortest_budget(rung, budget) / rung.m;
     const double peak_lr =
         experiment_.peak_lr ? *experiment_.peak_lr : round_to_digits(prior_.peak_lr(arguments), 4);
-    add(CellKind::isoflop, rung, budget, curve_batch(arguments, bends), peak_lr, seed, path, bends);
+    add(CellKind::isoflop, rung, budget, curve_batch(arguments, fewest_tokens, bends), peak_lr,
+        seed, path, bends);
   }
 
-  BatchSize curve_batch(const LawArguments& arguments, Bends& bends) const {
+  /// The smallest budget of those whose runs of this shape share a trunk.
+  [[nodiscard]] double shortest_budget(const Rung& rung, double budget) const {
+    return groups_ ? groups_->shortest_budget(budget, rung.m) : budget;
+  }
+
+  BatchSize curve_batch(const LawArguments& arguments, double fewest_tokens, Bends& bends) const {
     const std::int64_t seq_len = experiment_.seq_len;
     if (experiment_.batch_tokens) {
       return batch_of_exactly(*experiment_.batch_tokens / seq_len, units());
     }
     const double law_seqs = prior_.batch_tokens(arguments) / static_cast<double>(seq_len);
-    const double most_seqs = arguments.tokens / static_cast<double>(kFewSteps * seq_len);
+    const double most_seqs = fewest_tokens / static_cast<double>(kFewSteps * seq_len);
     const double seqs = std::clamp(std::round(law_seqs), 1.0, 1e12);
     const BatchSize asked = batch_of_at_most(static_cast<std::int64_t>(seqs), units());
     if (static_cast<double>(asked.seqs) <= most_seqs) return asked;
@@ -214,6 +269,12 @@ class Planner {
     return spec;
   }
 
+  /// Steps of the shortest run that may share the run's trunk.
+  [[nodiscard]] std::int64_t fewest_steps(const Rung& rung, const PlannedRun& run) const {
+    const double budget = shortest_budget(rung, run.budget);
+    return std::llround(budget / rung.m / static_cast<double>(run.spec.batch_tokens));
+  }
+
   /// Steps, warm-up and what follows from them.
   void set_length(const Rung& rung, const std::string& path, PlannedRun& run) const {
     RunSpec& spec = run.spec;
@@ -225,7 +286,8 @@ class Planner {
     }
     if (steps > 1e12) complain(path, "calls for more than 1e12 steps; give a larger /batch_tokens");
     spec.n_steps = std::llround(steps);
-    spec.warmup_steps = experiment_.warmup_steps.value_or(default_warmup_steps(spec.n_steps));
+    spec.warmup_steps =
+        experiment_.warmup_steps.value_or(default_warmup_steps(fewest_steps(rung, run)));
     validate(spec);
     const double tokens = spec.tokens().value();
     run.compute = rung.m * tokens;
@@ -241,6 +303,7 @@ class Planner {
   const Prior prior_;
   const DatasetSummary& dataset_;
   Plan plan_;
+  std::optional<TrunkGroups> groups_;
   std::int64_t validation_tokens_ = 0;
   std::set<std::string> known_;
 };

@@ -8,6 +8,7 @@
 #include "isoflop/plan.h"
 #include "isoflop/run_record.h"
 #include "plan/experiment_json.h"
+#include "plan/trunks.h"
 #include "record/run_spec_json.h"
 
 namespace isoflop {
@@ -41,6 +42,12 @@ DatasetSummary read_dataset(const JsonReader& reader) {
   return dataset;
 }
 
+Json trunk_json(const Trunk& trunk, const Plan& plan) {
+  std::vector<std::string> ids;
+  for (const std::size_t i : trunk.runs) ids.push_back(plan.runs[i].run_id);
+  return Json::object({{"trunk_id", trunk.trunk_id}, {"run_ids", Json::array_of(ids)}});
+}
+
 Json run_json(const PlannedRun& run) {
   return Json::object({{"run_id", run.run_id},
                        {"kind", to_string(run.kind)},
@@ -48,11 +55,13 @@ Json run_json(const PlannedRun& run) {
                        {"compute", run.compute},
                        {"cost", run.cost},
                        {"epochs", run.epochs},
+                       {"first_step", run.first_step},
                        {"spec", run_spec_json(run.spec)}});
 }
 
 PlannedRun read_run(const JsonReader& reader) {
-  reader.allow_only({"run_id", "kind", "budget", "compute", "cost", "epochs", "spec"});
+  reader.allow_only(
+      {"run_id", "kind", "budget", "compute", "cost", "epochs", "first_step", "spec"});
   PlannedRun run;
   run.run_id = reader.at("run_id").string();
   run.kind = static_cast<CellKind>(reader.at("kind").one_of({"isoflop", "grid", "single"}));
@@ -94,7 +103,11 @@ std::string to_json(const Plan& plan) {
   json.set("dataset", dataset_json(plan.dataset));
   json.set("prior", plan.prior);
   json.set("total_compute", plan.total_compute().value());
+  json.set("trained_compute", plan.trained_compute().value());
   json.set("warnings", Json::array_of(plan.warnings));
+  Json trunks = Json::array();
+  for (const Trunk& trunk : shared_trunks(plan.runs)) trunks.push_back(trunk_json(trunk, plan));
+  json.set("trunks", trunks);
   json.set("runs", runs);
   return json.pretty();
 }
@@ -107,8 +120,9 @@ Plan load_plan(const std::filesystem::path& file) {
   const JsonFile json = read_json_file(file);
   const JsonReader reader = json.reader();
   reader.require_schema(kSchema);
-  reader.allow_only(
-      {"schema", "experiment", "dataset", "prior", "total_compute", "warnings", "runs"});
+  // What follows from the runs is there for other programs, and not read.
+  reader.allow_only({"schema", "experiment", "dataset", "prior", "total_compute", "trained_compute",
+                     "warnings", "trunks", "runs"});
   Plan plan;
   plan.experiment = read_experiment(reader.at("experiment"));
   plan.dataset = read_dataset(reader.at("dataset"));
@@ -117,6 +131,7 @@ Plan load_plan(const std::filesystem::path& file) {
     plan.warnings.push_back(warning.string());
   }
   plan.runs = read_runs(reader.at("runs"));
+  set_first_steps(plan.runs);
   return plan;
 }
 

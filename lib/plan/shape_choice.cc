@@ -56,4 +56,11 @@ std::vector<Rung> rungs_nearest_to_grid(std::span<const Rung> ladder, double low
   return chosen;
 }
 
+std::vector<Rung> rungs_spaced(std::span<const Rung> ladder, double low, double high,
+                               double spacing) {
+  const double from = std::min(high, std::max(low, ladder.front().m));
+  const double n_steps = std::round(std::log(high / from) / std::log(spacing));
+  return rungs_nearest_to_grid(ladder, from, high, 1 + static_cast<std::int64_t>(n_steps));
+}
+
 }  // namespace isoflop

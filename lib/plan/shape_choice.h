@@ -25,4 +25,8 @@ struct Rung {
 [[nodiscard]] std::vector<Rung> rungs_nearest_to_grid(std::span<const Rung> ladder, double low,
                                                       double high, std::int64_t n);
 
+/// The same for a grid from `low`, or the ladder's beginning, to `high` in steps of `spacing`.
+[[nodiscard]] std::vector<Rung> rungs_spaced(std::span<const Rung> ladder, double low, double high,
+                                             double spacing);
+
 }  // namespace isoflop

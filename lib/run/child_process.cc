@@ -59,7 +59,7 @@ std::vector<std::string> environment_with(
 
 // Between fork and exec: only what is safe after fork in a process that may have threads.
 [[noreturn]] void become(char* const* argv, char* const* environment, int in, int log,
-                         int inherited, pid_t parent) {
+                         const std::vector<int>& inherited, pid_t parent) {
   // Asked for first, checked second: a parent that died in between is noticed by the check.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(kCannotExecute);
@@ -73,7 +73,7 @@ std::vector<std::string> environment_with(
   ::dup2(log, STDERR_FILENO);
   // What the process that embeds us has open is no business of a trainer's.
   ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-  if (inherited >= 0) ::fcntl(inherited, F_SETFD, 0);
+  for (const int descriptor : inherited) ::fcntl(descriptor, F_SETFD, 0);
   ::execvpe(argv[0], argv, environment);
   for (const char* part : {"cannot execute ", static_cast<const char*>(argv[0]), "\n"}) {
     if (::write(STDERR_FILENO, part, std::strlen(part)) < 0) break;
@@ -93,7 +93,7 @@ ChildProcess::ChildProcess(const ChildCommand& command) {
   pid_ = ::fork();
   if (pid_ < 0) throw_io(command.argv.front(), "start");
   if (pid_ == 0) {
-    become(argv.data(), envp.data(), in.get(), log.get(), command.inherited_descriptor, parent);
+    become(argv.data(), envp.data(), in.get(), log.get(), command.inherited_descriptors, parent);
   }
 }
 

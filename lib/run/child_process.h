@@ -15,7 +15,7 @@ struct ChildCommand {
   std::vector<std::string> argv;                                 // executed as it is, no shell
   std::vector<std::pair<std::string, std::string>> environment;  // on top of ours
   std::filesystem::path log;                                     // stdout and stderr are appended
-  int inherited_descriptor = -1;  // kept open in the child, besides 0, 1 and 2
+  std::vector<int> inherited_descriptors = {};  // kept open in the child, besides 0, 1 and 2
 };
 
 /// A child process that cannot outlive the thread that started it: the kernel kills it then, also

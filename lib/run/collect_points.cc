@@ -19,7 +19,8 @@ Point point_of(const PlannedRun& run, const Evaluation& validation) {
   point.peak_lr = spec.peak_lr;
   point.dataset = spec.dataset;
   point.seed = static_cast<std::int64_t>(spec.seed);
-  point.trunk = point.label = run.run_id;  // no stage is shared: every run is a trunk of its own
+  point.label = run.run_id;
+  point.trunk = trunk_id(spec);
   point.other["kind"] = to_string(run.kind);
   point.other["n_layers"] = std::to_string(spec.shape.n_layers);
   point.other["d_model"] = std::to_string(spec.shape.d_model);

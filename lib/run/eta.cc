@@ -43,7 +43,9 @@ std::optional<double> eta_seconds(std::span<const CellStatus> cells, int n_worke
   std::vector<double> costs;
   for (const CellState state : {CellState::running, CellState::waiting}) {
     for (const CellStatus& cell : cells) {
-      if (cell.state == state) costs.push_back(cell.run.cost * (1 - cell.progress));
+      // A run that waits for its trunk will begin in the middle.
+      const double to_do = std::min(cell.run.own_share(), 1 - cell.progress);
+      if (cell.state == state) costs.push_back(cell.run.cost * to_do);
     }
   }
   const std::optional<double> speed = worker_flops_per_second(cells);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
+#include <initializer_list>
 #include <thread>
 
 #include <sched.h>
@@ -34,6 +35,7 @@ int available_cores() {
 struct Worker {
   std::size_t cell = 0;
   RunClaim claim;
+  std::optional<RunClaim> trunk_claim;
   ChildProcess child;
 };
 
@@ -44,9 +46,14 @@ class LocalExecutor {
         plan_(plan),
         options_(options),
         store_(sweep.runs()),
+        trunks_(shared_trunks(plan.runs)),
         n_jobs_(options.n_jobs > 0 ? options.n_jobs : available_cores()) {
     for (const PlannedRun& run : plan.runs) status_.cells.push_back(cell_status(sweep, run));
     failed_here_.resize(status_.cells.size());
+    trunk_of_.resize(status_.cells.size());
+    for (std::size_t t = 0; t < trunks_.size(); ++t) {
+      for (const std::size_t i : trunks_[t].runs) trunk_of_[i] = t;
+    }
   }
 
   SweepStatus run() {
@@ -56,12 +63,14 @@ class LocalExecutor {
       const bool moved = reap();
       if (stopping) break;
       const bool started = start_what_is_free();
+      if (moved || started) remove_finished_trunks();
       if (workers_.empty() && !anything_left()) break;
       report(moved || started);
       pause = moved || started ? kShortestPause : std::min(kLongestPause, pause * 1.5);
       std::this_thread::sleep_for(pause);
     }
     end_workers();
+    remove_finished_trunks();
     rebuild_points();
     report(true);
     return std::move(status_);
@@ -70,6 +79,11 @@ class LocalExecutor {
  private:
   [[nodiscard]] std::filesystem::path folder(const CellStatus& cell) const {
     return store_.run_folder(cell.run.run_id);
+  }
+  /// Empty for a run that shares nothing.
+  [[nodiscard]] std::filesystem::path trunk_folder(std::size_t i) const {
+    return trunk_of_[i] ? sweep_.trunks() / trunks_[*trunk_of_[i]].trunk_id
+                        : std::filesystem::path();
   }
   [[nodiscard]] static bool is_done(const CellStatus& cell) {
     return cell.state == CellState::completed || cell.state == CellState::diverged;
@@ -99,7 +113,21 @@ class LocalExecutor {
     return changed;
   }
 
+  /// Runs of one trunk take turns, shortest first. One that failed here is not waited for.
+  [[nodiscard]] bool is_its_turn(std::size_t i) {
+    if (!trunk_of_[i]) return true;
+    for (const std::size_t before : trunks_[*trunk_of_[i]].runs) {
+      if (before == i) break;
+      if (is_left(before)) return false;
+    }
+    if (!RunClaim::is_held(trunk_folder(i))) return true;
+    CellStatus& cell = status_.cells[i];
+    cell.state = RunClaim::is_held(folder(cell)) ? CellState::running : CellState::waiting;
+    return false;
+  }
+
   bool try_start(std::size_t i) {
+    if (!is_its_turn(i)) return false;
     CellStatus& cell = status_.cells[i];
     std::optional<RunClaim> claim = RunClaim::acquire(folder(cell));
     if (!claim) {
@@ -118,37 +146,69 @@ class LocalExecutor {
       points_are_stale_ = true;
       return true;
     }
-    start(i, std::move(*claim));
+    std::optional<RunClaim> trunk_claim;
+    if (trunk_of_[i]) {
+      trunk_claim = RunClaim::acquire(trunk_folder(i));
+      if (!trunk_claim) return false;
+    }
+    start(i, std::move(*claim), std::move(trunk_claim));
     return true;
   }
 
-  void start(std::size_t i, RunClaim claim) {
+  void start(std::size_t i, RunClaim claim, std::optional<RunClaim> trunk_claim) {
     CellStatus& cell = status_.cells[i];
     tidy(folder(cell));
     save_run_spec(cell.run.spec, folder(cell) / "spec.json");
     ChildCommand command;
-    command.argv = options_.trainer;
-    for (const std::string& argument :
-         {std::string("train"), (folder(cell) / "spec.json").string(), std::string("--out"),
-          folder(cell).string(), std::string("--device"), options_.device}) {
-      command.argv.push_back(argument);
-    }
-    command.argv.insert(command.argv.end(), options_.trainer_options.begin(),
-                        options_.trainer_options.end());
+    command.argv = trainer_arguments(i);
     // One worker, one thread: two ranks beat two BLAS threads at every shape these models have.
     command.environment = {{"OPENBLAS_NUM_THREADS", "1"}, {"OMP_NUM_THREADS", "1"}};
     command.log = folder(cell) / "log.txt";
-    command.inherited_descriptor = claim.descriptor();
+    command.inherited_descriptors = {claim.descriptor()};
+    if (trunk_claim) {
+      remove_abandoned_temporaries(trunk_folder(i) / "metrics.jsonl");
+      command.inherited_descriptors.push_back(trunk_claim->descriptor());
+    }
     ChildProcess child(command);
-    workers_.push_back({i, std::move(claim), std::move(child)});
+    workers_.push_back({i, std::move(claim), std::move(trunk_claim), std::move(child)});
     cell.state = CellState::running;
     cell.message.clear();
+  }
+
+  [[nodiscard]] std::vector<std::string> trainer_arguments(std::size_t i) const {
+    const std::filesystem::path run_folder = folder(status_.cells[i]);
+    std::vector<std::string> arguments = options_.trainer;
+    const auto add = [&](std::initializer_list<std::string> more) {
+      arguments.insert(arguments.end(), more);
+    };
+    add({"train", (run_folder / "spec.json").string(), "--out", run_folder.string(), "--device",
+         options_.device});
+    if (trunk_of_[i]) add({"--trunk", trunk_folder(i).string()});
+    arguments.insert(arguments.end(), options_.trainer_options.begin(),
+                     options_.trainer_options.end());
+    return arguments;
+  }
+
+  /// Those all of whose runs are final: nobody begins there any more. The folder of all goes with
+  /// the last one.
+  void remove_finished_trunks() const {
+    std::error_code ignored;
+    for (const Trunk& trunk : trunks_) {
+      const std::filesystem::path trunk_folder = sweep_.trunks() / trunk.trunk_id;
+      const bool is_finished =
+          std::all_of(trunk.runs.begin(), trunk.runs.end(),
+                      [this](std::size_t i) { return is_done(status_.cells[i]); });
+      if (is_finished && !RunClaim::is_held(trunk_folder)) {
+        std::filesystem::remove_all(trunk_folder, ignored);
+      }
+    }
+    if (workers_.empty() && !anything_left()) std::filesystem::remove(sweep_.trunks(), ignored);
   }
 
   /// Removes what earlier attempts left, their half-written files too. Only under the claim.
   static void tidy(const std::filesystem::path& run_folder) {
     clear_failure(run_folder);
-    for (const char* name : {"spec.json", "record.json", "failure.json"}) {
+    for (const char* name : {"spec.json", "metrics.jsonl", "record.json", "failure.json"}) {
       remove_abandoned_temporaries(run_folder / name);
     }
   }
@@ -230,7 +290,9 @@ class LocalExecutor {
   const Plan& plan_;
   const SweepOptions& options_;
   const RunStore store_;
+  const std::vector<Trunk> trunks_;
   const int n_jobs_;
+  std::vector<std::optional<std::size_t>> trunk_of_;  // of each cell
   SweepStatus status_;
   std::vector<bool> failed_here_;
   std::vector<Worker> workers_;

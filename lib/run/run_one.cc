@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <system_error>
+#include <utility>
 
 #include "base/build_info.h"
 #include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/run.h"
 #include "run/metrics_file.h"
+#include "run/trunk_metrics.h"
 
 namespace isoflop {
 namespace {
@@ -64,14 +66,20 @@ RunRecord run_one(const RunSpec& asked, const Dataset& dataset, const RunOneOpti
   save_run_spec(spec, options.folder / "spec.json");
 
   MetricsFile metrics(options.folder / "metrics.jsonl");
+  const TrunkMetrics trunk_metrics(options.trunk_folder, options.folder / "metrics.jsonl",
+                                   branch_step(spec));
+  bool is_first = true;
   TrainOptions train_options;
   train_options.device = options.device;
   train_options.n_threads = options.n_threads;
   train_options.tensor_parallel = options.tensor_parallel;
   train_options.checkpoint_folder = options.folder / "checkpoint";
   train_options.seconds_between_checkpoints = options.seconds_between_checkpoints;
+  train_options.trunk_folder = options.trunk_folder;
   train_options.on_step = [&](const StepMetrics& step) {
+    if (std::exchange(is_first, false)) trunk_metrics.complete(step.step);
     metrics.append(step);
+    trunk_metrics.keep(step.step);
     if (options.on_step) options.on_step(step);
     return !(options.stop && options.stop());
   };

@@ -73,8 +73,9 @@ CellStatus cell_status(const SweepFolder& sweep, const PlannedRun& run) {
 void sum_up(SweepStatus& status, int n_workers) {
   status.compute_done = status.compute_total = 0;
   for (const CellStatus& cell : status.cells) {
-    status.compute_total += cell.run.compute;
-    status.compute_done += cell.run.compute * cell.progress;
+    const double before = 1 - cell.run.own_share();
+    status.compute_total += cell.run.compute * cell.run.own_share();
+    status.compute_done += cell.run.compute * std::max(0.0, cell.progress - before);
   }
   status.eta_seconds = eta_seconds(status.cells, n_workers);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/run_checkpoints.h"
 
-#include <algorithm>
 #include <limits>
 
 #include "train/spec_identity.h"
@@ -29,14 +28,6 @@ std::optional<Snapshot> RunCheckpoints::load(std::vector<std::string>& refused) 
 void RunCheckpoints::finish() {
   if (own_) own_->finish();
   if (trunk_) trunk_->finish();
-}
-
-std::int64_t branch_step(const RunSpec& spec) {
-  return std::min(stable_steps(spec), spec.n_steps - late_steps(spec));
-}
-
-std::int64_t late_steps(const RunSpec& spec) {
-  return std::max<std::int64_t>(1, spec.n_steps / 10);
 }
 
 }  // namespace isoflop

@@ -41,11 +41,4 @@ class RunCheckpoints {
   std::optional<CheckpointStore> own_, trunk_;
 };
 
-/// Steps after which the run leaves its trunk: the learning rate begins to decay, or the last steps
-/// begin, whose mean loss is the run's own.
-[[nodiscard]] std::int64_t branch_step(const RunSpec& spec);
-
-/// Steps at the end of a run that its training loss is the mean of.
-[[nodiscard]] std::int64_t late_steps(const RunSpec& spec);
-
 }  // namespace isoflop

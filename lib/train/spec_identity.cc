@@ -76,11 +76,7 @@ std::string spec_identity(const RunSpec& spec, const std::string& device) {
 }
 
 std::string trunk_identity(const RunSpec& spec, const std::string& device) {
-  RunSpec trunk = spec;
-  trunk.n_steps = 0;
-  trunk.schedule = {.kind = ScheduleKind::constant, .milestones = {}};
-  trunk.validation_tokens = 0;
-  return spec_identity(trunk, device);
+  return spec_identity(trunk_of(spec), device);
 }
 
 }  // namespace isoflop

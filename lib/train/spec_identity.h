@@ -11,8 +11,7 @@ namespace isoflop {
 /// device: whether a checkpoint is this run's.
 [[nodiscard]] std::string spec_identity(const RunSpec& spec, const std::string& device);
 
-/// The same for specs that may also differ in what shows only after the decay of the learning rate
-/// has begun: length, decay and validation. Whether a checkpoint is of the same trunk.
+/// The same for the spec's trunk_of(): whether a checkpoint is of the same trunk.
 [[nodiscard]] std::string trunk_identity(const RunSpec& spec, const std::string& device);
 
 }  // namespace isoflop

@@ -100,10 +100,11 @@ class RankTrainer {
     while (progress_.steps_done < run_.spec.n_steps) {
       observe();
       if (!train_step()) return RunOutcome::diverged;
+      const Decision decision = decide();
+      // After on_step: whoever goes on from here finds the step in the metrics.
       if (run_.checkpoints.is_branch_point(progress_.steps_done)) {
         save(&RunCheckpoints::save_trunk);
       }
-      const Decision decision = decide();
       if (decision != Decision::go_on && run_.checkpoints.kept()) save(&RunCheckpoints::save);
       if (decision == Decision::stop) return RunOutcome::interrupted;
     }

@@ -63,7 +63,7 @@ TEST_CASE("an experiment that is saved reads back the same") {
           "parametrisation": "complete_p", "base_d_model": 64, "base_n_layers": 2})",
       R"({"schema": "isoflop.experiment/1", "dataset": "a", "shapes": {"ladder_step": 2},
           "grid": {"budgets": [1e9], "peak_lr": [1e-3], "batch_tokens": [128], "centre": [1, 0.5]},
-          "peak_lr": 0.003, "warmup_steps": 40, "micro_batch_seqs": 1, "tied_embeddings": true,
+          "peak_lr": 0.003, "warmup_steps": 40, "micro_batch_seqs": 1, "share_trunks": true, "tied_embeddings": true,
           "schedule": {"kind": "wsd", "decay_fraction": 0.1, "decay_shape": "linear"}})"};
   for (const std::string& text : texts) {
     const Experiment experiment = load(text);
@@ -73,6 +73,7 @@ TEST_CASE("an experiment that is saved reads back the same") {
     CHECK(back.base == experiment.base);
     CHECK(back.ladder_step == experiment.ladder_step);
     CHECK(back.warmup_steps == experiment.warmup_steps);
+    CHECK(back.share_trunks == experiment.share_trunks);
   }
 }
 
@@ -136,6 +137,9 @@ TEST_CASE("a malformed experiment is refused with file, path, value and what is 
       {"\"init_std\": 0.02", "\"init_std\": 20", "/init_std: must be from 0 to 10, got 20"},
       {"\"fp32\"", "\"float32\"", "/precision: must be one of fp32, bf16, got \"float32\""},
       {"\"multi_step\"", "\"multistep\"", "did you mean multi_step?"},
+      {"\"multi_step\"", "\"cosine\", \"share_trunks\": true",
+       "/share_trunks: must be false with a cosine schedule"},
+      {"\"seeds\": [0, 1]", "\"share_trunks\": 1", "/share_trunks: must be true or false, got 1"},
       {"\"seq_len\": 128", "\"seq_len\": 0", "/seq_len: must be from 1 to 1048576, got 0"},
       {"\"seq_len\": 128", "\"seq_len\": 1e20", "/seq_len: must be an integer, got 1e+20"},
       {"\"seeds\": [0, 1]", "\"warmup_steps\": -5", "/warmup_steps: must be from 0 to"},

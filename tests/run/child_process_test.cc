@@ -51,18 +51,21 @@ TEST_CASE("a child ends with its object") {
   CHECK(::kill(pid, 0) != 0);
 }
 
-TEST_CASE("only the descriptor that is named is inherited") {
+TEST_CASE("only the descriptors that are named are inherited") {
   const test::TempDir dir;
-  const auto open_descriptors = [&](int inherited) {
-    const std::filesystem::path log = dir.path() / ("log" + std::to_string(inherited));
+  const auto open_descriptors = [&](const std::vector<int>& inherited) {
+    const std::filesystem::path log = dir.path() / ("log" + std::to_string(inherited.size()));
     ChildProcess child({{"sh", "-c", "ls /proc/self/fd | wc -l"}, {}, log, inherited});
     child.wait();
     return last_line(log);
   };
   const int ours = ::open((dir.path() / "file").c_str(), O_RDWR | O_CREAT, 0644);
-  CHECK(open_descriptors(-1) == "4");  // 0, 1, 2 and the folder that ls reads
-  CHECK(open_descriptors(ours) == "5");
+  const int also_ours = ::dup(ours);
+  CHECK(open_descriptors({}) == "4");  // 0, 1, 2 and the folder that ls reads
+  CHECK(open_descriptors({ours}) == "5");
+  CHECK(open_descriptors({ours, also_ours}) == "6");
   ::close(ours);
+  ::close(also_ours);
 }
 
 }  // namespace

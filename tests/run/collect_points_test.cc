@@ -17,6 +17,7 @@ TEST_CASE("points are the completed runs in plan order, in the plan's frame") {
     const Point& point = set.points[i];
     const RunSpec& spec = stub.plan.runs[i].spec;
     CHECK(point.label == stub.plan.runs[i].run_id);
+    CHECK(point.trunk == trunk_id(spec));
     CHECK(point.seed == static_cast<std::int64_t>(i));
     CHECK(point.tokens == 256.0 * 500);
     CHECK(point.params == static_cast<double>(count_params(spec.shape).non_embedding()));

@@ -43,6 +43,13 @@ TEST_CASE("what is left counts by its cost and the share still to do") {
                                    cell(CellState::diverged, 1000)};
   CHECK(eta_seconds(cells, 1) == Approx(2.5 + 20));
   CHECK(eta_seconds(cells, 2) == Approx(20));
+  // Three quarters of it will be there when it begins.
+  cells[2].run.spec.n_steps = 80;
+  cells[2].run.first_step = 60;
+  CHECK(eta_seconds(cells, 1) == Approx(2.5 + 5));
+  cells[2].state = CellState::running;
+  cells[2].progress = 0.9;
+  CHECK(eta_seconds(cells, 1) == Approx(2.5 + 2));
   cells.resize(1);
   CHECK_FALSE(eta_seconds(cells, 1));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "isoflop/error.h"
@@ -137,6 +138,66 @@ TEST_CASE("a hundred workers for three runs start three trainers") {
   const test::StubSweep stub(3);
   CHECK(stub.run("ok", 100).count(CellState::completed) == 3);
   CHECK(stub.executions().size() == 3);
+}
+
+/// Two trunks of three runs each, in no good order.
+struct TrunkSweep : test::StubSweep {
+  TrunkSweep() : StubSweep(6) {
+    for (std::size_t i = 0; i < 6; ++i) {
+      PlannedRun& run = plan.runs[i];
+      run.spec.seed = i % 2;
+      run.spec.n_steps = std::vector<std::int64_t>{900, 500, 1700}[i / 2];
+      run.run_id = run_id(run.spec);
+    }
+  }
+};
+
+TEST_CASE("runs of one trunk take turns, shortest first, while others go on") {
+  const int n_jobs = GENERATE(1, 2, 6);
+  const TrunkSweep stub;
+  std::int64_t most_running = 0;
+  SweepOptions options = stub.options("slow", n_jobs);
+  options.on_progress = [&](const SweepStatus& status) {
+    most_running = std::max(most_running, status.count(CellState::running));
+  };
+  CHECK(run_sweep(stub.sweep, stub.plan, options).count(CellState::completed) == 6);
+  std::map<std::uint64_t, std::vector<std::int64_t>> lengths;
+  for (const std::string& id : stub.executions()) {
+    const RunSpec spec = RunStore(stub.sweep.runs()).find(id).value().spec;  // no OVERLAP
+    lengths[spec.seed].push_back(spec.n_steps);
+  }
+  CHECK(lengths[0] == std::vector<std::int64_t>{500, 900, 1700});
+  CHECK(lengths[1] == std::vector<std::int64_t>{500, 900, 1700});
+  CHECK(most_running == std::min(n_jobs, 2));
+  CHECK_FALSE(std::filesystem::exists(stub.sweep.trunks()));
+}
+
+TEST_CASE("a failed run is not waited for by its trunk, which stays for the next time") {
+  const TrunkSweep stub;
+  CHECK(stub.run("crash").count(CellState::failed) == 6);
+  CHECK(stub.executions().size() == 6);
+  CHECK(std::filesystem::exists(stub.sweep.trunks() / trunk_id(stub.plan.runs[0].spec)));
+  CHECK(stub.run("ok").count(CellState::completed) == 6);
+  CHECK_FALSE(std::filesystem::exists(stub.sweep.trunks()));
+}
+
+TEST_CASE("a trunk that someone else is at is waited for, and left behind by nobody") {
+  const TrunkSweep stub;
+  const std::filesystem::path trunk = stub.sweep.trunks() / trunk_id(stub.plan.runs[0].spec);
+  std::optional<RunClaim> theirs = RunClaim::acquire(trunk);
+  SweepOptions options = stub.options("ok", 2);
+  bool was_waiting = false;
+  options.on_progress = [&](const SweepStatus& status) {
+    if (status.count(CellState::completed) < 3) return;
+    was_waiting |= status.count(CellState::waiting) == 3;
+    theirs.reset();
+  };
+  CHECK(run_sweep(stub.sweep, stub.plan, options).count(CellState::completed) == 6);
+  CHECK(was_waiting);
+  // What a launcher that was killed before it could tidy up has left goes with the next.
+  stub.dir.write("sweep/trunks/" + trunk.filename().string() + "/metrics.jsonl", "");
+  CHECK(stub.run("ok").count(CellState::completed) == 6);
+  CHECK_FALSE(std::filesystem::exists(stub.sweep.trunks()));
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ TEST_CASE("a moved claim is held by its new owner alone") {
 TEST_CASE("a claim that a child inherits ends with the child") {
   const test::TempDir dir;
   std::optional<RunClaim> claim = RunClaim::acquire(dir.path());
-  ChildProcess child({{"sleep", "100"}, {}, dir.path() / "log", claim->descriptor()});
+  ChildProcess child({{"sleep", "100"}, {}, dir.path() / "log", {claim->descriptor()}});
   claim.reset();
   CHECK(RunClaim::is_held(dir.path()));
   child.send(SIGKILL);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pretends to train: stub_trainer MODE EXECUTIONS train SPEC.json --out FOLDER --device D
+// [--trunk FOLDER]
 // Appends one line per execution to EXECUTIONS; what it "measures" depends on the spec alone.
 #include <chrono>
 #include <cstdlib>
@@ -34,6 +35,13 @@ void require_alone(const std::filesystem::path& folder, const std::string& execu
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) append_line(executions, "OVERLAP");
 }
 
+/// Nor may runs of one trunk be at it together.
+void require_alone_in_trunk(int n_arguments, char** arguments, const std::string& executions) {
+  if (n_arguments > 10 && std::string(arguments[9]) == "--trunk") {
+    require_alone(arguments[10], executions);
+  }
+}
+
 void wait_for_ever() {
   while (true) std::this_thread::sleep_for(std::chrono::seconds(1));
 }
@@ -61,6 +69,7 @@ int main(int n_arguments, char** arguments) {
   const RunSpec spec = load_run_spec(arguments[4]);
   append_line(executions, run_id(spec));
   require_alone(folder, executions);
+  require_alone_in_trunk(n_arguments, arguments, executions);
   std::cerr << "device " << arguments[8] << ", threads " << std::getenv("OPENBLAS_NUM_THREADS")
             << std::endl;
   if (mode == "crash") {

@@ -40,11 +40,13 @@ struct Experiment {
   std::string prior;
   std::optional<IsoFlopDesign> isoflop;
   std::optional<GridDesign> grid;
+  /// Runs of one shape at different budgets share their first stage, which is trained once.
+  bool share_trunks = false;
   double ladder_step = 1.4;  // of M, between neighbours of the ladder: at most this factor
   /// Fixed values; absent: the prior's hyper-parameter law at each run's own budget.
   std::optional<double> peak_lr;
   std::optional<std::int64_t> batch_tokens;
-  /// Absent: default_warmup_steps().
+  /// Absent: default_warmup_steps(), with share_trunks that of the trunk's shortest run.
   std::optional<std::int64_t> warmup_steps;
   /// Absent: as many as make 2048 tokens at most.
   std::optional<std::int64_t> micro_batch_seqs;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,21 @@ struct PlannedRun {
   double compute = 0;  // realised: M D, within 0.5 % of the budget or warned about
   double cost = 0;     // what the machine does for it: `exact` FLOPs of training and evaluation
   double epochs = 0;   // of the training split
+  /// Where it begins: 0, or the step at which the run before it in its trunk leaves that.
+  std::int64_t first_step = 0;
+  /// Share of the steps that it takes itself.
+  [[nodiscard]] double own_share() const;
 };
+
+/// Runs that are one run up to the first branch_step() among them. Each begins where the one before
+/// it has left the trunk (arXiv:2401.02954, sec. 2.3; arXiv:2405.18392).
+struct Trunk {
+  std::string trunk_id;
+  std::vector<std::size_t> runs;  // at least two, shortest first
+};
+
+/// Every trunk of several runs. A warm-up alone is none: runs with a cosine share nothing.
+[[nodiscard]] std::vector<Trunk> shared_trunks(std::span<const PlannedRun> runs);
 
 /// What a plan needs to know of the data; plans are made without opening it.
 struct DatasetSummary {
@@ -43,7 +58,9 @@ struct Plan {
   std::string prior;             // id of the law behind what the experiment leaves open
   std::vector<PlannedRun> runs;  // cheapest first; equal specs appear once
   std::vector<std::string> warnings;
+  /// Of all runs as if each were trained alone, and with every trunk trained once.
   [[nodiscard]] Flops total_compute() const;
+  [[nodiscard]] Flops trained_compute() const;
   [[nodiscard]] double total_cost() const;
 };
 
@@ -53,6 +70,10 @@ struct Plan {
 /// - D = C / M of the realised shape (deepseek_m_actual), in whole steps;
 /// - the law's batch is rounded to whole sequences and shrunk where a run would take fewer than 500
 ///   steps; its learning rate is rounded to four digits, so that no library's pow() shows.
+/// With share_trunks the runs of one shape are branches of one trunk wherever their budgets lie in
+/// one group, at most a factor of 10 wide: all sizes are of one grid, so that shapes come back from
+/// budget to budget; batch and learning rate are the law's at the middle of the group; the batch is
+/// shrunk, and the warm-up chosen, for the shortest of them.
 /// What it had to bend is in `warnings`. Throws Error(invalid_argument) naming the JSON path for
 /// what cannot be trained.
 [[nodiscard]] Plan make_plan(const Experiment& experiment, const Law& prior,

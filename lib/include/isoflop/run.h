@@ -16,12 +16,14 @@
 
 namespace isoflop {
 
-/// A sweep on disk: experiment.json, plan.json, runs/, points.csv.
+/// A sweep on disk: experiment.json, plan.json, runs/, points.csv, and trunks/ while runs are left
+/// that begin there.
 struct SweepFolder {
   std::filesystem::path root;
   [[nodiscard]] std::filesystem::path experiment_file() const { return root / "experiment.json"; }
   [[nodiscard]] std::filesystem::path plan_file() const { return root / "plan.json"; }
   [[nodiscard]] std::filesystem::path runs() const { return root / "runs"; }
+  [[nodiscard]] std::filesystem::path trunks() const { return root / "trunks"; }
   [[nodiscard]] std::filesystem::path points_file() const { return root / "points.csv"; }
 };
 
@@ -55,7 +57,7 @@ struct CellStatus {
 
 struct SweepStatus {
   std::vector<CellStatus> cells;  // in plan order
-  double compute_done = 0, compute_total = 0;
+  double compute_done = 0, compute_total = 0;  // steps that runs share counted once
   std::optional<double> eta_seconds;  // where a run has been timed and something is left
   std::vector<std::string> warnings;  // e.g. records that were damaged and done again
   [[nodiscard]] std::int64_t count(CellState state) const;
@@ -74,8 +76,10 @@ struct SweepOptions {
   int n_jobs = 0;  // workers, one thread each; 0: as many as cores
   std::string device = "cpu";
   /// The program that trains one run, with its leading arguments. It is called as
-  ///   <trainer...> train <run folder>/spec.json --out <run folder> --device <device> <options...>
-  /// with stdout and stderr appended to <run folder>/log.txt. It has succeeded when it has written
+  ///   <trainer...> train <run folder>/spec.json --out <run folder> --device <device>
+  ///     [--trunk <folder>] <options...>
+  /// where --trunk is given to runs that share their first stage with others of the plan, with
+  /// stdout and stderr appended to <run folder>/log.txt. It has succeeded when it has written
   /// a record.json that names the run, whatever its exit status; on SIGTERM it should write a
   /// checkpoint and end.
   std::vector<std::string> trainer;
@@ -87,7 +91,9 @@ struct SweepOptions {
 
 /// Runs what is not done yet, cheapest first, one child process per run. Safe to repeat, to kill at
 /// any moment and to run twice at a time: a run is claimed by a lock that dies with its trainer,
-/// and trainers die with their launcher. A run whose trainer leaves no valid record is `failed` and
+/// and trainers die with their launcher. The runs of one trunk are trained one after the other,
+/// shortest first, while others go on beside them; what they share is kept in trunks/<trunk_id>
+/// until all of them are final. A run that fails holds up none of them. A run whose trainer leaves no valid record is `failed` and
 /// not tried again by this call. Returns when every run is final, failed here, or `stop` says so;
 /// runs that another launcher holds are waited for. Returns the final status, and leaves points.csv
 /// rebuilt.
@@ -125,12 +131,15 @@ struct RunOneOptions {
   /// run's precision. Absent: no mfu is recorded. A CPU has no nominal peak worth the name; measure
   /// it, as tests/bench does.
   std::optional<double> peak_flops_per_second = {};
+  /// Where runs that share a trunk leave its state and its curve (TrainOptions::trunk_folder), one
+  /// at a time; the caller removes it. Empty: alone.
+  std::filesystem::path trunk_folder = {};
   std::function<bool()> stop;                       // polled at every step
   std::function<void(const StepMetrics&)> on_step;  // for a display
 };
 
 /// Trains one spec in a folder, resuming from its checkpoint if there is one. metrics.jsonl gets
-/// one line per step; record.json is written if the outcome is final, and the checkpoint is removed
+/// one line per step, also for those that the trunk had done; record.json is written if the outcome is final, and the checkpoint is removed
 /// then. A folder with a final record of this spec is left alone. An empty dataset_hash is filled
 /// from the data. Throws what train() throws.
 [[nodiscard]] RunRecord run_one(const RunSpec& spec, const Dataset& dataset,

@@ -45,6 +45,10 @@ struct RunRecord {
 /// by a test, since they name folders that outlive a release.
 [[nodiscard]] std::string run_id(const RunSpec& spec);
 
+/// The same of trunk_of(spec): runs share it if and only if they are one run up to the first
+/// branch_step() among them.
+[[nodiscard]] std::string trunk_id(const RunSpec& spec);
+
 /// Canonical (sorted, compact) JSON of a spec (isoflop.run_spec/1), and back. Reading is strict:
 /// Error(parse) with the file name and JSON path for an unknown key, a missing one or a value out
 /// of range. Shape (n_layers, d_model, n_heads, vocab_size, seq_len), dataset, batch_tokens,

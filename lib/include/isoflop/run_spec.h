@@ -99,6 +99,17 @@ void validate(const RunSpec& spec);
 /// sec. 2.3).
 [[nodiscard]] std::int64_t stable_steps(const RunSpec& spec);
 
+/// Steps at the end of a run that its training loss is the mean of: a tenth, at least one.
+[[nodiscard]] std::int64_t late_steps(const RunSpec& spec);
+
+/// Steps after which a run leaves its trunk: the learning rate begins to decay, or the last steps
+/// begin, whose mean loss is the run's own.
+[[nodiscard]] std::int64_t branch_step(const RunSpec& spec);
+
+/// What a run has in common with all that may share its trunk: the spec without its length, what
+/// its schedule does after the constant stage, and its validation. It is no run itself.
+[[nodiscard]] RunSpec trunk_of(RunSpec spec);
+
 /// The warm-up for a run of `n_steps`: 5 % of it, at least 10 and at most 2000 steps, and never
 /// more than half the run. DeepSeek's fixed 2000 would be longer than a whole small run, and a long
 /// warm-up alone moves the model exponent from 0.60 to 0.71 (arXiv:2406.19146).
