@@ -22,9 +22,16 @@ struct Family {
   std::condition_variable changed;
   std::exception_ptr failure;
 
-  /// Holds `lock` again when `arrived()`.
+  /// Holds `lock` again when `arrived()`. Ranks mostly wait for less than it takes to wake a thread
+  /// that sleeps, so that waiting begins with looking again some hundred microseconds long.
   template <class Arrived>
   void wait(std::unique_lock<std::mutex>& lock, Arrived arrived) {
+    constexpr int kLooks = 400;
+    for (int i = 0; i < kLooks && !arrived() && !failure; ++i) {
+      lock.unlock();
+      std::this_thread::yield();
+      lock.lock();
+    }
     changed.wait(lock, [&] { return arrived() || failure; });
     if (!arrived()) throw OtherRankFailed{};
   }
