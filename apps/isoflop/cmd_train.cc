@@ -89,6 +89,12 @@ int train_command(const Options& options) {
   const JsonFile file = read_json_file(options.spec);
   const RunSpec spec =
       run_spec_from_json(patched(file.document, options.settings).dump(), file.name);
+  if (options.n_threads > spec.data_parallel) {
+    std::fprintf(
+        stderr,
+        "isoflop: --dp %d: the spec has %lld data_parallel ranks, so many threads carry them\n",
+        options.n_threads, static_cast<long long>(spec.data_parallel));
+  }
   const auto dataset = find_dataset(spec.dataset, data_root(options.data_root));
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);

@@ -16,8 +16,8 @@
 #include "train/cpu/select.h"
 #include "train/cpu_backend.h"
 #include "train/parameters.h"
-#include "train/trainer.h"
 #include "train/solo_communicator.h"
+#include "train/trainer.h"
 #include "train/transformer.h"
 
 namespace isoflop {
@@ -136,11 +136,10 @@ Computed compute(const GradientCase& given, Backend& backend) {
   ModelTensors gradient_views = view_tensors(layout, arena(*gradients));
   SoloCommunicator solo;
   Transformer(backend, solo, given.shape, DType::f32, given.n_seqs)
-      .accumulate_gradients(view_tensors(layout, arena(*weights)),
-                            {tokens.data(), DType::i32, n_rows, 1},
-                            {targets.data(), DType::i32, n_rows, 1},
-                            1.0f / static_cast<float>(n_rows), gradient_views,
-                            {losses.data(), DType::f32, n_rows, 1});
+      .accumulate_gradients(
+          view_tensors(layout, arena(*weights)), {tokens.data(), DType::i32, n_rows, 1},
+          {targets.data(), DType::i32, n_rows, 1}, 1.0f / static_cast<float>(n_rows),
+          gradient_views, {losses.data(), DType::f32, n_rows, 1});
 
   Computed computed;
   computed.loss = std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(n_rows);

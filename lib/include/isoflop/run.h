@@ -56,10 +56,10 @@ struct CellStatus {
 };
 
 struct SweepStatus {
-  std::vector<CellStatus> cells;  // in plan order
+  std::vector<CellStatus> cells;               // in plan order
   double compute_done = 0, compute_total = 0;  // steps that runs share counted once
-  std::optional<double> eta_seconds;  // where a run has been timed and something is left
-  std::vector<std::string> warnings;  // e.g. records that were damaged and done again
+  std::optional<double> eta_seconds;           // where a run has been timed and something is left
+  std::vector<std::string> warnings;           // e.g. records that were damaged and done again
   [[nodiscard]] std::int64_t count(CellState state) const;
 };
 
@@ -93,10 +93,10 @@ struct SweepOptions {
 /// any moment and to run twice at a time: a run is claimed by a lock that dies with its trainer,
 /// and trainers die with their launcher. The runs of one trunk are trained one after the other,
 /// shortest first, while others go on beside them; what they share is kept in trunks/<trunk_id>
-/// until all of them are final. A run that fails holds up none of them. A run whose trainer leaves no valid record is `failed` and
-/// not tried again by this call. Returns when every run is final, failed here, or `stop` says so;
-/// runs that another launcher holds are waited for. Returns the final status, and leaves points.csv
-/// rebuilt.
+/// until all of them are final. A run that fails holds up none of them. A run whose trainer leaves
+/// no valid record is `failed` and not tried again by this call. Returns when every run is final,
+/// failed here, or `stop` says so; runs that another launcher holds are waited for. Returns the
+/// final status, and leaves points.csv rebuilt.
 SweepStatus run_sweep(const SweepFolder& sweep, const Plan& plan, const SweepOptions& options);
 
 /// Points of the completed runs in plan order; the frame is the plan's data set and tokenizer, bits
@@ -139,9 +139,9 @@ struct RunOneOptions {
 };
 
 /// Trains one spec in a folder, resuming from its checkpoint if there is one. metrics.jsonl gets
-/// one line per step, also for those that the trunk had done; record.json is written if the outcome is final, and the checkpoint is removed
-/// then. A folder with a final record of this spec is left alone. An empty dataset_hash is filled
-/// from the data. Throws what train() throws.
+/// one line per step, also for those that the trunk had done; record.json is written if the outcome
+/// is final, and the checkpoint is removed then. A folder with a final record of this spec is left
+/// alone. An empty dataset_hash is filled from the data. Throws what train() throws.
 [[nodiscard]] RunRecord run_one(const RunSpec& spec, const Dataset& dataset,
                                 const RunOneOptions& options);
 
