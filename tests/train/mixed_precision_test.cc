@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/catch.h"
+#include "support/relative_difference.h"
 #include "support/toy_dataset.h"
 #include "train/bf16.h"
 #include "train/mesh.h"
@@ -62,17 +63,6 @@ Gradient gradient_of(RunSpec spec, Precision precision, int n_tensor = 1) {
   return gradient;
 }
 
-double relative_difference(const std::vector<float>& a, const std::vector<float>& b, Range range) {
-  double difference = 0, norm = 0;
-  for (std::int64_t i = range.begin; i < range.end; ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    const double x = static_cast<double>(a[at]), y = static_cast<double>(b[at]);
-    difference += (x - y) * (x - y);
-    norm += x * x;
-  }
-  return std::sqrt(difference / norm);
-}
-
 /// A rounding to 8 bits is off by 2^-9 at most and by 2^-9 / sqrt(3) in the root mean square. Along
 /// the way to a gradient all activations before it and all gradients behind it are rounded, some
 /// ten tensors a layer each way, and their errors add up as independent ones do. Factor 2: softmax
@@ -94,7 +84,7 @@ TEST_CASE("bf16 gradients are fp32 gradients but for the rounding of activations
       CHECK(rounded.loss == Approx(exact.loss).epsilon(1e-3));
       for (const Parameter& parameter : layout.parameters()) {
         const double error =
-            relative_difference(exact.elements, rounded.elements, parameter.range());
+            test::relative_difference(exact.elements, rounded.elements, parameter.range());
         INFO(n_layers << " layers, " << n_tensor << " ranks, " << parameter.name << ": " << error);
         CHECK(error < tolerance(n_layers));
         CHECK(error > 1e-4);  // it was rounded
@@ -115,7 +105,7 @@ TEST_CASE("gradients of many micro-batches add up in fp32") {
   const ParameterLayout layout(spec.shape);
   for (const Parameter& parameter : layout.parameters()) {
     const double error =
-        relative_difference(at_once.elements, in_parts.elements, parameter.range());
+        test::relative_difference(at_once.elements, in_parts.elements, parameter.range());
     INFO(parameter.name << ": " << error);
     CHECK(error < 2e-6);
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "support/catch.h"
+#include "support/relative_difference.h"
 #include "support/toy_dataset.h"
 #include "train/mesh.h"
 #include "train/replica.h"
@@ -97,23 +98,12 @@ Outcome run_mesh(const RunSpec& spec, int n_tensor, int n_data) {
   return outcome;
 }
 
-double relative_difference(const std::vector<float>& a, const std::vector<float>& b, Range range) {
-  double difference = 0, norm = 0;
-  for (auto i = static_cast<std::size_t>(range.begin); i < static_cast<std::size_t>(range.end);
-       ++i) {
-    const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
-    difference += (x - y) * (x - y);
-    norm += x * x;
-  }
-  return std::sqrt(difference / norm);
-}
-
 /// Every tensor of `b` within `tolerance` of `a`, in relative L2.
 void check_close(const RunSpec& spec, const std::vector<float>& a, const std::vector<float>& b,
                  double tolerance, const std::string& what) {
   const ParameterLayout whole(spec.shape);
   for (const Parameter& parameter : whole.parameters()) {
-    const double error = relative_difference(a, b, parameter.range());
+    const double error = test::relative_difference(a, b, parameter.range());
     INFO(what << " of " << parameter.name << ": relative L2 difference " << error);
     CHECK(error <= tolerance);
   }
