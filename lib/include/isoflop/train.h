@@ -73,8 +73,8 @@ struct TrainResult {
                                 const TrainOptions& options = {});
 
 /// Bytes that train() allocates for `spec` on the CPU, within 10 %. On top come the program itself,
-/// the work space of the matrix library, 12 bytes for each parameter from the first checkpoint on,
-/// and in bf16 the fp32 copies that one operation works on.
+/// the work space of the matrix library, 12 bytes for each parameter from the first checkpoint on
+/// (24 where there is a trunk, too), and in bf16 the fp32 copies that one operation works on.
 [[nodiscard]] std::int64_t estimate_memory_bytes(const RunSpec& spec, int n_threads = 1,
                                                  int tensor_parallel = 1);
 
