@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,8 +12,10 @@
 
 namespace isoflop {
 
-enum class DType { f32, bf16, i32 };
-[[nodiscard]] constexpr std::int64_t size_of(DType dtype) { return dtype == DType::bf16 ? 2 : 4; }
+enum class DType { f32, bf16, i32, f64 };
+[[nodiscard]] constexpr std::int64_t size_of(DType dtype) {
+  return dtype == DType::bf16 ? 2 : dtype == DType::f64 ? 8 : 4;
+}
 
 /// A view of a dense row-major matrix in a backend's memory. Owns nothing, costs nothing to copy.
 struct Tensor {
@@ -35,6 +38,19 @@ class Buffer {
   [[nodiscard]] virtual void* data() = 0;
 };
 
+/// Memory of the host through which a backend moves data to and from its own without anyone
+/// waiting.
+class Staging {
+ public:
+  virtual ~Staging() = default;
+  /// What was fetched last, or what will be sent next. Waits until what was started is done.
+  [[nodiscard]] virtual void* wait() = 0;
+  /// Starts the copy of all of it to backend memory, or from there; behind the operations called
+  /// before, in front of those called later.
+  virtual void send(void* device) = 0;
+  virtual void fetch(const void* device) = 0;
+};
+
 /// One attention problem: `n_seqs` independent causal sequences of `seq_len` rows.
 struct AttentionDims {
   std::int64_t n_seqs = 0, seq_len = 0, n_heads = 0, n_kv_heads = 0, d_head = 0;
@@ -43,11 +59,24 @@ struct AttentionDims {
   [[nodiscard]] std::int64_t rows() const { return n_seqs * seq_len; }
 };
 
-struct AdamWSettings {
-  float learning_rate, beta1, beta2, epsilon, weight_decay;
-  float bias_correction1, bias_correction2;  // 1 - beta^t
-  float grad_scale;                          // the clip factor
+/// Elements that AdamW treats alike; w, grad, m, v and rounded are memory of a backend.
+struct AdamWPart {
+  float* w = nullptr;
+  const float* grad = nullptr;
+  float *m = nullptr, *v = nullptr;
+  void* rounded = nullptr;  // null, or bf16: gets w rounded
+  std::int64_t size = 0;
+  double learning_rate = 1;  // factor on the step's
+  float epsilon = 0, weight_decay = 0;
 };
+
+/// What changes from step to step.
+struct AdamWStep {
+  double learning_rate = 0;
+  float bias_correction1 = 0, bias_correction2 = 0;  // 1 - beta^t
+};
+
+class Communicator;
 
 /// The operations a transformer is made of, at the granularity at which a device fuses them: a
 /// virtual call per operation is free, and the transformer is written once. Letters in comments: R
@@ -56,7 +85,8 @@ struct AdamWSettings {
 ///
 /// The transformer checks shapes; a backend gets valid tensors of its own memory. A backend is used
 /// from one thread. Sums run in an order that depends on the shapes alone, so that equal inputs
-/// give equal bits. R = 0 is legal.
+/// give equal bits. R = 0 is legal. Operations run in the order in which they are called; only what
+/// says so waits for them.
 ///
 /// Weights, activations and their gradients are all f32 or all bf16: bf16 is storage, each
 /// operation lifts its inputs, computes in f32 and rounds every output once, to nearest even.
@@ -67,12 +97,31 @@ class Backend {
   virtual ~Backend() = default;
   [[nodiscard]] virtual std::string name() const = 0;
 
-  // Memory.
+  // Memory. upload and download return when the host's memory may be used again.
   [[nodiscard]] virtual std::unique_ptr<Buffer> allocate(std::int64_t n_bytes) = 0;
+  [[nodiscard]] virtual std::unique_ptr<Staging> make_staging(std::int64_t n_bytes) = 0;
   virtual void upload(void* device, const void* host, std::int64_t n_bytes) = 0;
   virtual void download(void* host, const void* device, std::int64_t n_bytes) = 0;
   virtual void zero(Tensor x) = 0;
+  /// `from` may be memory of another backend of the same kind.
+  virtual void copy(Tensor from, Tensor to) = 0;
   virtual void synchronize() {}
+  /// Bytes that can still be allocated, and the most that were allocated at a time.
+  [[nodiscard]] virtual std::int64_t available_memory() const = 0;
+  [[nodiscard]] virtual std::int64_t peak_memory() const = 0;
+
+  /// Does `work`, operations that are the same, on the same memory, whenever `number` is: a backend
+  /// may record them once and replay them. `work` calls nothing that waits.
+  virtual void repeat(int number, const std::function<void()>& work) {
+    (void)number;
+    work();
+  }
+  /// How many steps of training the host may be ahead of the backend.
+  [[nodiscard]] virtual int steps_ahead() const { return 0; }
+
+  /// A faster way for the ranks of `host`, one backend each, to exchange memory of their backends,
+  /// or null where there is none. Called by all ranks together.
+  [[nodiscard]] virtual std::unique_ptr<Communicator> connect(Communicator& host);
 
   /// Multiply-accumulate FLOPs (2 per product) done by the products below and in attention since
   /// the backend was made, counted where they are done: what FLOPs accounting is checked against.
@@ -135,15 +184,25 @@ class Backend {
 
   // y = x rounded or lifted to y's type.
   virtual void cast(Tensor x, Tensor y) = 0;
-  // y = (x[0] + x[1]) + x[2] ... in f32, elementwise; y may be one of them.
+  // y = (x[0] + x[1]) + x[2] ..., elementwise; y may be one of them. All of one type: f64, or f32
+  // or bf16, added in f32.
   virtual void sum(std::span<const Tensor> x, Tensor y) = 0;
-  // sums[i] = sum of squares of the elements parts[i] of x, in double, in a fixed order; NaN or
-  // infinite where one of them is. Synchronises.
-  virtual void squared_norms(Tensor x, std::span<const Range> parts, std::span<double> sums) = 0;
-  // One AdamW step on f32 tensors of one size: m, v, then w -= lr (mhat / (sqrt(vhat) + eps) +
-  // decay w). `rounded` is null, or bf16 and gets w rounded.
-  virtual void adamw(Tensor w, Tensor grad, Tensor m, Tensor v, const AdamWSettings& settings,
-                     Tensor rounded) = 0;
+
+  // Measures of a step, all f64, in a fixed order. Spans and pointers are to memory of the backend.
+  // sums [n, 1]: of squares of the elements parts[i] of x; NaN or infinite where one of them is.
+  virtual void squared_norms(Tensor x, std::span<const Range> parts, Tensor sums) = 0;
+  // sums [n, 1] = sums of the rows of x [n, m] (f32).
+  virtual void row_sums(Tensor x, Tensor sums) = 0;
+  // result [1, 1] = sum of a[i] b[i]: 0 * NaN is NaN.
+  virtual void dot(Tensor a, Tensor b, Tensor result) = 0;
+  // scale [1, 1] f32 = min(1, max_norm / sqrt(measures[0])); -1 where one of the measures is not
+  // finite or scale was negative already.
+  virtual void clip_scale(Tensor measures, double max_norm, Tensor scale) = 0;
+
+  // One AdamW step with the gradient times *scale: m, v, then w -= lr (mhat / (sqrt(vhat) + eps) +
+  // decay w), lr = float(part's * step's). Changes nothing where *scale is negative.
+  virtual void adamw(std::span<const AdamWPart> parts, float beta1, float beta2,
+                     const AdamWStep* step, const float* scale) = 0;
 };
 
 /// The embedded default: one thread, vectorised for the machine it runs on.
