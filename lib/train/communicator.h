@@ -35,6 +35,12 @@ class Communicator {
   virtual void start_reduce_scatter(Backend& backend, std::span<const Tensor> contributions,
                                     std::span<const Range> mine) = 0;
   virtual void finish_reduce_scatters(Backend& backend) = 0;
+
+  /// Whether operations on tensors may be part of what Backend::repeat() records, once they have
+  /// run.
+  [[nodiscard]] virtual bool recordable() const { return false; }
+  /// Throws what the calls above throw once another rank has failed or is lost. From any thread.
+  virtual void check() {}
 };
 
 /// The rows `mine` of `values` become their sum over the ranks.
