@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 
+#include "isoflop/error.h"
 #include "train/backend.h"
 #include "train/range.h"
 
@@ -41,6 +42,8 @@ class Communicator {
   [[nodiscard]] virtual bool recordable() const { return false; }
   /// Throws what the calls above throw once another rank has failed or is lost. From any thread.
   virtual void check() {}
+  /// Ends the work of all ranks with this error, as if this one had thrown it. From any thread.
+  virtual void fail(const Error& error) { (void)error; }
 };
 
 /// The rows `mine` of `values` become their sum over the ranks.

@@ -63,6 +63,7 @@ class SocketCommunicator final : public Communicator {
   [[nodiscard]] int size() const override { return size_; }
   void barrier() override { (void)exchange("barrier", {}); }
   void check() override { link_.check(); }
+  void fail(const Error& error) override { link_.fail(error.code(), error.what()); }
 
   [[nodiscard]] std::unique_ptr<Communicator> split(int color) override {
     int rank = 0, n = 0;

@@ -189,6 +189,7 @@ class ThreadCommunicator final : public Communicator {
     barrier();
   }
   void check() override { group_->check(); }
+  void fail(const Error& error) override { group_->family()->fail(std::make_exception_ptr(error)); }
 
  private:
   struct Started {
