@@ -19,6 +19,7 @@
 #include "kernels/sum.h"
 #include "nccl_error.h"
 #include "nccl_watch.h"
+#include "stream.h"
 #include "train/tcp_socket.h"
 
 namespace isoflop {
@@ -81,37 +82,26 @@ class CommunicationStream {
   explicit CommunicationStream(cudaStream_t compute) : compute_(compute) {
     int least = 0, greatest = 0;
     ISOFLOP_CUDA(cudaDeviceGetStreamPriorityRange(&least, &greatest));
-    ISOFLOP_CUDA(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, greatest));
-    ISOFLOP_CUDA(cudaEventCreateWithFlags(&ready_, cudaEventDisableTiming));
-    ISOFLOP_CUDA(cudaEventCreateWithFlags(&done_, cudaEventDisableTiming));
+    cudaStream_t stream = nullptr;
+    ISOFLOP_CUDA(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, greatest));
+    stream_.reset(stream);
   }
-  ~CommunicationStream() {
-    if (done_ != nullptr) (void)cudaEventDestroy(done_);
-    if (ready_ != nullptr) (void)cudaEventDestroy(ready_);
-    (void)cudaStreamDestroy(stream_);
-  }
-  CommunicationStream(const CommunicationStream&) = delete;
-  CommunicationStream& operator=(const CommunicationStream&) = delete;
-
-  [[nodiscard]] cudaStream_t get() const { return stream_; }
+  [[nodiscard]] cudaStream_t get() const { return stream_.get(); }
   [[nodiscard]] cudaStream_t compute() const { return compute_; }
   void follow_compute() const {
-    ISOFLOP_CUDA(cudaEventRecord(ready_, compute_));
-    ISOFLOP_CUDA(cudaStreamWaitEvent(stream_, ready_, cudaEventWaitDefault));
+    ISOFLOP_CUDA(cudaEventRecord(ready_.get(), compute_));
+    ISOFLOP_CUDA(cudaStreamWaitEvent(get(), ready_.get(), cudaEventWaitDefault));
   }
   void let_compute_follow() const {
-    ISOFLOP_CUDA(cudaEventRecord(done_, stream_));
-    ISOFLOP_CUDA(cudaStreamWaitEvent(compute_, done_, cudaEventWaitDefault));
+    ISOFLOP_CUDA(cudaEventRecord(done_.get(), get()));
+    ISOFLOP_CUDA(cudaStreamWaitEvent(compute_, done_.get(), cudaEventWaitDefault));
   }
-  [[nodiscard]] bool is_captured() const {
-    cudaStreamCaptureStatus status{};
-    ISOFLOP_CUDA(cudaStreamIsCapturing(compute_, &status));
-    return status != cudaStreamCaptureStatusNone;
-  }
+  [[nodiscard]] bool is_captured() const { return is_capturing(compute_); }
 
  private:
-  cudaStream_t compute_, stream_ = nullptr;
-  cudaEvent_t ready_ = nullptr, done_ = nullptr;
+  cudaStream_t compute_;
+  Stream stream_;
+  Event ready_ = make_event(), done_ = make_event();
 };
 
 /// What all ranks have said about one kind of operation.

@@ -37,8 +37,7 @@ class Communicator {
                                     std::span<const Range> mine) = 0;
   virtual void finish_reduce_scatters(Backend& backend) = 0;
 
-  /// Whether operations on tensors may be part of what Backend::repeat() records, once they have
-  /// run.
+  /// Whether the operations on tensors may be part of what a backend repeats.
   [[nodiscard]] virtual bool recordable() const { return false; }
   /// Throws what the calls above throw once another rank has failed or is lost. From any thread.
   virtual void check() {}
