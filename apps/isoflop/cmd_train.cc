@@ -14,6 +14,7 @@
 #include "environment.h"
 #include "isoflop/run.h"
 #include "spec_patch.h"
+#include "train/launch_environment.h"
 
 namespace isoflop::cli {
 namespace {
@@ -105,12 +106,18 @@ int train_command(const Options& options) {
   run_options.device = options.device;
   run_options.n_threads = options.n_threads;
   run_options.tensor_parallel = options.tensor_parallel;
+  // A run of one rank has nothing to share: a sweep's workers may be anywhere.
+  if (options.n_threads * options.tensor_parallel > 1) {
+    run_options.launch = launch_environment(process_environment());
+  }
+  const bool speaks = run_options.launch.process == 0;
   run_options.seconds_between_checkpoints = options.checkpoint_seconds;
   run_options.peak_flops_per_second = options.peak_flops;
   run_options.trunk_folder = options.trunk;
   run_options.stop = [] { return stop_requested != 0; };
   run_options.on_step = [&](const StepMetrics& step) { display.show(step); };
   const RunRecord record = run_one(spec, *dataset, run_options);
+  if (!speaks) return record.outcome == RunOutcome::completed ? kDone : kFailures;
   display.finish();
   return finish(record);
 }

@@ -29,7 +29,8 @@ RunRecord record_of(const RunSpec& spec, const TrainResult& result,
     record.tokens_per_second = tokens / result.train_seconds;
     record.flops_per_second =
         record.tokens_per_second * static_cast<double>(exact_flops_per_token(spec.shape));
-    if (peak_flops_per_second) record.mfu = record.flops_per_second / *peak_flops_per_second;
+    const double peak = peak_flops_per_second.value_or(result.peak_flops_per_second);
+    if (peak > 0) record.mfu = record.flops_per_second / peak;
   }
   record.device = result.device;
   record.peak_memory_bytes = result.peak_memory_bytes;
@@ -62,6 +63,17 @@ RunRecord run_one(const RunSpec& asked, const Dataset& dataset, const RunOneOpti
     }
     if (is_final(record.outcome)) return record;
   }
+  TrainOptions train_options;
+  train_options.device = options.device;
+  train_options.n_threads = options.n_threads;
+  train_options.tensor_parallel = options.tensor_parallel;
+  train_options.launch = options.launch;
+  train_options.checkpoint_folder = options.folder / "checkpoint";
+  train_options.seconds_between_checkpoints = options.seconds_between_checkpoints;
+  train_options.trunk_folder = options.trunk_folder;
+  if (options.launch.process > 0) {
+    return record_of(spec, train(spec, dataset, train_options), options.peak_flops_per_second);
+  }
   make_folder(options.folder);
   save_run_spec(spec, options.folder / "spec.json");
 
@@ -69,13 +81,6 @@ RunRecord run_one(const RunSpec& asked, const Dataset& dataset, const RunOneOpti
   const TrunkMetrics trunk_metrics(options.trunk_folder, options.folder / "metrics.jsonl",
                                    branch_step(spec));
   bool is_first = true;
-  TrainOptions train_options;
-  train_options.device = options.device;
-  train_options.n_threads = options.n_threads;
-  train_options.tensor_parallel = options.tensor_parallel;
-  train_options.checkpoint_folder = options.folder / "checkpoint";
-  train_options.seconds_between_checkpoints = options.seconds_between_checkpoints;
-  train_options.trunk_folder = options.trunk_folder;
   train_options.on_step = [&](const StepMetrics& step) {
     if (std::exchange(is_first, false)) trunk_metrics.complete(step.step);
     metrics.append(step);

@@ -13,6 +13,11 @@ namespace isoflop {
 /// name that does not exist, Error(unavailable) for a device that is not there.
 [[nodiscard]] std::unique_ptr<Backend> make_backend(const std::string& device, int rank);
 
+/// "cuda" of "cuda:2": what decides which bits come out.
+[[nodiscard]] inline std::string kind_of(const std::string& device) {
+  return device.substr(0, device.find(':'));
+}
+
 /// How many devices of this kind there are: of "cpu" one; of "cuda" 0 where GPUs cannot be used.
 [[nodiscard]] int count_devices(const std::string& device);
 

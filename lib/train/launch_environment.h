@@ -4,25 +4,14 @@
 #include <map>
 #include <string>
 
+#include "isoflop/train.h"
+
 namespace isoflop {
 
 using Environment = std::map<std::string, std::string>;
 
 /// The variables this process was started with.
 [[nodiscard]] Environment process_environment();
-
-/// What a launcher says to one of the processes it starts.
-struct LaunchEnvironment {
-  int process = 0, n_processes = 1;
-  int local_process = 0, n_local_processes = 1;  // among those of the same machine
-  /// Where the processes meet: "host:port" of process 0, or "file:/path" of a file that all see.
-  /// Empty for one process.
-  std::string rendezvous;
-  /// Tells this job from others; the same in all its processes. May be empty.
-  std::string job;
-
-  friend bool operator==(const LaunchEnvironment&, const LaunchEnvironment&) = default;
-};
 
 /// Understands, in this order:
 ///   isoflop   ISOFLOP_RANK, ISOFLOP_WORLD_SIZE, ISOFLOP_LOCAL_RANK, ISOFLOP_LOCAL_WORLD_SIZE

@@ -39,7 +39,8 @@ OpenMeeting::OpenMeeting(const LaunchEnvironment& environment)
     listener_ = listen_at(point_.place, point_.place.port);
     return;
   }
-  point_ = {{own_host(environment), 0}, random_word()};
+  point_.place.host = own_host(environment);
+  point_.word = random_word();
   listener_ = listen_at(point_.place, point_.place.port);
   write_file_atomically(file_, std::string(kFileHeader) + "\n" + environment.job + "\n" +
                                    to_text(point_.place) + "\n" + point_.word + "\n");

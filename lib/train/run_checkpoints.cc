@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "train/device.h"
 #include "train/spec_identity.h"
 
 namespace isoflop {
@@ -10,10 +11,11 @@ namespace isoflop {
 RunCheckpoints::RunCheckpoints(const RunSpec& spec, const TrainOptions& options)
     : branch_step_(branch_step(spec)) {
   if (!options.checkpoint_folder.empty()) {
-    own_.emplace(options.checkpoint_folder, spec_identity(spec, options.device), spec.shape);
+    own_.emplace(options.checkpoint_folder, spec_identity(spec, kind_of(options.device)),
+                 spec.shape);
   }
   if (!options.trunk_folder.empty()) {
-    trunk_.emplace(options.trunk_folder, trunk_identity(spec, options.device), spec.shape);
+    trunk_.emplace(options.trunk_folder, trunk_identity(spec, kind_of(options.device)), spec.shape);
   }
 }
 

@@ -185,40 +185,65 @@ void ShardedAdamW::publish() {
   mesh_.data->all_gather(backend_, weights_, shares_);
 }
 
-void ShardedAdamW::store(Snapshot& snapshot) {
+// Shares meet in the gradient's arena, which nobody needs between two steps.
+
+void ShardedAdamW::store(Snapshot* snapshot) {
+  const auto gather = [&](Buffer* shares, std::vector<float> Snapshot::*whole) {
+    for (const Bucket& bucket : plan_.buckets()) {
+      const Range mine = bucket.my_elements;
+      backend_.copy(shares ? share(*shares, bucket, mine) : master(bucket, mine),
+                    gradient_.slice(mine.begin, mine.size()));
+    }
+    mesh_.data->all_gather(backend_, gradient_, shares_);
+    if (snapshot != nullptr) download(snapshot->*whole);
+  };
+  gather(nullptr, &Snapshot::weights);
+  gather(first_moment_.get(), &Snapshot::first_moment);
+  gather(second_moment_.get(), &Snapshot::second_moment);
+}
+
+void ShardedAdamW::load(const Snapshot* snapshot) {
+  const Range all{0, snapshot == nullptr ? 0 : layout_.size()};
+  const auto deal_out = [&](const std::vector<float> Snapshot::*whole, Buffer* shares) {
+    if (snapshot != nullptr) upload(snapshot->*whole);
+    mesh_.data->all_gather(backend_, gradient_, {&all, 1});
+    for (const Bucket& bucket : plan_.buckets()) {
+      const Range mine = bucket.my_elements;
+      backend_.copy(gradient_.slice(mine.begin, mine.size()),
+                    shares ? share(*shares, bucket, mine) : master(bucket, mine));
+    }
+  };
+  deal_out(&Snapshot::weights, nullptr);
+  deal_out(&Snapshot::first_moment, first_moment_.get());
+  deal_out(&Snapshot::second_moment, second_moment_.get());
+  begin_updating();
+  publish();
+}
+
+void ShardedAdamW::download(std::vector<float>& whole) {
   for (const Bucket& bucket : plan_.buckets()) {
-    const Range elements = bucket.my_elements;
-    const auto scatter = [&](Tensor values, std::vector<float>& whole) {
-      const std::vector<float> host = to_host(backend_, values);
-      for (const ElementRun& run : element_runs(layout_, elements)) {
-        if (!run.owned) continue;
-        std::copy_n(host.begin() + (run.here.begin - elements.begin), run.here.size(),
-                    whole.begin() + run.whole);
-      }
-    };
-    scatter(master(bucket, elements), snapshot.weights);
-    scatter(share(*first_moment_, bucket, elements), snapshot.first_moment);
-    scatter(share(*second_moment_, bucket, elements), snapshot.second_moment);
+    const Range elements = bucket.elements;
+    const std::vector<float> host =
+        to_host(backend_, gradient_.slice(elements.begin, elements.size()));
+    for (const ElementRun& run : element_runs(layout_, elements)) {
+      if (!run.owned) continue;
+      std::copy_n(host.begin() + (run.here.begin - elements.begin), run.here.size(),
+                  whole.begin() + run.whole);
+    }
   }
 }
 
-void ShardedAdamW::load(const Snapshot& snapshot) {
+void ShardedAdamW::upload(const std::vector<float>& whole) {
   for (const Bucket& bucket : plan_.buckets()) {
-    const Range elements = bucket.my_elements;
+    const Range elements = bucket.elements;
     std::vector<float> host(static_cast<std::size_t>(elements.size()));
-    const auto gather = [&](const std::vector<float>& whole, Tensor values) {
-      for (const ElementRun& run : element_runs(layout_, elements)) {
-        std::copy_n(whole.begin() + run.whole, run.here.size(),
-                    host.begin() + (run.here.begin - elements.begin));
-      }
-      backend_.upload(values.data, host.data(), values.size() * size_of(kExact));
-    };
-    gather(snapshot.weights, master(bucket, elements));
-    gather(snapshot.first_moment, share(*first_moment_, bucket, elements));
-    gather(snapshot.second_moment, share(*second_moment_, bucket, elements));
+    for (const ElementRun& run : element_runs(layout_, elements)) {
+      std::copy_n(whole.begin() + run.whole, run.here.size(),
+                  host.begin() + (run.here.begin - elements.begin));
+    }
+    const Tensor target = gradient_.slice(elements.begin, elements.size());
+    backend_.upload(target.data, host.data(), target.size() * size_of(kExact));
   }
-  begin_updating();
-  publish();
 }
 
 Tensor ShardedAdamW::master(const Bucket& bucket, Range elements) const {

@@ -37,9 +37,10 @@ class ShardedAdamW {
   /// ranks have all weights. Where one is not, nothing changes any more.
   void update(const Measures& measures);
 
-  /// Writes this rank's share of the run's state into the snapshot; each element has one writer.
-  void store(Snapshot& snapshot);
-  void load(const Snapshot& snapshot);
+  /// All data-parallel ranks call these together, between two steps. The first of them writes what
+  /// its tensor-parallel rank owns into the snapshot, or reads what it holds; the others give null.
+  void store(Snapshot* snapshot);
+  void load(const Snapshot* snapshot);
 
   /// This rank's term of the square of an arena's norm, over what it alone holds.
   void measure_unshared(Tensor arena, Tensor result);
@@ -53,6 +54,8 @@ class ShardedAdamW {
   void make_tables();
   void publish();
   void begin_updating();
+  void download(std::vector<float>& whole);
+  void upload(const std::vector<float>& whole);
   /// Squares of this rank's units into its places of row `row` of squares_.
   void square_units(Tensor x, const DeviceTable<Range>& units, std::int64_t row);
   [[nodiscard]] Tensor squares(std::int64_t row) const;

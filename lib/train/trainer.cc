@@ -18,7 +18,7 @@
 #include "train/replica.h"
 #include "train/run_checkpoints.h"
 #include "train/run_health.h"
-#include "train/thread_communicator.h"
+#include "train/socket_communicator.h"
 
 namespace isoflop {
 namespace {
@@ -36,6 +36,7 @@ struct SharedRun {
   const TrainOptions& options;
   const WeightObserver& observe;
   const BackendMaker& make_backend;
+  int n_local_ranks;  // of this process
   RunCheckpoints checkpoints;
   std::optional<Snapshot> snapshot;  // while it is loaded or stored
   TrainResult result;
@@ -50,7 +51,7 @@ class RankTrainer {
       : run_(run),
         world_(world),
         leader_(world.rank() == 0),
-        backend_(run.make_backend(run.options.device, world.rank())),
+        backend_(run.make_backend(run.options.device, local_rank())),
         connected_(backend_->connect(world)),
         mesh_(connected_ ? *connected_ : world, run.options.tensor_parallel),
         replica_(run.spec, run.dataset, mesh_, checked(*backend_)),
@@ -69,6 +70,12 @@ class RankTrainer {
   }
 
  private:
+  [[nodiscard]] int first_rank() const { return run_.options.launch.process * run_.n_local_ranks; }
+  /// Among the ranks of this machine.
+  [[nodiscard]] int local_rank() const {
+    return run_.options.launch.local_process * run_.n_local_ranks + world_.rank() - first_rank();
+  }
+
   [[nodiscard]] Backend& checked(Backend& backend) const {
     check_memory(run_.spec, mesh_, backend);
     return backend;
@@ -77,9 +84,8 @@ class RankTrainer {
   void resume_or_initialize() {
     if (leader_) load_checkpoint();
     world_.barrier();
-    if (run_.snapshot) {
-      replica_.optimizer().load(*run_.snapshot);
-      progress_ = run_.snapshot->progress;
+    if (receive_progress()) {
+      replica_.optimizer().load(writes_snapshot() ? &*run_.snapshot : nullptr);
       health_.restore(progress_.health);
     } else {
       replica_.optimizer().initialize();
@@ -88,6 +94,33 @@ class RankTrainer {
     if (!leader_) return;
     run_.snapshot.reset();
     run_.result.first_step = progress_.steps_done;
+  }
+
+  /// The first ranks of all columns; they are in one process.
+  [[nodiscard]] bool writes_snapshot() const { return mesh_.data->rank() == 0; }
+
+  /// What rank 0 has loaded, to all; false where it has loaded nothing.
+  [[nodiscard]] bool receive_progress() {
+    std::vector<double> sent;
+    if (leader_ && run_.snapshot) {
+      progress_ = run_.snapshot->progress;
+      sent = {static_cast<double>(progress_.steps_done), progress_.last_loss,
+              progress_.late_loss_sum, static_cast<double>(progress_.late_steps),
+              progress_.train_seconds};
+      sent.insert(sent.end(), progress_.health.begin(), progress_.health.end());
+    }
+    const auto n = static_cast<std::int64_t>(world_.sum(static_cast<double>(sent.size())));
+    if (n == 0) return false;
+    sent.resize(static_cast<std::size_t>(n));
+    const Range mine{0, leader_ ? n : 0};
+    world_.all_gather(sent, {&mine, 1});
+    progress_ = {.steps_done = static_cast<std::int64_t>(sent[0]),
+                 .last_loss = sent[1],
+                 .late_loss_sum = sent[2],
+                 .late_steps = static_cast<std::int64_t>(sent[3]),
+                 .train_seconds = sent[4],
+                 .health = {sent.begin() + 5, sent.end()}};
+    return true;
   }
 
   /// A checkpoint that cannot be used costs time, not the run: say so and take an older one, or
@@ -194,7 +227,7 @@ class RankTrainer {
       run_.snapshot->progress = progress_;
     }
     world_.barrier();
-    replica_.optimizer().store(*run_.snapshot);
+    replica_.optimizer().store(writes_snapshot() ? &*run_.snapshot : nullptr);
     world_.barrier();
     if (!leader_) return;
     (run_.checkpoints.*hand_over)(std::move(*run_.snapshot));
@@ -215,10 +248,10 @@ class RankTrainer {
   }
 
   void finish(RunOutcome outcome) {
+    if (world_.rank() == first_rank()) run_.result.outcome = outcome;
     if (!leader_) return;
     run_.checkpoints.finish();
     TrainResult& result = run_.result;
-    result.outcome = outcome;
     result.steps_done = progress_.steps_done;
     result.train_seconds = progress_.train_seconds;
     result.train_loss_nats =
@@ -230,6 +263,8 @@ class RankTrainer {
       result.device += ", " + std::to_string(mesh_.tensor->size()) + " tensor-parallel ranks";
     }
     result.peak_memory_bytes = backend_->peak_memory();
+    result.peak_flops_per_second =
+        world_.size() * backend_->peak_flops(storage_type(run_.spec.precision));
   }
 
   void observe() {
@@ -294,15 +329,31 @@ int count_data_ranks(const RunSpec& spec, int n_threads) {
   return static_cast<int>(std::min<std::int64_t>(n_threads, spec.data_parallel));
 }
 
+int count_local_ranks(int n_ranks, const TrainOptions& options) {
+  const int n_processes = options.launch.n_processes;
+  const int n_local = n_ranks / n_processes;
+  if (n_local * n_processes != n_ranks || n_local % options.tensor_parallel != 0) {
+    throw Error(ErrorCode::invalid_argument,
+                "launch: " + std::to_string(n_processes) + " processes cannot share " +
+                    std::to_string(n_ranks) +
+                    " ranks: each must carry as many, and whole groups of " +
+                    std::to_string(options.tensor_parallel) + " tensor-parallel ones");
+  }
+  return n_local;
+}
+
 }  // namespace
 
 TrainResult train_observed(const RunSpec& spec, const Dataset& dataset, const TrainOptions& options,
                            const WeightObserver& observe, const BackendMaker& make) {
   check_request(spec, dataset, options);
-  SharedRun run{spec, dataset, options, observe, make, RunCheckpoints(spec, options), {}, {}};
   const int n_ranks = options.tensor_parallel * count_data_ranks(spec, options.n_threads);
+  const int n_local = count_local_ranks(n_ranks, options);
+  SharedRun run{spec, dataset, options, observe, make, n_local, RunCheckpoints(spec, options),
+                {},   {}};
   try {
-    run_ranks(n_ranks, [&](Communicator& world) { RankTrainer(run, world).run(); });
+    run_process_ranks(options.launch, n_local,
+                      [&](Communicator& world) { RankTrainer(run, world).run(); });
   } catch (const DoesNotFit& why) {
     run.result.outcome = RunOutcome::out_of_memory;
     run.result.message = why.what();

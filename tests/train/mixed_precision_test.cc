@@ -127,12 +127,12 @@ TEST_CASE("steps that are too small for bf16 add up in the master weights") {
   const auto n = static_cast<std::size_t>(replica.layout().size());
   Snapshot before{{}, std::vector<float>(n), std::vector<float>(n), std::vector<float>(n)};
   Snapshot after = before;
-  replica.optimizer().store(before);
+  replica.optimizer().store(&before);
   for (std::int64_t step = 0; step < 5; ++step) {
     replica.start_step(step);
     (void)replica.finish_step();
   }
-  replica.optimizer().store(after);
+  replica.optimizer().store(&after);
   const auto* copy = static_cast<const std::uint16_t*>(replica.weights().data);
   int n_moved = 0, n_elements = 0, n_rounded = 0;
   for (const ElementRun& run : element_runs(replica.layout(), {0, replica.layout().size()})) {

@@ -89,10 +89,10 @@ Outcome run_mesh(const RunSpec& spec, int n_tensor, int n_data) {
         }
       }
     }
+    replica.optimizer().store(mesh.data->rank() == 0 ? &snapshot : nullptr);
     const std::lock_guard lock(mutex);
     scatter(replica.layout(), replica.weights(), {0, replica.layout().size()}, false,
             outcome.weights, outcome.copies_agree);
-    replica.optimizer().store(snapshot);
   });
   outcome.first_moment = snapshot.first_moment;
   outcome.second_moment = snapshot.second_moment;

@@ -126,10 +126,11 @@ struct RunOneOptions {
   std::filesystem::path folder;  // spec.json, metrics.jsonl, checkpoint/ and record.json go here
   std::string device = "cpu";
   int n_threads = 1, tensor_parallel = 1;
+  LaunchEnvironment launch = {};
   double seconds_between_checkpoints = TrainOptions{}.seconds_between_checkpoints;
   /// What the record's `mfu` is a share of: the peak of all devices that carry the run, at the
-  /// run's precision. Absent: no mfu is recorded. A CPU has no nominal peak worth the name; measure
-  /// it, as tests/bench does.
+  /// run's precision. Absent: what the data sheets of the devices say, where they are known. A CPU
+  /// has no nominal peak worth the name; measure it, as tests/bench does.
   std::optional<double> peak_flops_per_second = {};
   /// Where runs that share a trunk leave its state and its curve (TrainOptions::trunk_folder), one
   /// at a time; the caller removes it. Empty: alone.
@@ -141,7 +142,8 @@ struct RunOneOptions {
 /// Trains one spec in a folder, resuming from its checkpoint if there is one. metrics.jsonl gets
 /// one line per step, also for those that the trunk had done; record.json is written if the outcome
 /// is final, and the checkpoint is removed then. A folder with a final record of this spec is left
-/// alone. An empty dataset_hash is filled from the data. Throws what train() throws.
+/// alone. An empty dataset_hash is filled from the data. Of several processes (launch) only the
+/// first writes. Throws what train() throws.
 [[nodiscard]] RunRecord run_one(const RunSpec& spec, const Dataset& dataset,
                                 const RunOneOptions& options);
 

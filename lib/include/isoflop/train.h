@@ -27,14 +27,32 @@ struct StepMetrics {
   double noise_scale_tokens = 0;
 };
 
+/// What a launcher says to one of the processes it starts.
+struct LaunchEnvironment {
+  int process = 0, n_processes = 1;
+  int local_process = 0, n_local_processes = 1;  // among those of the same machine
+  /// Where the processes meet: "host:port" of process 0, or "file:/path" of a file that all see.
+  /// Empty for one process.
+  std::string rendezvous;
+  /// Tells this job from others; the same in all its processes. May be empty.
+  std::string job;
+
+  friend bool operator==(const LaunchEnvironment&, const LaunchEnvironment&) = default;
+};
+
 struct TrainOptions {
-  std::string device = "cpu";  // "cpu" or "cuda"
+  /// "cpu"; "cuda", of which each rank takes the GPU of its number on its machine; "cuda:N", that
+  /// GPU for all ranks.
+  std::string device = "cpu";
   /// Threads (with "cuda": GPUs) that carry the spec's logical ranks, at most one for each. They do
   /// not change a bit of the result.
   int n_threads = 1;
   /// Threads or GPUs that share each model; n_threads times as many in all. Sums are then added up
   /// in parts, which changes the rounding of the result.
   int tensor_parallel = 1;
+  /// Where several processes carry the run: each has as many ranks, sees the same files, and calls
+  /// train(). What it returns is complete in process 0; the others have the outcome.
+  LaunchEnvironment launch;
   /// Where the run's state is kept between segments, until the caller has recorded the result and
   /// removes it. Empty: nowhere, a run cannot be resumed.
   std::filesystem::path checkpoint_folder;
@@ -58,7 +76,10 @@ struct TrainResult {
   std::int64_t first_step = 0;  // where this process took over: 0, or a checkpoint's step
   double train_seconds = 0;     // all segments
   double evaluate_seconds = 0;
-  std::int64_t peak_memory_bytes = 0;  // the largest resident set of the process
+  /// On the CPU the largest resident set of the process; else what rank 0 had on its device.
+  std::int64_t peak_memory_bytes = 0;
+  /// Of all devices, at the run's precision, by their data sheets; 0 where it is not known.
+  double peak_flops_per_second = 0;
   std::string device;
 };
 
@@ -72,7 +93,8 @@ struct TrainResult {
 [[nodiscard]] TrainResult train(const RunSpec& spec, const Dataset& dataset,
                                 const TrainOptions& options = {});
 
-/// Bytes that train() allocates for `spec` on the CPU, within 10 %. On top come the program itself,
+/// Bytes that train() allocates for `spec` on the CPU, within 10 %; on a GPU, beside the work space
+/// of its operations. On top come the program itself,
 /// the work space of the matrix library, 12 bytes for each parameter from the first checkpoint on
 /// (24 where there is a trunk, too), and in bf16 the fp32 copies that one operation works on.
 [[nodiscard]] std::int64_t estimate_memory_bytes(const RunSpec& spec, int n_threads = 1,
