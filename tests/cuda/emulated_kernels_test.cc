@@ -297,6 +297,7 @@ __global__ void copy_kernel(const float* x, float* seen) {
   copy_async(shared + 4, x + 4);
   commit_copies();
   copy_async(shared + 8, x + 8, false);  // belongs to no group yet
+  __syncthreads();                       // which is no wait for copies
   out[0] = shared[0];
   wait_for_copies<1>();
   out[1] = shared[0];
