@@ -79,11 +79,9 @@ std::size_t bytes_of(Tensor tensor) {
 
 class NcclCommunicator final : public Communicator {
  public:
-  using MakeHandle = std::function<ncclResult_t(ncclComm_t*)>;
-
   /// `owned`, where not null, is `host`.
   NcclCommunicator(std::shared_ptr<NcclWatch> watch, cudaStream_t compute, Communicator& host,
-                   std::unique_ptr<Communicator> owned, const MakeHandle& make)
+                   std::unique_ptr<Communicator> owned, const NcclWatch::Make& make)
       : watch_(std::move(watch)),
         owned_(std::move(owned)),
         host_(host),
@@ -121,9 +119,11 @@ class NcclCommunicator final : public Communicator {
     ISOFLOP_CUDA(cudaStreamSynchronize(stream_.get()));
     std::unique_ptr<Communicator> part = host_.split(color);
     const bool alone = part->size() == 1;
-    const auto make = [parent = handle_, rank = rank(),
-                       color = alone ? NCCL_SPLIT_NOCOLOR : color](ncclComm_t* handle) {
-      return ncclCommSplit(parent, color, rank, handle, nullptr);
+    const int part_color = alone ? NCCL_SPLIT_NOCOLOR : color;
+    const auto make = [parent = handle_, part_color, key = rank()] {
+      ncclComm_t handle = nullptr;
+      ISOFLOP_NCCL(ncclCommSplit(parent, part_color, key, &handle, nullptr));
+      return handle;
     };
     if (alone) {
       (void)watch_->make(make);  // all ranks call it
@@ -285,10 +285,12 @@ std::unique_ptr<Communicator> connect_by_nccl(int device, cudaStream_t compute,
     word = to_numbers(made);
   }
   const auto id = from_numbers<ncclUniqueId>(gather_numbers(host, word).front());
-  const auto make = [id, n = host.size(), rank = host.rank()](ncclComm_t* handle) {
+  const auto make = [id, n = host.size(), rank = host.rank()] {
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     config.blocking = 1;
-    return ncclCommInitRankConfig(handle, n, id, rank, &config);
+    ncclComm_t handle = nullptr;
+    ISOFLOP_NCCL(ncclCommInitRankConfig(&handle, n, id, rank, &config));
+    return handle;
   };
   return std::make_unique<NcclCommunicator>(std::make_shared<NcclWatch>(host, device), compute,
                                             host, nullptr, make);
