@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nccl_communicator.h"
 
-#include <algorithm>
-#include <array>
-#include <cstring>
 #include <exception>
-#include <map>
+#include <functional>
+#include <memory>
 #include <set>
 #include <span>
 #include <utility>
@@ -15,64 +13,21 @@
 #include <nccl.h>
 
 #include "cuda_error.h"
+#include "exchange_plan.h"
 #include "isoflop/error.h"
 #include "kernels/sum.h"
 #include "nccl_error.h"
 #include "nccl_watch.h"
 #include "stream.h"
-#include "train/tcp_socket.h"
 
 namespace isoflop {
 namespace {
-
-using Numbers = std::vector<std::int64_t>;
-
-/// What every rank gives, below 2^53 so that doubles carry it.
-std::vector<Numbers> gather_numbers(Communicator& host, const Numbers& mine) {
-  const auto n = static_cast<std::size_t>(host.size()),
-             rank = static_cast<std::size_t>(host.rank());
-  std::vector<double> counts(n);
-  counts[rank] = static_cast<double>(mine.size());
-  const auto at = static_cast<std::int64_t>(rank);
-  const Range my_count{at, at + 1};
-  host.all_gather(counts, {&my_count, 1});
-  std::vector<std::int64_t> ends{0};
-  for (const double count : counts) ends.push_back(ends.back() + static_cast<std::int64_t>(count));
-  std::vector<double> values(static_cast<std::size_t>(ends.back()));
-  std::copy(mine.begin(), mine.end(), values.begin() + ends[rank]);
-  const Range my_values{ends[rank], ends[rank + 1]};
-  host.all_gather(values, {&my_values, 1});
-  std::vector<Numbers> all;
-  for (std::size_t i = 0; i < n; ++i) {
-    all.emplace_back(values.begin() + ends[i], values.begin() + ends[i + 1]);
-  }
-  return all;
-}
-
-/// Any object as numbers of four bytes each, and back.
-template <class T>
-Numbers to_numbers(const T& value) {
-  static_assert(sizeof value % sizeof(std::uint32_t) == 0);
-  std::array<std::uint32_t, sizeof value / sizeof(std::uint32_t)> words;
-  std::memcpy(words.data(), &value, sizeof value);
-  return {words.begin(), words.end()};
-}
-template <class T>
-T from_numbers(const Numbers& numbers) {
-  T value{};
-  std::array<std::uint32_t, sizeof value / sizeof(std::uint32_t)> words{};
-  for (std::size_t i = 0; i < words.size(); ++i) words[i] = static_cast<std::uint32_t>(numbers[i]);
-  std::memcpy(&value, words.data(), sizeof value);
-  return value;
-}
 
 /// Whether all ranks use devices of their own.
 bool are_devices_distinct(Communicator& host, int device) {
   cudaDeviceProp properties;
   ISOFLOP_CUDA(cudaGetDeviceProperties(&properties, device));
-  Numbers mine = to_numbers(properties.uuid);
-  for (const char letter : host_name()) mine.push_back(letter);
-  const std::vector<Numbers> all = gather_numbers(host, mine);
+  const std::vector<Numbers> all = gather_numbers(host, to_numbers(properties.uuid));
   return std::set<Numbers>(all.begin(), all.end()).size() == all.size();
 }
 
@@ -104,37 +59,6 @@ class CommunicationStream {
   Event ready_ = make_event(), done_ = make_event();
 };
 
-/// What all ranks have said about one kind of operation.
-struct Plan {
-  std::vector<std::vector<Range>> ranges;     // of rows, of each rank
-  std::vector<std::int64_t> n_contributions;  // of each rank
-  std::vector<Range> even;                    // blocks of rows dealt out in equal shares
-};
-
-/// Takes the ranges that make up even blocks, one of each rank, out of `ranges`.
-std::vector<Range> take_even_blocks(std::vector<std::vector<Range>>& ranges) {
-  std::vector<Range> even;
-  const std::size_t n = ranges.front().size();
-  for (const auto& of_rank : ranges) {
-    if (of_rank.size() != n) return even;
-  }
-  std::vector<std::vector<Range>> rest(ranges.size());
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::int64_t share = ranges.front()[i].size();
-    bool is_even = share > 0;
-    for (std::size_t rank = 1; rank < ranges.size(); ++rank) {
-      const Range range = ranges[rank][i];
-      is_even = is_even && range.size() == share && range.begin == ranges[rank - 1][i].end;
-    }
-    if (is_even) even.push_back({ranges.front()[i].begin, ranges.back()[i].end});
-    for (std::size_t rank = 0; rank < ranges.size() && !is_even; ++rank) {
-      rest[rank].push_back(ranges[rank][i]);
-    }
-  }
-  ranges = std::move(rest);
-  return even;
-}
-
 void add_up(std::span<const Tensor> terms, Tensor sum, cudaStream_t stream) {
   switch (sum.dtype) {
     case DType::f32:
@@ -155,11 +79,9 @@ std::size_t bytes_of(Tensor tensor) {
 
 class NcclCommunicator final : public Communicator {
  public:
-  using MakeHandle = std::function<ncclResult_t(ncclComm_t*)>;
-
   /// `owned`, where not null, is `host`.
   NcclCommunicator(std::shared_ptr<NcclWatch> watch, cudaStream_t compute, Communicator& host,
-                   std::unique_ptr<Communicator> owned, const MakeHandle& make)
+                   std::unique_ptr<Communicator> owned, const NcclWatch::Make& make)
       : watch_(std::move(watch)),
         owned_(std::move(owned)),
         host_(host),
@@ -197,9 +119,11 @@ class NcclCommunicator final : public Communicator {
     ISOFLOP_CUDA(cudaStreamSynchronize(stream_.get()));
     std::unique_ptr<Communicator> part = host_.split(color);
     const bool alone = part->size() == 1;
-    const auto make = [parent = handle_, rank = rank(),
-                       color = alone ? NCCL_SPLIT_NOCOLOR : color](ncclComm_t* handle) {
-      return ncclCommSplit(parent, color, rank, handle, nullptr);
+    const int part_color = alone ? NCCL_SPLIT_NOCOLOR : color;
+    const auto make = [parent = handle_, part_color, key = rank()] {
+      ncclComm_t handle = nullptr;
+      ISOFLOP_NCCL(ncclCommSplit(parent, part_color, key, &handle, nullptr));
+      return handle;
     };
     if (alone) {
       (void)watch_->make(make);  // all ranks call it
@@ -211,7 +135,7 @@ class NcclCommunicator final : public Communicator {
   }
 
   void all_gather(Backend&, Tensor values, std::span<const Range> mine) override {
-    const Plan& plan = plan_for(Kind::gather, values.rows, 1, mine);
+    const ExchangePlan& plan = plan_for(Kind::gather, values.rows, 1, mine);
     stream_.follow_compute();
     watch_->issue([&] {
       for (const Range block : plan.even) gather_even(values.slice(block.begin, block.size()));
@@ -230,8 +154,7 @@ class NcclCommunicator final : public Communicator {
   void start_reduce_scatter(Backend& backend, std::span<const Tensor> contributions,
                             std::span<const Range> mine) override {
     const Tensor target = contributions.front();
-    const Plan& plan =
-        plan_for(Kind::reduce, target.rows, static_cast<std::int64_t>(contributions.size()), mine);
+    const ExchangePlan& plan = plan_for(Kind::reduce, target.rows, contributions.size(), mine);
     const std::vector<std::vector<Tensor>> terms = place_terms(backend, plan, contributions, mine);
     stream_.follow_compute();
     watch_->issue([&] {
@@ -243,7 +166,7 @@ class NcclCommunicator final : public Communicator {
         }
         for (std::int64_t term = 0; term < plan.n_contributions[i]; ++term) {
           for (std::size_t k = 0; k < mine.size(); ++k) {
-            receive(terms[k][first_term(plan, peer) + static_cast<std::size_t>(term)], peer);
+            receive(terms[k][static_cast<std::size_t>(plan.first_contribution(peer) + term)], peer);
           }
         }
       });
@@ -260,44 +183,25 @@ class NcclCommunicator final : public Communicator {
   }
 
  private:
-  enum class Kind { gather, reduce };
+  using Kind = ExchangePlans::Kind;
 
-  const Plan& plan_for(Kind kind, std::int64_t rows, std::int64_t n_contributions,
-                       std::span<const Range> mine) {
-    Numbers key{static_cast<std::int64_t>(kind), rows, n_contributions};
-    for (const Range range : mine) key.insert(key.end(), {range.begin, range.end});
-    const auto known = plans_.find(key);
-    if (known != plans_.end()) return known->second;
+  const ExchangePlan& plan_for(Kind kind, std::int64_t rows, std::size_t n_contributions,
+                               std::span<const Range> mine) {
+    const auto n = static_cast<std::int64_t>(n_contributions);
+    if (const ExchangePlan* plan = plans_.find(kind, rows, n, mine)) return *plan;
     ISOFLOP_CHECK(!stream_.is_captured(), "what ranks exchange has been exchanged once");
     watch_->check();
-    Plan plan;
-    for (const Numbers& numbers : gather_numbers(host_, key)) {
-      ISOFLOP_CHECK(numbers[0] == key[0] && numbers[1] == rows, "ranks exchange equal shapes");
-      plan.n_contributions.push_back(numbers[2]);
-      std::vector<Range>& ranges = plan.ranges.emplace_back();
-      for (std::size_t i = 3; i < numbers.size(); i += 2) {
-        ranges.push_back({numbers[i], numbers[i + 1]});
-      }
-    }
-    if (kind == Kind::gather) plan.even = take_even_blocks(plan.ranges);
-    return plans_.emplace(std::move(key), std::move(plan)).first->second;
-  }
-
-  /// The number of the first of `rank`'s terms among those of all ranks.
-  static std::size_t first_term(const Plan& plan, int rank) {
-    std::int64_t n = 0;
-    for (int i = 0; i < rank; ++i) n += plan.n_contributions[static_cast<std::size_t>(i)];
-    return static_cast<std::size_t>(n);
+    return plans_.exchange(host_, kind, rows, n, mine);
   }
 
   /// The terms of the sum over each range of `mine`, in order: this rank's where they are, the
   /// others' where they are received.
-  std::vector<std::vector<Tensor>> place_terms(Backend& backend, const Plan& plan,
+  std::vector<std::vector<Tensor>> place_terms(Backend& backend, const ExchangePlan& plan,
                                                std::span<const Tensor> contributions,
                                                std::span<const Range> mine) {
     const Tensor like = contributions.front();
     const auto n_others =
-        static_cast<std::int64_t>(first_term(plan, size()) - contributions.size());
+        plan.first_contribution(size()) - static_cast<std::int64_t>(contributions.size());
     std::int64_t n_bytes = 0;
     for (const Range range : mine) n_bytes += n_others * slot_bytes(like, range);
     std::byte* next = receiving_memory(backend, n_bytes);
@@ -364,7 +268,7 @@ class NcclCommunicator final : public Communicator {
   CommunicationStream stream_;
   ncclComm_t handle_;
   const int n_exceptions_ = std::uncaught_exceptions();
-  std::map<Numbers, Plan> plans_;
+  ExchangePlans plans_;
   std::vector<std::unique_ptr<Buffer>> received_;  // the last one is used
   std::int64_t received_bytes_ = 0;
 };
@@ -381,10 +285,12 @@ std::unique_ptr<Communicator> connect_by_nccl(int device, cudaStream_t compute,
     word = to_numbers(made);
   }
   const auto id = from_numbers<ncclUniqueId>(gather_numbers(host, word).front());
-  const auto make = [id, n = host.size(), rank = host.rank()](ncclComm_t* handle) {
+  const auto make = [id, n = host.size(), rank = host.rank()] {
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     config.blocking = 1;
-    return ncclCommInitRankConfig(handle, n, id, rank, &config);
+    ncclComm_t handle = nullptr;
+    ISOFLOP_NCCL(ncclCommInitRankConfig(&handle, n, id, rank, &config));
+    return handle;
   };
   return std::make_unique<NcclCommunicator>(std::make_shared<NcclWatch>(host, device), compute,
                                             host, nullptr, make);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -32,9 +31,8 @@ NcclWatch::~NcclWatch() {
   changed_.notify_all();
 }
 
-ncclComm_t NcclWatch::make(const std::function<ncclResult_t(ncclComm_t*)>& call) {
-  ncclComm_t communicator = nullptr;
-  ISOFLOP_NCCL(run(call, &communicator));
+ncclComm_t NcclWatch::make(const Make& make) {
+  const ncclComm_t communicator = run(make);
   if (communicator == nullptr) return nullptr;
   const std::lock_guard lock(mutex_);
   communicators_.push_back(communicator);
@@ -50,8 +48,10 @@ void NcclWatch::close(ncclComm_t communicator, bool abort) noexcept {
     if (abort) {
       (void)ncclCommAbort(communicator);
     } else {
-      const auto destroy = [=](ncclComm_t*) { return ncclCommDestroy(communicator); };
-      (void)run(destroy, nullptr);
+      (void)run([communicator]() -> ncclComm_t {
+        (void)ncclCommDestroy(communicator);
+        return nullptr;
+      });
     }
   } catch (...) {  // a rank was lost in the meantime: what is left of the communicator stays
   }
@@ -135,29 +135,34 @@ void NcclWatch::give_up(std::exception_ptr failure) {
   for (ncclComm_t communicator : communicators) (void)ncclCommAbort(communicator);
 }
 
-ncclResult_t NcclWatch::run(const std::function<ncclResult_t(ncclComm_t*)>& call,
-                            ncclComm_t* result) {
+ncclComm_t NcclWatch::run(const Make& call) {
   struct Outcome {
     std::mutex mutex;
     std::condition_variable over;
-    std::optional<ncclResult_t> status;
+    bool is_over = false;
     ncclComm_t communicator = nullptr;
+    std::exception_ptr failure;
   };
   const auto outcome = std::make_shared<Outcome>();
   std::thread([outcome, call, device = device_] {
-    (void)cudaSetDevice(device);
     ncclComm_t communicator = nullptr;
-    const ncclResult_t status = call(&communicator);
+    std::exception_ptr failure;
+    try {
+      ISOFLOP_CUDA(cudaSetDevice(device));
+      communicator = call();
+    } catch (...) {
+      failure = std::current_exception();
+    }
     const std::lock_guard lock(outcome->mutex);
-    outcome->status = status;
     outcome->communicator = communicator;
+    outcome->failure = std::move(failure);
+    outcome->is_over = true;
     outcome->over.notify_all();
   }).detach();
   std::unique_lock lock(outcome->mutex);
-  const auto is_over = [&] { return outcome->status.has_value(); };
-  while (!outcome->over.wait_for(lock, kBetweenLooks, is_over)) check();
-  if (result != nullptr) *result = outcome->communicator;
-  return *outcome->status;
+  while (!outcome->over.wait_for(lock, kBetweenLooks, [&] { return outcome->is_over; })) check();
+  if (outcome->failure) std::rethrow_exception(outcome->failure);
+  return outcome->communicator;
 }
 
 }  // namespace isoflop

@@ -25,9 +25,11 @@ class NcclWatch {
   NcclWatch(const NcclWatch&) = delete;
   NcclWatch& operator=(const NcclWatch&) = delete;
 
-  /// A communicator, or null, from a call in which all ranks wait for each other, and which
-  /// nothing can end: should a rank be lost, the thread that is in it is left behind.
-  [[nodiscard]] ncclComm_t make(const std::function<ncclResult_t(ncclComm_t*)>& call);
+  /// What makes a communicator, or null, and throws where NCCL fails.
+  using Make = std::function<ncclComm_t()>;
+  /// Calls `make`, in which all ranks wait for each other and which nothing can end: should a rank
+  /// be lost, the thread that is in it is left behind. `make` refers to nothing that could go.
+  [[nodiscard]] ncclComm_t make(const Make& make);
   /// Its end. Aborted already, or with `abort`, without waiting for the other ranks.
   void close(ncclComm_t communicator, bool abort) noexcept;
 
@@ -42,8 +44,7 @@ class NcclWatch {
   [[nodiscard]] std::exception_ptr ask_host();
   [[nodiscard]] ncclResult_t ask_nccl();
   void give_up(std::exception_ptr failure);
-  [[nodiscard]] ncclResult_t run(const std::function<ncclResult_t(ncclComm_t*)>& call,
-                                 ncclComm_t* result);
+  ncclComm_t run(const Make& call);
 
   Communicator& host_;
   const int device_;

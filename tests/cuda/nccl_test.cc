@@ -226,7 +226,8 @@ TEST_CASE("operations on tensors by NCCL have the bits of those among threads") 
   for (const int n : {2, 3, 4}) {
     for (const DType dtype : {DType::f32, DType::bf16, DType::f64}) {
       const Results expected = on_threads(n, dtype);
-      for (std::uint64_t seed = 0; seed < 4; ++seed) {
+      const std::uint64_t n_seeds = dtype == DType::f32 ? 4 : 2;
+      for (std::uint64_t seed = 0; seed < n_seeds; ++seed) {
         INFO(n << " ranks, type " << static_cast<int>(dtype) << ", seed " << seed);
         CHECK(on_devices(n, dtype, /*repeated=*/false, seed) == expected);
       }

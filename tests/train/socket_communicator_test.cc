@@ -100,6 +100,36 @@ void talk(Communicator& world) {
   world.barrier();
 }
 
+/// Reductions and gathers of tensors; throws where the outcome is wrong.
+void exchange_tensors(Communicator& world) {
+  // ((1e8 + 1) - 1e8) + 0.5 is 0.5 in fp32, but not in other orders. Two terms of each process.
+  const std::vector<float> terms = {1e8f, 1.0f, -1e8f, 0.5f};
+  const auto backend = make_cpu_backend();
+  const Range carried = share_of(4, world.rank(), world.size());
+  std::vector<std::vector<float>> memory;
+  std::vector<Tensor> first, second;
+  for (auto* tensors : {&first, &second}) {
+    for (std::int64_t i = carried.begin; i < carried.end; ++i) {
+      memory.emplace_back(10, terms[static_cast<std::size_t>(i)]);
+      tensors->push_back({memory.back().data(), DType::f32, 5, 2});
+    }
+  }
+  const Range mine = share_of(5, world.rank(), world.size());
+  for (int round = 0; round < 2; ++round) {
+    for (std::size_t i = 0; i < first.size(); ++i) backend->copy(second[i], first[i]);
+    world.start_reduce_scatter(*backend, first, {&mine, 1});
+    const Tensor& other = second.front();
+    const std::vector<float> kept(other.f32(), other.f32() + other.size());
+    world.start_reduce_scatter(*backend, second, {&mine, 1});
+    world.finish_reduce_scatters(*backend);
+    for (const Tensor& tensor : {first.front(), second.front()}) {
+      world.all_gather(*backend, tensor, {&mine, 1});
+      for (int i = 0; i < 10; ++i) require(tensor.f32()[i] == 0.5f, "wrong sum of tensors");
+    }
+    std::copy(kept.begin(), kept.end(), other.f32());
+  }
+}
+
 void wait_for_others(Communicator& world) {
   for (;;) world.barrier();
 }
@@ -118,6 +148,15 @@ TEST_CASE("ranks of several processes and threads agree") {
     CHECK(job.wait(one, 1) == "fine");
     CHECK(job.wait(two, 2) == "fine");
     CHECK_FALSE(std::filesystem::exists(job.file()));
+  }
+}
+
+TEST_CASE("tensors of several processes are summed in rank order") {
+  for (const int n_local : {1, 2}) {
+    Job job(2, n_local);
+    const pid_t child = job.start(1, exchange_tensors);
+    CHECK_NOTHROW(job.run(0, exchange_tensors));
+    CHECK(job.wait(child, 1) == "fine");
   }
 }
 
