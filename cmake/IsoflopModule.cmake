@@ -52,14 +52,18 @@ function(isoflop_module name)
   set_property(GLOBAL APPEND PROPERTY ISOFLOP_MODULES ${target})
 endfunction()
 
-# isoflop_test(module SOURCES a_test.cc ... [PRIVATE targets...]): one executable per module.
+# isoflop_test(module SOURCES a_test.cc ... [PRIVATE targets...] [LIBRARY target]): one executable
+# per module, linked to isoflop_<module> unless another library is named.
 function(isoflop_test module)
-  cmake_parse_arguments(arg "" "" "SOURCES;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "" "LIBRARY" "SOURCES;PRIVATE" ${ARGN})
+  if(NOT arg_LIBRARY)
+    set(arg_LIBRARY isoflop_${module})
+  endif()
   set(target isoflop_${module}_test)
   add_executable(${target} ${arg_SOURCES})
   isoflop_flags(${target})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${target} PRIVATE ISOFLOP_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_link_libraries(${target} PRIVATE isoflop_${module} ${arg_PRIVATE} Catch2::Catch2WithMain)
+  target_link_libraries(${target} PRIVATE ${arg_LIBRARY} ${arg_PRIVATE} Catch2::Catch2WithMain)
   catch_discover_tests(${target} TEST_PREFIX "${module}: " DISCOVERY_MODE PRE_TEST)
 endfunction()
