@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attention.h"
 
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+#include <utility>
+
 #include <cuda_bf16.h>
 
 #include "cudnn_attention.h"
@@ -10,6 +15,11 @@
 
 namespace isoflop {
 namespace {
+
+bool fit(const AttentionDims& dims, std::initializer_list<Tensor> tensors) {
+  return std::ranges::all_of(
+      tensors, [&](Tensor tensor) { return attention_fits_tensor_cores(dims, tensor); });
+}
 
 /// On tensor cores where type, shape and alignment permit it.
 class OwnAttention final : public Attention {
@@ -21,8 +31,7 @@ class OwnAttention final : public Attention {
   void forward(Tensor qkv, const AttentionDims& dims, Tensor out, Tensor log_sum_exp, void*,
                cudaStream_t stream) override {
     check(dims);
-    if (attention_fits_tensor_cores(dims, qkv) && attention_fits_tensor_cores(dims, out))
-      return launch_attention_forward(qkv, dims, out, log_sum_exp, stream);
+    if (fit(dims, {qkv, out})) return launch_attention_forward(qkv, dims, out, log_sum_exp, stream);
     const auto launch_plain = qkv.dtype == DType::bf16
                                   ? launch_attention_plain_forward<__nv_bfloat16>
                                   : launch_attention_plain_forward<float>;
@@ -32,9 +41,7 @@ class OwnAttention final : public Attention {
   void backward(Tensor qkv, const AttentionDims& dims, Tensor out, Tensor log_sum_exp, Tensor dout,
                 Tensor dqkv, void* workspace, cudaStream_t stream) override {
     check(dims);
-    bool fits = true;
-    for (const Tensor tensor : {qkv, out, dout, dqkv})
-      fits = fits && attention_fits_tensor_cores(dims, tensor);
+    const bool fits = fit(dims, {qkv, out, dout, dqkv});
     const auto launch_any = fits ? launch_attention_backward
                             : qkv.dtype == DType::bf16
                                 ? launch_attention_plain_backward<__nv_bfloat16>
@@ -51,29 +58,29 @@ class OwnAttention final : public Attention {
   }
 };
 
-/// cuDNN where it takes the problem.
+/// cuDNN for the passes that it takes. Both leave the same between the passes.
 class EitherAttention final : public Attention {
  public:
   EitherAttention(std::unique_ptr<CudnnAttention> cudnn, std::unique_ptr<Attention> own)
       : cudnn_(std::move(cudnn)), own_(std::move(own)) {}
 
   std::int64_t workspace_bytes(const AttentionDims& dims, DType dtype) const override {
-    return chosen(dims, dtype).workspace_bytes(dims, dtype);
+    return std::max(cudnn_->workspace_bytes(dims, dtype), own_->workspace_bytes(dims, dtype));
   }
   void forward(Tensor qkv, const AttentionDims& dims, Tensor out, Tensor log_sum_exp,
                void* workspace, cudaStream_t stream) override {
-    chosen(dims, qkv.dtype).forward(qkv, dims, out, log_sum_exp, workspace, stream);
+    const bool by_cudnn = fit(dims, {qkv, out}) && cudnn_->has_forward(dims, qkv.dtype);
+    (by_cudnn ? *cudnn_ : *own_).forward(qkv, dims, out, log_sum_exp, workspace, stream);
   }
   void backward(Tensor qkv, const AttentionDims& dims, Tensor out, Tensor log_sum_exp, Tensor dout,
                 Tensor dqkv, void* workspace, cudaStream_t stream) override {
-    chosen(dims, qkv.dtype).backward(qkv, dims, out, log_sum_exp, dout, dqkv, workspace, stream);
+    const bool by_cudnn =
+        fit(dims, {qkv, out, dout, dqkv}) && cudnn_->has_backward(dims, qkv.dtype);
+    (by_cudnn ? *cudnn_ : *own_)
+        .backward(qkv, dims, out, log_sum_exp, dout, dqkv, workspace, stream);
   }
 
  private:
-  [[nodiscard]] Attention& chosen(const AttentionDims& dims, DType dtype) const {
-    return cudnn_->takes(dims, dtype) ? *cudnn_ : *own_;
-  }
-
   std::unique_ptr<CudnnAttention> cudnn_;
   std::unique_ptr<Attention> own_;
 };

@@ -16,7 +16,8 @@ namespace isoflop {
 class Attention {
  public:
   virtual ~Attention() = default;
-  /// Bytes of device memory, aligned to 256, that both passes may write; 0 is common.
+  /// Bytes of device memory, aligned to 256, that both passes may write. To be asked before the
+  /// passes are captured into a graph: the first time for a problem, plans are made.
   [[nodiscard]] virtual std::int64_t workspace_bytes(const AttentionDims& dims,
                                                      DType dtype) const = 0;
   virtual void forward(Tensor qkv, const AttentionDims& dims, Tensor out, Tensor log_sum_exp,
@@ -25,7 +26,7 @@ class Attention {
                         Tensor dout, Tensor dqkv, void* workspace, cudaStream_t stream) = 0;
 };
 
-/// cuDNN's where it is found and takes the shape, else our own.
+/// cuDNN's for each pass that it takes, where it is found, else our own. For the current device.
 [[nodiscard]] std::unique_ptr<Attention> make_attention();
 /// The kernels of kernels/attention*.h.
 [[nodiscard]] std::unique_ptr<Attention> make_own_attention();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cudnn_api.h"
 
-#include <dlfcn.h>
-
 #include <array>
 #include <optional>
 #include <utility>
+
+#include <dlfcn.h>
 
 #include "isoflop/error.h"
 
@@ -23,18 +23,18 @@ std::optional<CudnnApi> load() {
   void* const library = dlopen("libcudnn.so.9", RTLD_NOW | RTLD_LOCAL);  // never closed
   if (library == nullptr) return {};
   CudnnApi api{};
-  const bool complete =
-      find(library, "cudnnGetVersion", api.get_version) &&
-      find(library, "cudnnGetErrorString", api.get_error_string) &&
-      find(library, "cudnnGetLastErrorString", api.get_last_error_string) &&
-      find(library, "cudnnCreate", api.create) && find(library, "cudnnDestroy", api.destroy) &&
-      find(library, "cudnnSetStream", api.set_stream) &&
-      find(library, "cudnnBackendCreateDescriptor", api.create_descriptor) &&
-      find(library, "cudnnBackendDestroyDescriptor", api.destroy_descriptor) &&
-      find(library, "cudnnBackendSetAttribute", api.set_attribute) &&
-      find(library, "cudnnBackendGetAttribute", api.get_attribute) &&
-      find(library, "cudnnBackendFinalize", api.finalize) &&
-      find(library, "cudnnBackendExecute", api.execute);
+  const bool complete = find(library, "cudnnGetVersion", api.get_version) &&
+                        find(library, "cudnnGetErrorString", api.get_error_string) &&
+                        find(library, "cudnnGetLastErrorString", api.get_last_error_string) &&
+                        find(library, "cudnnCreate", api.create) &&
+                        find(library, "cudnnDestroy", api.destroy) &&
+                        find(library, "cudnnSetStream", api.set_stream) &&
+                        find(library, "cudnnBackendCreateDescriptor", api.create_descriptor) &&
+                        find(library, "cudnnBackendDestroyDescriptor", api.destroy_descriptor) &&
+                        find(library, "cudnnBackendSetAttribute", api.set_attribute) &&
+                        find(library, "cudnnBackendGetAttribute", api.get_attribute) &&
+                        find(library, "cudnnBackendFinalize", api.finalize) &&
+                        find(library, "cudnnBackendExecute", api.execute);
   if (!complete || api.get_version() < kOldest) return {};
   return api;
 }
@@ -63,6 +63,12 @@ CudnnDescriptor::CudnnDescriptor(CudnnDescriptor&& other) noexcept
     : api_(other.api_),
       type_(other.type_),
       descriptor_(std::exchange(other.descriptor_, nullptr)) {}
+CudnnDescriptor& CudnnDescriptor::operator=(CudnnDescriptor&& other) noexcept {
+  std::swap(api_, other.api_);
+  std::swap(type_, other.type_);
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
 CudnnDescriptor::~CudnnDescriptor() {
   if (descriptor_ != nullptr) (void)api_->destroy_descriptor(descriptor_);
 }

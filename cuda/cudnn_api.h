@@ -38,7 +38,7 @@ class CudnnDescriptor {
  public:
   CudnnDescriptor(const CudnnApi& api, cudnnBackendDescriptorType_t type);
   CudnnDescriptor(CudnnDescriptor&& other) noexcept;
-  CudnnDescriptor& operator=(CudnnDescriptor&&) = delete;
+  CudnnDescriptor& operator=(CudnnDescriptor&& other) noexcept;
   ~CudnnDescriptor();
 
   [[nodiscard]] cudnnBackendDescriptor_t get() const { return descriptor_; }
@@ -63,8 +63,8 @@ class CudnnDescriptor {
                    std::int64_t limit, void* values) const;
 
  private:
-  void set_bytes(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
-                 std::int64_t n, const void* values);
+  void set_bytes(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t n,
+                 const void* values);
 
   const CudnnApi* api_;
   cudnnBackendDescriptorType_t type_;

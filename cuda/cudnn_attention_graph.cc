@@ -50,8 +50,8 @@ Node causal(CudnnGraph& g, const Shapes& s, Node scores, Node masked) {
 
 /// Probabilities in bf16; log_sum_exp is written.
 Node softmax(CudnnGraph& g, const Shapes& s, Node scores, Node log_sum_exp) {
-  const CudnnShape per_row = CudnnShape::packed(s.scores.sizes[0], s.scores.sizes[1],
-                                                s.scores.sizes[2], 1);
+  const CudnnShape per_row =
+      CudnnShape::packed(s.scores.sizes[0], s.scores.sizes[1], s.scores.sizes[2], 1);
   const Node largest = g.intermediate(per_row), sum = g.intermediate(per_row);
   const Node log_sum = g.intermediate(per_row);
   const Node shifted = g.intermediate(s.scores), exponentials = g.intermediate(s.scores);
@@ -77,10 +77,9 @@ void add_over_queries(CudnnGraph& g, const Shapes& s, Node weights, Node x, Node
 }
 
 /// Rows' sums of dout times out: written to `delta`.
-void row_products(CudnnGraph& g, const Shapes& s, Node dout, Node out, Node one,
-                  Node delta) {
-  const CudnnShape per_row = CudnnShape::packed(s.scores.sizes[0], s.scores.sizes[1],
-                                                s.scores.sizes[2], 1);
+void row_products(CudnnGraph& g, const Shapes& s, Node dout, Node out, Node one, Node delta) {
+  const CudnnShape per_row =
+      CudnnShape::packed(s.scores.sizes[0], s.scores.sizes[1], s.scores.sizes[2], 1);
   const Node products = g.intermediate(s.all_heads), sums = g.intermediate(per_row);
   g.pointwise(CUDNN_POINTWISE_MUL, {dout, out}, products);
   g.reduce(CUDNN_REDUCE_TENSOR_ADD, products, sums);
@@ -114,8 +113,8 @@ CudnnBackwardGraph::CudnnBackwardGraph(const CudnnApi& api, const AttentionDims&
   dq = graph.memory(s.queries, kStorage);
   dk = graph.memory(s.keys, kStorage);
   dv = graph.memory(s.keys, kStorage);
-  delta = graph.memory(
-      CudnnShape::packed(dims.n_seqs, dims.n_heads, dims.seq_len, 1), CUDNN_DATA_FLOAT);
+  delta = graph.memory(CudnnShape::packed(dims.n_seqs, dims.n_heads, dims.seq_len, 1),
+                       CUDNN_DATA_FLOAT);
   scale = graph.scalar();
   masked = graph.scalar();
   one = graph.scalar();

@@ -22,7 +22,7 @@ struct CudnnBackwardGraph {
 
   CudnnGraph graph;
   CudnnGraph::Node q, k, v, out, log_sum_exp, dout, dq, dk, dv;
-  CudnnGraph::Node delta;                // [R, H] f32, written: a workspace
+  CudnnGraph::Node delta;  // [R, H] f32, written: a workspace
   CudnnGraph::Node scale, masked, one;
 };
 

@@ -23,8 +23,8 @@ std::vector<CudnnDescriptor> engine_configs(const CudnnDescriptor& graph,
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, CUDNN_HEUR_MODE_A);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device);
   heuristics.finalize();
-  const std::int64_t n = heuristics.get(CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                        CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, nullptr);
+  const std::int64_t n =
+      heuristics.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, nullptr);
   std::vector<CudnnDescriptor> configs;
   for (std::int64_t i = 0; i < n; ++i)
     configs.emplace_back(graph.api(), CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
@@ -48,8 +48,8 @@ bool is_deterministic(const CudnnDescriptor& config) {
 
 }  // namespace
 
-CudnnGraph::Node CudnnGraph::tensor(const CudnnShape& shape, cudnnDataType_t dtype,
-                                      bool is_virtual, bool by_value) {
+CudnnGraph::Node CudnnGraph::tensor(const CudnnShape& shape, cudnnDataType_t dtype, bool is_virtual,
+                                    bool by_value) {
   constexpr std::int64_t kAlignment = 16;
   const auto id = static_cast<Node>(tensors_.size());
   CudnnDescriptor& t = tensors_.emplace_back(*api_, CUDNN_BACKEND_TENSOR_DESCRIPTOR);
@@ -149,7 +149,8 @@ std::optional<CudnnPlan> CudnnGraph::plan(const CudnnDescriptor& device) const {
     CudnnDescriptor plan(*api_, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
     plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device);
-    if (api_->finalize(plan.get()) != CUDNN_STATUS_SUCCESS) continue;  // the heuristics may be wrong
+    if (api_->finalize(plan.get()) != CUDNN_STATUS_SUCCESS)
+      continue;  // the heuristics may be wrong
     std::int64_t bytes = 0;
     plan.get(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &bytes);
     return CudnnPlan{std::move(plan), bytes};
