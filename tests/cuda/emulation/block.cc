@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <deque>
 #include <exception>
 #include <memory>
 #include <new>
@@ -21,7 +20,11 @@ dim3 blockDim, gridDim;
 namespace isoflop::emulation {
 namespace {
 
-constexpr std::size_t kStackBytes = 256 * 1024;
+// Off every power of two, so that the caches keep the tops of many stacks.
+constexpr std::size_t kStackBytes = (256 + 4) * 1024;
+constexpr std::size_t stack_bytes_of(unsigned thread) {
+  return kStackBytes - 192 * (thread % kWarpSize);
+}
 
 std::string text_of(const uint3& i) {
   return "(" + std::to_string(i.x) + ", " + std::to_string(i.y) + ", " + std::to_string(i.z) + ")";
@@ -59,7 +62,7 @@ struct Thread {
   const char* waits_at = nullptr;
   bool has_exited = false;
   std::vector<Copy> open_group;
-  std::deque<std::vector<Copy>> groups;
+  std::vector<std::vector<Copy>> groups;
 };
 
 struct Warp {
@@ -100,7 +103,7 @@ class Block {
     for (unsigned i = 0; i < kMaxThreads; ++i) {
       threads_[i].number = i;
       threads_[i].fiber.stack = stacks + i * kStackBytes;
-      threads_[i].fiber.stack_bytes = kStackBytes;
+      threads_[i].fiber.stack_bytes = stack_bytes_of(i);
     }
   }
 
@@ -134,7 +137,7 @@ class Block {
       kernel_error(std::string(instruction) + " of a whole warp in one of " +
                    std::to_string(n_threads_ - first) + " threads");
     if (warp.n_arrived == 0) warp.instruction = instruction;
-    if (std::strcmp(warp.instruction, instruction) != 0)
+    if (warp.instruction != instruction && std::strcmp(warp.instruction, instruction) != 0)
       kernel_error("divergent warp: " + std::string(instruction) + ", while others wait at " +
                    warp.instruction);
     current_->waits_at = instruction;
@@ -338,8 +341,11 @@ void end_copy_group() {
 }
 
 void wait_for_copy_groups(std::size_t n_pending) {
-  Thread& thread = block().current();
-  for (; thread.groups.size() > n_pending; thread.groups.pop_front()) finish(thread.groups.front());
+  auto& groups = block().current().groups;
+  if (groups.size() <= n_pending) return;
+  const auto end = groups.end() - static_cast<std::ptrdiff_t>(n_pending);
+  std::for_each(groups.begin(), end, finish);
+  groups.erase(groups.begin(), end);
 }
 
 void check_alignment(const void* address, std::size_t alignment, const char* access) {

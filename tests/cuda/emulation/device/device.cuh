@@ -16,7 +16,8 @@
 #include "cuda_error.h"
 #include "emulated_device.h"
 
-// One block runs at a time, so what its threads share may be static.
+// One block runs at a time, so what its threads share may be static. Unlike dynamic shared memory
+// it is not NaN at first, it holds what the block before left: which that was depends on the seed.
 #undef __shared__
 #define __shared__ static
 #define __launch_bounds__(...)
