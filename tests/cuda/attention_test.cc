@@ -226,11 +226,11 @@ TEST_CASE("attention holds scores that are far apart") {
 TEST_CASE("attention gives equal bits whatever the order of blocks and threads") {
   const auto attention = make_own_attention();
   for (const Problem& p :
-       {Problem({2, 150, 4, 2, 64}, DType::bf16), Problem({1, 70, 2, 1, 128}, DType::bf16),
+       {Problem({2, 140, 2, 1, 64}, DType::bf16), Problem({1, 70, 2, 1, 128}, DType::bf16),
         Problem({1, 70, 2, 1, 32}, DType::f32)}) {
     emulation::reset();
     const auto first = run(*attention, p);
-    for (const std::uint64_t seed : {1, 2, 3}) {
+    for (const std::uint64_t seed : {1, 2}) {
       emulation::set_seed(seed);
       const auto again = run(*attention, p);
       INFO(name_of(p) << ", seed " << seed);
@@ -242,7 +242,7 @@ TEST_CASE("attention gives equal bits whatever the order of blocks and threads")
 TEST_CASE("attention on tensor cores and without give the same but for rounded factors") {
   emulation::reset();
   const auto attention = make_own_attention();
-  const Problem p({1, 330, 4, 2, 64}, DType::bf16);
+  const Problem p({1, 220, 4, 2, 64}, DType::bf16);
   const auto plain = run(*attention, p, 2), fast = run(*attention, p, 0);
   for (std::size_t i = 0; i < fast.size(); ++i) {
     OpOutput output = fast[i];
@@ -262,11 +262,12 @@ TEST_CASE("a NaN or an infinity in any input of attention shows in what it write
   emulation::reset();
   const auto attention = make_own_attention();
   for (const DType dtype : {DType::f32, DType::bf16}) {
-    const Problem sound({1, 67, 2, 1, 16}, dtype);
+    const Problem sound({1, 67, 1, 1, 16}, dtype);
     for (const double value : {static_cast<double>(NAN), HUGE_VAL, -HUGE_VAL})
-      for (const std::int64_t row : {0, 31, 66}) {
-        // Queries, keys, values: the last row is seen by one query alone.
-        for (const std::int64_t col : {3, 35, 53}) {
+      for (const std::int64_t row : {0, 66}) {
+        // Queries, keys, values: the last row is seen by one query alone, and one of the infinities
+        // makes its score the least.
+        for (const std::int64_t col : {3, 19, 37}) {
           Problem p = sound;
           p.qkv(row, col) = value;
           const auto outputs = run(*attention, p);
@@ -277,7 +278,7 @@ TEST_CASE("a NaN or an infinity in any input of attention shows in what it write
         Problem with_out = sound, with_dout = sound, with_log_sum_exp = sound;
         with_out.out(row, 5) = value;
         with_dout.dout(row, 5) = value;
-        with_log_sum_exp.log_sum_exp(row, 1) = value;
+        with_log_sum_exp.log_sum_exp(row, 0) = value;
         for (const Problem& p : {with_out, with_dout, with_log_sum_exp})
           CHECK(n_not_finite(run(*attention, p)[2].got) > 0);
       }
