@@ -25,6 +25,7 @@ struct Tensor {
 
   [[nodiscard]] std::int64_t size() const { return rows * cols; }
   [[nodiscard]] float* f32() const { return static_cast<float*>(data); }
+  [[nodiscard]] double* f64() const { return static_cast<double*>(data); }
   /// Rows first ... first + n - 1.
   [[nodiscard]] Tensor slice(std::int64_t first, std::int64_t n) const {
     return {static_cast<std::byte*>(data) + first * cols * size_of(dtype), dtype, n, cols};

@@ -44,13 +44,16 @@ class Batch {
   void begin_loading(std::int64_t n_seqs);
   void append_window(std::int64_t sequence);
   void end_loading();
-  [[nodiscard]] Tensor rows(Buffer& buffer, DType dtype, std::int64_t first, std::int64_t n) const;
+  [[nodiscard]] Tensor rows(void* data, DType dtype, std::int64_t first, std::int64_t n) const;
+  [[nodiscard]] std::int64_t max_rows() const { return max_seqs_ * seq_len_; }
 
   Backend& backend_;
   std::int64_t seq_len_, max_seqs_, n_seqs_ = 0;
-  std::vector<std::int32_t> window_, host_tokens_, host_targets_;
+  std::vector<std::int32_t> window_;
+  std::unique_ptr<Buffer> tokens_, losses_;  // inputs, then targets
+  std::unique_ptr<Staging> host_tokens_;
+  std::int32_t* host_inputs_ = nullptr;  // and targets behind them
   std::vector<float> host_losses_;
-  std::unique_ptr<Buffer> tokens_, targets_, losses_;
 };
 
 }  // namespace isoflop

@@ -35,6 +35,9 @@ class Communicator {
   virtual void start_reduce_scatter(Backend& backend, std::span<const Tensor> contributions,
                                     std::span<const Range> mine) = 0;
   virtual void finish_reduce_scatters(Backend& backend) = 0;
+
+  /// Whether the operations on tensors may be part of what a backend repeats.
+  [[nodiscard]] virtual bool recordable() const { return false; }
 };
 
 /// The rows `mine` of `values` become their sum over the ranks.
@@ -50,13 +53,6 @@ inline void all_reduce(Communicator& communicator, Backend& backend, Tensor valu
   const Range mine = share_of(values.rows, communicator.rank(), communicator.size());
   reduce_scatter(communicator, backend, values, mine);
   communicator.all_gather(backend, values, {&mine, 1});
-}
-
-/// Rank 0's value, everywhere.
-[[nodiscard]] inline double broadcast(Communicator& communicator, double value) {
-  const Range mine{0, communicator.rank() == 0 ? 1 : 0};
-  communicator.all_gather({&value, 1}, {&mine, 1});
-  return value;
 }
 
 }  // namespace isoflop

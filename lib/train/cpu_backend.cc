@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
+#include <limits>
+#include <numeric>
 #include <vector>
 
 #include "train/cpu/select.h"
 #include "train/cpu_blas.h"
 #include "train/cpu_lifted.h"
+#include "train/peak_memory.h"
 #include "train/rope_table.h"
 
 namespace isoflop {
@@ -16,6 +20,10 @@ namespace {
 
 std::size_t bytes_of(Tensor x) { return static_cast<std::size_t>(x.size() * size_of(x.dtype)); }
 const std::int32_t* ids_of(Tensor tokens) { return static_cast<const std::int32_t*>(tokens.data); }
+
+void copy_bytes(void* to, const void* from, std::size_t n_bytes) {
+  if (n_bytes > 0) std::memcpy(to, from, n_bytes);
+}
 
 class CpuBuffer final : public Buffer {
  public:
@@ -27,6 +35,17 @@ class CpuBuffer final : public Buffer {
  private:
   Scratch memory_;
   void* data_;
+};
+
+class CpuStaging final : public Staging {
+ public:
+  explicit CpuStaging(std::int64_t n_bytes) : memory_(static_cast<std::size_t>(n_bytes)) {}
+  [[nodiscard]] void* wait() override { return memory_.data(); }
+  void send(void* device) override { copy_bytes(device, memory_.data(), memory_.size()); }
+  void fetch(const void* device) override { copy_bytes(memory_.data(), device, memory_.size()); }
+
+ private:
+  std::vector<std::byte> memory_;
 };
 
 /// The kernels work on floats: every operation gives them its tensors through in(), out() and
@@ -44,15 +63,25 @@ class CpuBackend final : public Backend {
   [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t n_bytes) override {
     return std::make_unique<CpuBuffer>(n_bytes);
   }
+  [[nodiscard]] std::unique_ptr<Staging> make_staging(std::int64_t n_bytes) override {
+    return std::make_unique<CpuStaging>(n_bytes);
+  }
   void upload(void* device, const void* host, std::int64_t n_bytes) override {
-    if (n_bytes > 0) std::memcpy(device, host, static_cast<std::size_t>(n_bytes));
+    copy_bytes(device, host, static_cast<std::size_t>(n_bytes));
   }
   void download(void* host, const void* device, std::int64_t n_bytes) override {
-    if (n_bytes > 0) std::memcpy(host, device, static_cast<std::size_t>(n_bytes));
+    copy_bytes(host, device, static_cast<std::size_t>(n_bytes));
   }
+  void copy(Tensor from, Tensor to) override { copy_bytes(to.data, from.data, bytes_of(to)); }
   void zero(Tensor x) override {
     if (x.size() > 0) std::memset(x.data, 0, bytes_of(x));
   }
+  /// The system gives memory when it is first written to, not when it is asked for.
+  [[nodiscard]] std::int64_t available_memory() const override {
+    return std::numeric_limits<std::int64_t>::max();
+  }
+  /// Of the whole process.
+  [[nodiscard]] std::int64_t peak_memory() const override { return peak_memory_bytes(); }
   [[nodiscard]] std::int64_t counted_flops() const override { return flops_; }
 
   void linear_forward(Tensor x, Tensor w, Tensor y) override {
@@ -164,19 +193,40 @@ class CpuBackend final : public Backend {
     }
   }
   void sum(std::span<const Tensor> x, Tensor y) override {
+    if (y.dtype == DType::f64) return sum_doubles(x, y);
     inputs_.clear();
     sum_with_inputs(x, y);
   }
-  void squared_norms(Tensor x, std::span<const Range> parts, std::span<double> sums) override {
+  void squared_norms(Tensor x, std::span<const Range> parts, Tensor sums) override {
     const Lifted all = in(x);
     for (std::size_t i = 0; i < parts.size(); ++i)
-      sums[i] = kernels_.squared_norm(parts[i].size(), all + parts[i].begin);
+      sums.f64()[i] = kernels_.squared_norm(parts[i].size(), all + parts[i].begin);
   }
-  void adamw(Tensor w, Tensor grad, Tensor m, Tensor v, const AdamWSettings& s,
-             Tensor rounded) override {
-    kernels_.adamw(w.size(), w.f32(), grad.f32(), m.f32(), v.f32(), bf16_of(rounded),
-                   {s.learning_rate, s.beta1, s.beta2, s.epsilon, s.weight_decay,
-                    s.bias_correction1, s.bias_correction2, s.grad_scale});
+  void row_sums(Tensor x, Tensor sums) override {
+    for (std::int64_t r = 0; r < x.rows; ++r) {
+      const float* row = x.f32() + r * x.cols;
+      sums.f64()[r] = std::accumulate(row, row + x.cols, 0.0);
+    }
+  }
+  void dot(Tensor a, Tensor b, Tensor result) override {
+    *result.f64() = std::inner_product(a.f64(), a.f64() + a.size(), b.f64(), 0.0);
+  }
+  void clip_scale(Tensor measures, double max_norm, Tensor scale) override {
+    const double* all = measures.f64();
+    const bool finite =
+        std::all_of(all, all + measures.size(), [](double x) { return std::isfinite(x); });
+    const bool updates = finite && *scale.f32() >= 0;
+    *scale.f32() = updates ? static_cast<float>(std::min(1.0, max_norm / std::sqrt(*all))) : -1.0f;
+  }
+  void adamw(std::span<const AdamWPart> parts, float beta1, float beta2, const AdamWStep* step,
+             const float* scale) override {
+    if (*scale < 0) return;
+    for (const AdamWPart& part : parts) {
+      kernels_.adamw(
+          part.size, part.w, part.grad, part.m, part.v, static_cast<std::uint16_t*>(part.rounded),
+          {static_cast<float>(part.learning_rate * step->learning_rate), beta1, beta2, part.epsilon,
+           part.weight_decay, step->bias_correction1, step->bias_correction2, *scale});
+    }
   }
 
  private:
@@ -203,6 +253,14 @@ class CpuBackend final : public Backend {
       blas_product(p);
     else
       kernels_.product(p, scratch_.at_least(kernels_.product_scratch(p)));
+  }
+
+  static void sum_doubles(std::span<const Tensor> x, Tensor y) {
+    for (std::int64_t i = 0; i < y.size(); ++i) {
+      double sum = x.front().f64()[i];
+      for (const Tensor& term : x.subspan(1)) sum += term.f64()[i];
+      y.f64()[i] = sum;
+    }
   }
 
   /// y = inputs_ + x: each lifted input lives as long as the call that added it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -9,7 +10,9 @@
 #include "isoflop/run_spec.h"
 #include "train/backend.h"
 #include "train/batch.h"
+#include "train/device_table.h"
 #include "train/gradients.h"
+#include "train/measures.h"
 #include "train/mesh.h"
 #include "train/parameters.h"
 #include "train/shard_plan.h"
@@ -18,6 +21,12 @@
 
 namespace isoflop {
 
+/// Euclidean norms over the whole model, infinite or NaN where any element is.
+struct Norms {
+  double gradient = 0, weights = 0;
+  double unshared_gradient = 0;  // over what one tensor-parallel rank alone holds
+};
+
 /// What one optimizer step measured before it updated anything.
 struct StepMeasures {
   double loss = 0;  // mean over the batch [nats]
@@ -25,6 +34,12 @@ struct StepMeasures {
   /// Mean over the logical ranks of |g|^2 of their first micro-batch alone, over unshared
   /// parameters; for the gradient noise scale.
   double small_batch_square = 0;
+
+  /// What updates go by, on whatever device.
+  [[nodiscard]] bool is_finite() const {
+    return std::isfinite(loss) && std::isfinite(norms.gradient) && std::isfinite(norms.weights) &&
+           std::isfinite(norms.unshared_gradient) && std::isfinite(small_batch_square);
+  }
 };
 
 /// What one rank holds: its part of the weights, the gradients of the logical data-parallel ranks
@@ -32,22 +47,22 @@ struct StepMeasures {
 /// ranks together; none allocates.
 class Replica {
  public:
-  Replica(const RunSpec& spec, const Dataset& dataset, Mesh& mesh,
-          std::unique_ptr<Backend> backend);
+  Replica(const RunSpec& spec, const Dataset& dataset, Mesh& mesh, Backend& backend);
 
-  /// Gradients of batch number `step`, summed over all logical ranks.
-  [[nodiscard]] StepMeasures compute_gradients(std::int64_t step);
-  /// AdamW and the new weights, everywhere.
-  void update(std::int64_t step, double gradient_norm) {
-    optimizer_.update(gradients_.arena(0), gradient_norm, step);
-  }
+  /// Starts step number `step`: gradients of its batch, summed over all logical ranks, AdamW, and
+  /// the new weights, everywhere. Where a measure is not finite, the weights stay what they were,
+  /// in later steps too.
+  void start_step(std::int64_t step);
+  /// What the first of the started steps measured; waits for it. At most steps_ahead() + 1 steps
+  /// may have been started without.
+  [[nodiscard]] StepMeasures finish_step();
 
   [[nodiscard]] ShardedAdamW& optimizer() { return optimizer_; }
   [[nodiscard]] Gradients& gradients() { return gradients_; }
   [[nodiscard]] Tensor weights() const;
   [[nodiscard]] const ModelTensors& model() const { return model_; }
   [[nodiscard]] const ParameterLayout& layout() const { return layout_; }
-  [[nodiscard]] Backend& backend() { return *backend_; }
+  [[nodiscard]] Backend& backend() { return backend_; }
   [[nodiscard]] Mesh& mesh() { return mesh_; }
   [[nodiscard]] Transformer& transformer() { return transformer_; }
   [[nodiscard]] Batch& batch() { return batch_; }
@@ -56,14 +71,17 @@ class Replica {
   [[nodiscard]] static std::int64_t size(const RunSpec& spec, int n_tensor, int n_data);
 
  private:
+  void load_batch(std::int64_t step);
+  void compute_step();
   void compute_logical_rank(std::int64_t index);
-  [[nodiscard]] double gather_batch_loss();
-  [[nodiscard]] double gather_small_batch_square();
+  void measure();
+  [[nodiscard]] Tensor sequence_losses() const;
+  [[nodiscard]] Tensor small_batch_squares() const;
 
   const RunSpec& spec_;
   const Dataset& dataset_;
   Mesh& mesh_;
-  std::unique_ptr<Backend> backend_;
+  Backend& backend_;
   ParameterLayout layout_;
   ShardPlan plan_;
   Range logical_ranks_;
@@ -73,9 +91,10 @@ class Replica {
   ShardedAdamW optimizer_;
   Transformer transformer_;
   Batch batch_;
-  std::vector<Range> unshared_;  // elements that this rank alone holds
-  std::vector<double> unshared_squares_;
-  std::vector<double> sequence_losses_, small_batch_squares_;  // of the whole batch, of all ranks
+  Measures measures_;
+  std::unique_ptr<Buffer> sums_;  // f64: of each sequence's losses, each logical rank's square
+  DeviceTable<double> ones_;
+  bool recordable_;
 };
 
 }  // namespace isoflop

@@ -31,6 +31,7 @@ class SoloCommunicator final : public Communicator {
     }
   }
   void finish_reduce_scatters(Backend&) override {}
+  [[nodiscard]] bool recordable() const override { return true; }
 
  private:
   std::vector<Tensor> slices_;

@@ -159,8 +159,7 @@ class ThreadCommunicator final : public Communicator {
       if (other.tensor.data == values.data) continue;
       for (const Range range : other.ranges) {
         const Tensor from = other.tensor.slice(range.begin, range.size());
-        backend.upload(values.slice(range.begin, range.size()).data, from.data,
-                       from.size() * size_of(from.dtype));
+        backend.copy(from, values.slice(range.begin, range.size()));
       }
     }
     backend.synchronize();

@@ -14,7 +14,6 @@
 #include "train/communicator.h"
 #include "train/evaluate.h"
 #include "train/mesh.h"
-#include "train/peak_memory.h"
 #include "train/replica.h"
 #include "train/run_checkpoints.h"
 #include "train/run_health.h"
@@ -41,18 +40,21 @@ struct SharedRun {
   TrainResult result;
 };
 
-enum class Decision { go_on, save, stop };
+enum class Decision { go_on, save, stop, diverged };  // in rising order
 
-/// One rank's way through a run. All decisions are rank 0's.
+/// One rank's way through a run. All decisions are rank 0's, but that any rank may see it diverge.
 class RankTrainer {
  public:
   RankTrainer(SharedRun& run, Communicator& world)
       : run_(run),
         world_(world),
-        mesh_(world, run.options.tensor_parallel),
         leader_(world.rank() == 0),
-        replica_(run.spec, run.dataset, mesh_, run.make_backend(run.options.device, world.rank())),
-        health_(run.spec) {}
+        backend_(run.make_backend(run.options.device, world.rank())),
+        connected_(backend_->connect(world)),
+        mesh_(connected_ ? *connected_ : world, run.options.tensor_parallel),
+        replica_(run.spec, run.dataset, mesh_, *backend_),
+        health_(run.spec),
+        decisions_(static_cast<std::size_t>(world.size())) {}
 
   void run() {
     resume_or_initialize();
@@ -97,32 +99,51 @@ class RankTrainer {
   [[nodiscard]] RunOutcome train_steps() {
     started_ = last_save_ = Clock::now();
     seconds_before_ = progress_.train_seconds;
+    steps_started_ = progress_.steps_done;
+    Decision decision = Decision::go_on;
     while (progress_.steps_done < run_.spec.n_steps) {
-      observe();
-      if (!train_step()) return RunOutcome::diverged;
-      const Decision decision = decide();
+      start_steps(decision);
+      decision = agree(std::max(decision, finish_step() ? decide() : Decision::diverged));
+      if (decision == Decision::diverged) return RunOutcome::diverged;
+      if (progress_.steps_done < steps_started_) continue;
       // After on_step: whoever goes on from here finds the step in the metrics.
       if (run_.checkpoints.is_branch_point(progress_.steps_done)) {
         save(&RunCheckpoints::save_trunk);
       }
       if (decision != Decision::go_on && run_.checkpoints.kept()) save(&RunCheckpoints::save);
       if (decision == Decision::stop) return RunOutcome::interrupted;
+      decision = Decision::go_on;
     }
     return RunOutcome::completed;
   }
 
+  /// As many as the backend takes before the first of them is finished; none beyond a step after
+  /// which the state is to be saved.
+  void start_steps(Decision decision) {
+    const auto may_start = [&] {
+      const std::int64_t unfinished = steps_started_ - progress_.steps_done;
+      if (unfinished == 0) return true;
+      return decision == Decision::go_on && unfinished <= backend_->steps_ahead() &&
+             steps_started_ < run_.spec.n_steps &&
+             !run_.checkpoints.is_branch_point(steps_started_);
+    };
+    while (may_start()) {
+      if (steps_started_ == progress_.steps_done) observe();
+      replica_.start_step(steps_started_++);
+    }
+  }
+
   /// False where the run has diverged; the weights are then those of the step before.
-  [[nodiscard]] bool train_step() {
+  [[nodiscard]] bool finish_step() {
     const std::int64_t step = progress_.steps_done;
-    const StepMeasures measures = replica_.compute_gradients(step);
-    if (!is_finite(measures)) {
+    const StepMeasures measures = replica_.finish_step();
+    if (!measures.is_finite()) {
       add_message("diverged at step " + std::to_string(step + 1) + ": loss " +
                   exact_text(measures.loss) + ", gradient norm " +
                   exact_text(measures.norms.gradient) + ", weight norm " +
                   exact_text(measures.norms.weights));
       return false;
     }
-    replica_.update(step, measures.norms.gradient);
     record(measures.loss);
     metrics_ = {.step = progress_.steps_done,
                 .tokens = progress_.steps_done * run_.spec.batch_tokens,
@@ -132,11 +153,6 @@ class RankTrainer {
                 .peak_lr_fraction = lr_fraction_at(run_.spec, step)};
     health_.observe(measures, metrics_);
     return true;
-  }
-
-  [[nodiscard]] static bool is_finite(const StepMeasures& measures) {
-    return std::isfinite(measures.loss) && std::isfinite(measures.norms.gradient) &&
-           std::isfinite(measures.norms.weights);
   }
 
   void record(double loss) {
@@ -149,13 +165,19 @@ class RankTrainer {
   }
 
   [[nodiscard]] Decision decide() {
-    Decision decision = Decision::go_on;
-    if (leader_) {
-      const bool due = seconds_since(last_save_) >= run_.options.seconds_between_checkpoints;
-      if (due) decision = Decision::save;
-      if (run_.options.on_step && !run_.options.on_step(metrics_)) decision = Decision::stop;
-    }
-    return static_cast<Decision>(broadcast(world_, static_cast<double>(decision)));
+    if (!leader_) return Decision::go_on;
+    if (run_.options.on_step && !run_.options.on_step(metrics_)) return Decision::stop;
+    const bool due = seconds_since(last_save_) >= run_.options.seconds_between_checkpoints;
+    return due ? Decision::save : Decision::go_on;
+  }
+
+  /// The highest of all ranks' decisions, on all of them.
+  [[nodiscard]] Decision agree(Decision mine) {
+    const auto rank = static_cast<std::int64_t>(world_.rank());
+    const Range place{rank, rank + 1};
+    decisions_[static_cast<std::size_t>(rank)] = static_cast<double>(mine);
+    world_.all_gather(decisions_, {&place, 1});
+    return static_cast<Decision>(*std::max_element(decisions_.begin(), decisions_.end()));
   }
 
   /// All ranks copy their shares; rank 0 hands the whole over to be written.
@@ -197,11 +219,11 @@ class RankTrainer {
         progress_.late_steps > 0
             ? progress_.late_loss_sum / static_cast<double>(progress_.late_steps)
             : progress_.last_loss;
-    result.device = replica_.backend().name();
+    result.device = backend_->name();
     if (mesh_.tensor->size() > 1) {
       result.device += ", " + std::to_string(mesh_.tensor->size()) + " tensor-parallel ranks";
     }
-    result.peak_memory_bytes = peak_memory_bytes();
+    result.peak_memory_bytes = backend_->peak_memory();
   }
 
   void observe() {
@@ -216,11 +238,15 @@ class RankTrainer {
 
   SharedRun& run_;
   Communicator& world_;
-  Mesh mesh_;
   bool leader_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Communicator> connected_;  // through the backend's devices, where they can
+  Mesh mesh_;
   Replica replica_;
   Progress progress_;
+  std::int64_t steps_started_ = 0;
   RunHealth health_;
+  std::vector<double> decisions_;  // of all ranks
   StepMetrics metrics_;
   double seconds_before_ = 0;
   Clock::time_point started_, last_save_;

@@ -179,14 +179,21 @@ class Bench {
     const Tensor rounded = storage_ == DType::bf16 ? tensor(1, n) : Tensor{};
     backend_.zero(m);
     backend_.zero(v);
-    double norm = 0;
-    const isoflop::Range all{0, n};
-    row("squared norm", 0, 4 * n, [&] { backend_.squared_norms(g, {&all, 1}, {&norm, 1}); });
+    const isoflop::DeviceTable<isoflop::Range> all(backend_, std::array{isoflop::Range{0, n}});
+    const isoflop::DeviceTable<isoflop::AdamWPart> parts(
+        backend_, std::array{isoflop::AdamWPart{w.f32(), g.f32(), m.f32(), v.f32(), rounded.data, n,
+                                                1.0, 1e-8f, 0.1f}});
+    const isoflop::DeviceTable<isoflop::AdamWStep> step(
+        backend_, std::array{isoflop::AdamWStep{1e-3, 0.5f, 0.5f}});
+    const isoflop::DeviceTable<float> scale(backend_, std::array{1.0f});
+    const Tensor norm = tensor_f32(1, 2);
+    row("squared norm", 0, 4 * n, [&] {
+      backend_.squared_norms(g, all.view(), {norm.data, DType::f64, 1, 1});
+    });
     row("adamw", 0, 28 * n, [&] {
-      backend_.adamw(w, g, m, v, {1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 0.5f, 1.0f}, rounded);
+      backend_.adamw(parts.view(), 0.9f, 0.95f, step.view().data(), scale.view().data());
     });
     row("zero gradients", 0, 4 * n, [&] { backend_.zero(g); });
-    if (norm < 0) std::puts("impossible");
   }
 
   Backend& backend_;

@@ -45,6 +45,12 @@ std::string case_name(const std::string& name, Sizes... sizes) {
   return text.str();
 }
 
+inline Matrix column(const reference::Doubles& values) {
+  Matrix m(static_cast<std::int64_t>(values.size()), 1);
+  m.values = values;
+  return m;
+}
+
 struct OpCase {
   std::string name;
   DType storage;
@@ -52,8 +58,8 @@ struct OpCase {
   /// Whether any output depends on element `at` of an input.
   std::function<bool(const std::string& input, std::int64_t at)> matters;
 
-  [[nodiscard]] std::vector<OpOutput> run(Backend& backend, std::optional<Plant> plant = {}) const {
-    OpRun run(backend, storage, std::move(plant));
+  [[nodiscard]] std::vector<OpOutput> run(Backend& backend, const Plant* plant = nullptr) const {
+    OpRun run(backend, storage, plant);
     body(run);
     return run.outputs();
   }
@@ -372,18 +378,49 @@ inline void add_optimizer_cases(OpTable& table) {
     const auto want = reference::adamw({w, m, v}, grad, settings);
     const bool rounds = table.storage == DType::bf16;
     table.add(case_name("adamw", n), [=](OpRun& run) {
-      run.backend.adamw(run.in_out("w", w, want.w, DType::f32), run.input("grad", grad, DType::f32),
-                        run.in_out("m", m, want.m, DType::f32),
-                        run.in_out("v", v, want.v, DType::f32), settings,
-                        rounds ? run.output("rounded", want.w) : Tensor{});
+      adamw_step(run.backend, run.in_out("w", w, want.w, DType::f32),
+                 run.input("grad", grad, DType::f32), run.in_out("m", m, want.m, DType::f32),
+                 run.in_out("v", v, want.v, DType::f32), settings,
+                 rounds ? run.output("rounded", want.w) : Tensor{});
     });
+  }
+}
+
+inline void add_measure_cases(OpTable& table) {
+  constexpr DType kMeasure = DType::f64;
+  for (const std::int64_t n : {0, 1, 3, 16, 45, 200, 2300, 40000}) {
     const std::vector<Range> parts{{0, n}, {n / 3, n - n / 4}, {0, n / 2}};
     const Matrix x = table.random(1, n, 5);
+    const Matrix want = column(reference::squared_norms(x, parts));
     table.add(case_name("squared_norms", n), [=](OpRun& run) {
-      std::vector<double> sums(parts.size(), NAN);
-      run.backend.squared_norms(run.input("x", x), parts, sums);
-      run.host_output("sums", sums, reference::squared_norms(x, parts));
+      run.backend.squared_norms(run.input("x", x), run.table(parts),
+                                run.output("sums", want, kMeasure));
     });
+    const Matrix a = random_matrix(n, 1, 6), b = random_matrix(n, 1, 7);
+    const Matrix product = times_transposed(transposed(a), transposed(b));
+    table.add(case_name("dot", n), [=](OpRun& run) {
+      run.backend.dot(run.input("a", a, kMeasure), run.input("b", b, kMeasure),
+                      run.output("result", product, kMeasure));
+    });
+  }
+  for (const auto& [r, c] : {std::array{0, 5}, std::array{1, 1}, std::array{3, 70},
+                             std::array{40, 7}, std::array{5, 3000}}) {
+    const Matrix x = random_matrix(r, c, 8);
+    const Matrix sums = times_transposed(x, Matrix(1, c, 1.0));
+    table.add(case_name("row_sums", r, c), [=](OpRun& run) {
+      run.backend.row_sums(run.input("x", x, DType::f32), run.output("sums", sums, kMeasure));
+    });
+  }
+  for (const double square : {0.0, 1e-30, 0.25, 9.0, 1e40, 1e60}) {
+    const Matrix measures = column({square, 1.0, -3.0});
+    const Matrix before = column({1.0}), want = column({std::min(1.0, 0.7 / std::sqrt(square))});
+    table.add(
+        case_name("clip_scale", square),
+        [=](OpRun& run) {
+          run.backend.clip_scale(run.input("measures", measures, kMeasure), 0.7,
+                                 run.in_out("scale", before, want, DType::f32));
+        },
+        [](const std::string&, std::int64_t) { return false; });  // it says so by -1
   }
 }
 
@@ -401,6 +438,7 @@ inline const std::vector<OpCase>& op_cases(DType storage) {
     add_sum_cases(table);
     add_conversion_cases(table);
     add_optimizer_cases(table);
+    add_measure_cases(table);
     return table.cases;
   };
   static const std::vector<OpCase> f32 = make(DType::f32), bf16 = make(DType::bf16);

@@ -9,6 +9,7 @@
 #include <numbers>
 #include <vector>
 
+#include "support/adamw_step.h"
 #include "train/backend.h"
 
 namespace isoflop::test::reference {

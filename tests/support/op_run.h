@@ -17,6 +17,7 @@
 #include "support/op_reference.h"
 #include "train/backend.h"
 #include "train/bf16.h"
+#include "train/device_table.h"
 
 namespace isoflop::test {
 
@@ -51,8 +52,8 @@ struct Plant {
 
 class OpRun {
  public:
-  OpRun(Backend& b, DType storage, std::optional<Plant> plant = {})
-      : backend(b), storage_(storage), plant_(std::move(plant)) {}
+  OpRun(Backend& b, DType storage, const Plant* plant = nullptr)
+      : backend(b), storage_(storage), plant_(plant) {}
 
   Backend& backend;
 
@@ -76,14 +77,16 @@ class OpRun {
     backend.upload(p.buffer->data(), ids.data(), static_cast<std::int64_t>(ids.size()) * 4);
     return {p.buffer->data(), DType::i32, static_cast<std::int64_t>(ids.size()), 1};
   }
-  /// A result that the operation gives to the host.
-  void host_output(const std::string& name, std::vector<double> got, std::vector<double> want) {
-    host_outputs_.push_back(
-        {name, DType::f32, static_cast<std::int64_t>(got.size()), std::move(got), std::move(want)});
+  /// What an operation reads besides tensors, in the backend's memory.
+  template <class T>
+  std::span<const T> table(const std::vector<T>& records) {
+    const auto table = std::make_shared<DeviceTable<T>>(backend, records);
+    tables_.push_back(table);
+    return table->view();
   }
 
   [[nodiscard]] std::vector<OpOutput> outputs() const {
-    std::vector<OpOutput> outputs = host_outputs_;
+    std::vector<OpOutput> outputs;
     for (const Placed& p : placed_)
       if (p.tensor.data != nullptr) outputs.push_back(read(p));
     return outputs;
@@ -111,7 +114,7 @@ class OpRun {
                std::optional<DType> dtype, Role role) {
     if (role != Role::output) {
       inputs_.push_back({name, values.values.size()});
-      if (plant_ && plant_->input == name) values.values[plant_->at] = plant_->value;
+      if (plant_ != nullptr && plant_->input == name) values.values[plant_->at] = plant_->value;
     }
     Placed& p = placed_.emplace_back();
     p.name = name;
@@ -139,6 +142,10 @@ class OpRun {
   }
 
   static void encode(const std::vector<double>& values, DType dtype, std::byte* bytes) {
+    if (dtype == DType::f64) {
+      std::ranges::copy(std::as_bytes(std::span(values)), bytes);
+      return;
+    }
     const std::vector<float> floats(values.begin(), values.end());
     if (dtype == DType::f32) {
       std::ranges::copy(std::as_bytes(std::span(floats)), bytes);
@@ -150,6 +157,11 @@ class OpRun {
   }
   [[nodiscard]] static std::vector<double> decode(const std::byte* bytes, std::size_t n,
                                                   DType dtype) {
+    if (dtype == DType::f64) {
+      std::vector<double> values(n);
+      std::copy_n(bytes, 8 * n, std::as_writable_bytes(std::span(values)).begin());
+      return values;
+    }
     std::vector<float> floats(n);
     if (dtype == DType::f32) {
       std::copy_n(bytes, 4 * n, std::as_writable_bytes(std::span(floats)).begin());
@@ -166,9 +178,9 @@ class OpRun {
   }
 
   DType storage_;
-  std::optional<Plant> plant_;
+  const Plant* plant_;
   std::vector<Placed> placed_;
-  std::vector<OpOutput> host_outputs_;
+  std::vector<std::shared_ptr<const void>> tables_;
   std::vector<Input> inputs_;
 };
 

@@ -44,7 +44,8 @@ Gradient gradient_of(RunSpec spec, Precision precision, int n_tensor = 1) {
   gradient.elements.resize(static_cast<std::size_t>(ParameterLayout(spec.shape).size()));
   run_ranks(n_tensor, [&](Communicator& world) {
     Mesh mesh(world, n_tensor);
-    Replica replica(spec, dataset, mesh, make_cpu_backend());
+    const std::unique_ptr<Backend> backend = make_cpu_backend();
+    Replica replica(spec, dataset, mesh, *backend);
     replica.optimizer().initialize();
     if (precision == Precision::fp32) {
       for (std::int64_t i = 0; i < replica.layout().size(); ++i) {
@@ -52,7 +53,8 @@ Gradient gradient_of(RunSpec spec, Precision precision, int n_tensor = 1) {
         weight = lift_bf16(round_to_bf16(weight));
       }
     }
-    const double loss = replica.compute_gradients(0).loss;
+    replica.start_step(0);
+    const double loss = replica.finish_step().loss;
     if (world.rank() == 0) gradient.loss = loss;
     for (const ElementRun& run : element_runs(replica.layout(), {0, replica.layout().size()})) {
       if (!run.owned) continue;
@@ -119,15 +121,16 @@ TEST_CASE("steps that are too small for bf16 add up in the master weights") {
   SoloCommunicator world;
   Mesh mesh(world, 1);
   const test::ToyDataset dataset(spec.shape.vocab_size);
-  Replica replica(spec, dataset, mesh, make_cpu_backend());
+  const std::unique_ptr<Backend> backend = make_cpu_backend();
+  Replica replica(spec, dataset, mesh, *backend);
   replica.optimizer().initialize();
   const auto n = static_cast<std::size_t>(replica.layout().size());
   Snapshot before{{}, std::vector<float>(n), std::vector<float>(n), std::vector<float>(n)};
   Snapshot after = before;
   replica.optimizer().store(before);
   for (std::int64_t step = 0; step < 5; ++step) {
-    const StepMeasures measures = replica.compute_gradients(step);
-    replica.update(step, measures.norms.gradient);
+    replica.start_step(step);
+    (void)replica.finish_step();
   }
   replica.optimizer().store(after);
   const auto* copy = static_cast<const std::uint16_t*>(replica.weights().data);

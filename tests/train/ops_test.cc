@@ -104,7 +104,7 @@ TEST_CASE("backends in threads of their own give the bits of one alone") {
 TEST_CASE("an AdamW step of slices is the step of the whole, bit for bit") {
   // Ranks step slices of the parameters; how many there are must not matter.
   constexpr std::int64_t kSize = 203;
-  const AdamWSettings settings{0.01f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.271f, 0.1426f, 0.25f};
+  const test::AdamWSettings settings{0.01f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.271f, 0.1426f, 0.25f};
   const Matrix w = random_matrix(kSize, 1, 1), grad = random_matrix(kSize, 1, 2);
   const Matrix m = random_matrix(kSize, 1, 4);
   Matrix v = random_matrix(kSize, 1, 3);
@@ -117,8 +117,8 @@ TEST_CASE("an AdamW step of slices is the step of the whole, bit for bit") {
                             run.in_out("v", v, v), run.output("rounded", w, DType::bf16)};
       for (std::int64_t first = 0; first < kSize; first += slice) {
         const auto part = [&](Tensor t) { return t.slice(first, std::min(slice, kSize - first)); };
-        backend->adamw(part(all[0]), part(all[1]), part(all[2]), part(all[3]), settings,
-                       part(all[4]));
+        test::adamw_step(*backend, part(all[0]), part(all[1]), part(all[2]), part(all[3]), settings,
+                         part(all[4]));
       }
       steps.push_back(run.outputs());
       INFO(backend->name() << ", slices of " << slice);
@@ -259,14 +259,44 @@ TEST_CASE("operations on bf16 allocate nothing once they have run") {
 TEST_CASE("squared_norms sum in double") {
   const std::vector<Range> parts{{0, 0}, {0, 1}, {1, 32}, {7, 39}, {200, 233}, {0, 1000}};
   const Matrix x = random_matrix(10, 100, 5);
-  const std::vector<double> want = test::reference::squared_norms(x, parts);
+  const Matrix want = test::column(test::reference::squared_norms(x, parts));
   for (const auto& backend : every_cpu_backend()) {
     INFO(backend->name());
     test::OpRun run(*backend, DType::f32);
-    std::vector<double> sums(parts.size(), NAN);
-    backend->squared_norms(run.input("x", x), parts, sums);
-    for (std::size_t i = 0; i < parts.size(); ++i) CHECK(sums[i] == Approx(want[i]).epsilon(1e-14));
+    const Tensor in = run.input("x", x), sums = run.output("sums", want, DType::f64);
+    backend->squared_norms(in, run.table(parts), sums);
+    const std::vector<double> got = run.outputs().back().got;
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      CHECK(got[i] == Approx(want.values[i]).epsilon(1e-14));
   }
+}
+
+TEST_CASE("a measure that is not finite stops the updates from then on") {
+  for (const double broken : {double{NAN}, double{INFINITY}, -double{INFINITY}})
+    for (const auto& backend : every_cpu_backend()) {
+      const auto buffer = backend->allocate(64);
+      const Tensor scale{buffer->data(), DType::f32, 1, 1};
+      std::vector<double> measures{4.0, 1.0, 2.0};
+      const auto scale_after = [&] {
+        const DeviceTable<double> table(*backend, measures);
+        backend->clip_scale({const_cast<double*>(table.view().data()), DType::f64, 3, 1}, 1, scale);
+        float value = 0;
+        backend->download(&value, scale.data, sizeof(value));
+        return value;
+      };
+      CHECK(scale_after() == 0.5f);
+      measures[2] = broken;
+      CHECK(scale_after() == -1.0f);
+      measures[2] = 2;
+      CHECK(scale_after() == -1.0f);
+
+      test::OpRun run(*backend, DType::f32);
+      const Matrix ones(1, 3, 1.0);
+      const Tensor w = run.in_out("w", ones, ones), grad = run.input("grad", ones);
+      const Tensor m = run.in_out("m", ones, ones), v = run.in_out("v", ones, ones);
+      test::adamw_step(*backend, w, grad, m, v, {0.1f, 0.9f, 0.9f, 1, 0, 1, 1, -1.0f});
+      for (const OpOutput& output : run.outputs()) CHECK(output.got == ones.values);
+    }
 }
 
 TEST_CASE("the vector power of two is within 2 ulp from -126 to 127 and keeps NaN") {

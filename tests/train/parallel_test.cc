@@ -64,10 +64,12 @@ Outcome run_mesh(const RunSpec& spec, int n_tensor, int n_data) {
   std::mutex mutex;
   run_ranks(n_tensor * n_data, [&](Communicator& world) {
     Mesh mesh(world, n_tensor);
-    Replica replica(spec, dataset, mesh, make_cpu_backend());
+    const std::unique_ptr<Backend> backend = make_cpu_backend();
+    Replica replica(spec, dataset, mesh, *backend);
     replica.optimizer().initialize();
     for (std::int64_t step = 0; step < kSteps; ++step) {
-      const StepMeasures measures = replica.compute_gradients(step);
+      replica.start_step(step);
+      const StepMeasures measures = replica.finish_step();
       {
         const std::lock_guard lock(mutex);
         if (outcome.measures.size() <= static_cast<std::size_t>(step)) {
@@ -86,7 +88,6 @@ Outcome run_mesh(const RunSpec& spec, int n_tensor, int n_data) {
           }
         }
       }
-      replica.update(step, measures.norms.gradient);
     }
     const std::lock_guard lock(mutex);
     scatter(replica.layout(), replica.weights(), {0, replica.layout().size()}, false,

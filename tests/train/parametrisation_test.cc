@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "support/adamw_step.h"
 #include "support/catch.h"
 #include "support/toy_dataset.h"
 #include "train/parameters.h"
@@ -122,7 +123,7 @@ class SmallRun {
   void update(const Parameter& parameter) {
     const TensorScales scales = tensor_scales(spec_, tensor_role(parameter.name));
     const auto t = static_cast<double>(n_steps_);
-    const AdamWSettings settings{
+    const test::AdamWSettings settings{
         .learning_rate = static_cast<float>(spec_.peak_lr * scales.learning_rate),
         .beta1 = static_cast<float>(spec_.adam_beta1),
         .beta2 = static_cast<float>(spec_.adam_beta2),
@@ -134,8 +135,8 @@ class SmallRun {
     const auto part = [&](std::vector<float>& arena) {
       return Tensor{arena.data() + parameter.offset, DType::f32, parameter.rows, parameter.cols};
     };
-    backend_->adamw(part(weights_), part(gradients_), part(first_moment_), part(second_moment_),
-                    settings, {});
+    test::adamw_step(*backend_, part(weights_), part(gradients_), part(first_moment_),
+                     part(second_moment_), settings);
   }
 
   ModelTensors view(std::vector<float>& arena) {
@@ -298,19 +299,19 @@ TEST_CASE("AdamW cannot tell a multiplier from scaled settings") {
       g_w[i] = static_cast<float>(theta) * g_v[i];
     }
     // Epsilon of the gradients' own size, so that it matters.
-    AdamWSettings settings{.learning_rate = 0.01f,
-                           .beta1 = 0.9f,
-                           .beta2 = 0.95f,
-                           .epsilon = 0.1f,
-                           .weight_decay = 0.5f,
-                           .bias_correction1 = static_cast<float>(1 - std::pow(0.9, t)),
-                           .bias_correction2 = static_cast<float>(1 - std::pow(0.95, t)),
-                           .grad_scale = 1};
-    backend->adamw(tensor(w), tensor(g_w), tensor(m_w), tensor(s_w), settings, {});
+    test::AdamWSettings settings{.learning_rate = 0.01f,
+                                 .beta1 = 0.9f,
+                                 .beta2 = 0.95f,
+                                 .epsilon = 0.1f,
+                                 .weight_decay = 0.5f,
+                                 .bias_correction1 = static_cast<float>(1 - std::pow(0.9, t)),
+                                 .bias_correction2 = static_cast<float>(1 - std::pow(0.95, t)),
+                                 .grad_scale = 1};
+    test::adamw_step(*backend, tensor(w), tensor(g_w), tensor(m_w), tensor(s_w), settings);
     settings.learning_rate *= static_cast<float>(theta);
     settings.epsilon /= static_cast<float>(theta);
     settings.weight_decay /= static_cast<float>(theta);
-    backend->adamw(tensor(v), tensor(g_v), tensor(m_v), tensor(s_v), settings, {});
+    test::adamw_step(*backend, tensor(v), tensor(g_v), tensor(m_v), tensor(s_v), settings);
   }
   // theta is a power of two: only the products lr decay and eps / theta can round differently.
   for (std::size_t i = 0; i < kSize; ++i) CHECK(v[i] == Approx(theta * w[i]).epsilon(1e-6));
