@@ -36,6 +36,7 @@ if(NOT ISOFLOP_CUDA STREQUAL "off")
     find_package(CUDAToolkit 12.0)
     find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
     find_library(NCCL_LIBRARY nccl HINTS ${CUDAToolkit_LIBRARY_DIR})
+    find_path(CUDNN_INCLUDE_DIR cudnn_graph.h HINTS ${CUDAToolkit_INCLUDE_DIRS})  # optional
     if(TARGET CUDA::cublasLt AND NCCL_INCLUDE_DIR AND NCCL_LIBRARY)
       set(CMAKE_CUDA_STANDARD 20)
       if(NOT CMAKE_CUDA_ARCHITECTURES)

@@ -14,6 +14,16 @@ constexpr int kStep = kCols <= 64 ? 64 : 32;
 /// Queries of those that are in registers at a time.
 constexpr int kPart = 32;
 
+struct Eight {
+  bf16 x[8];
+};
+__device__ __forceinline__ Eight load_eight(const bf16* from) {
+  const uint4 bits = *reinterpret_cast<const uint4*>(from);
+  Eight eight;
+  std::memcpy(&eight, &bits, sizeof eight);
+  return eight;
+}
+
 /// {log_sum_exp, delta} of a row and head. NaN where log_sum_exp is not finite: probabilities near
 /// 0 would hide it. Two threads each, both get the result.
 __device__ __forceinline__ float2 statistics_of(const bf16* out, const bf16* dout,
@@ -21,12 +31,10 @@ __device__ __forceinline__ float2 statistics_of(const bf16* out, const bf16* dou
   float delta = 0, shift = 0;
   if (valid) {
     for (int c = 8 * static_cast<int>(threadIdx.x % 2); c < d_head; c += 16) {
-      const uint4 o = *reinterpret_cast<const uint4*>(out + c);
-      const uint4 d = *reinterpret_cast<const uint4*>(dout + c);
+      const Eight o = load_eight(out + c), d = load_eight(dout + c);
 #pragma unroll
       for (int i = 0; i < 8; ++i)
-        delta += __bfloat162float(reinterpret_cast<const bf16*>(&o)[i]) *
-                 __bfloat162float(reinterpret_cast<const bf16*>(&d)[i]);
+        delta = fmaf(__bfloat162float(o.x[i]), __bfloat162float(d.x[i]), delta);
     }
     shift = *log_sum_exp * kLog2E + (*log_sum_exp - *log_sum_exp);
   }
@@ -93,7 +101,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
 
   float sums[1][kCols / 8][4] = {};
   const float to_log2 = shape.scale * kLog2E;
-  const int n_seen = min(shape.seq_len, first + kRows), n_key_tiles = (n_seen + kKeys - 1) / kKeys;
+  const int n_seen = first + kRows < shape.seq_len ? first + kRows : shape.seq_len;
+  const int n_key_tiles = (n_seen + kKeys - 1) / kKeys;
   fetch_keys(0);
   for (int tile = 0; tile < n_key_tiles; ++tile) {
     wait_for_copies<0>();
@@ -282,6 +291,11 @@ void launch_columns(const Backward& b, const AttentionDims& dims, cudaStream_t s
 }
 
 }  // namespace
+
+std::int64_t attention_backward_workspace_bytes(const AttentionDims& dims) {
+  const std::int64_t padded = n_tiles(dims.seq_len, kStatisticsTile) * kStatisticsTile;
+  return dims.n_seqs * dims.n_heads * padded * static_cast<std::int64_t>(sizeof(float2));
+}
 
 void launch_attention_backward(Tensor qkv, const AttentionDims& dims, Tensor out,
                                Tensor log_sum_exp, Tensor dout, Tensor dqkv, void* workspace,

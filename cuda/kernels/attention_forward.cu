@@ -118,7 +118,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
     softmax.sum[i / 2][i % 2] = 0;
   }
   const float to_log2 = shape.scale * kLog2E;
-  const int n_seen = min(shape.seq_len, first + kRows), n_key_tiles = (n_seen + kKeys - 1) / kKeys;
+  const int n_seen = first + kRows < shape.seq_len ? first + kRows : shape.seq_len;
+  const int n_key_tiles = (n_seen + kKeys - 1) / kKeys;
   for (int tile = 0; tile < n_key_tiles; ++tile) {
     wait_for_copies<0>();
     __syncthreads();
@@ -176,6 +177,11 @@ void launch_columns(Tensor qkv, const AttentionDims& dims, Tensor out, Tensor lo
 }
 
 }  // namespace
+
+bool attention_fits_tensor_cores(const AttentionDims& dims, Tensor tensor) {
+  return tensor.dtype == DType::bf16 && dims.d_head <= 128 && dims.d_head % 8 == 0 &&
+         reinterpret_cast<std::uintptr_t>(tensor.data) % 16 == 0;
+}
 
 void launch_attention_forward(Tensor qkv, const AttentionDims& dims, Tensor out, Tensor log_sum_exp,
                               cudaStream_t stream) {

@@ -37,7 +37,6 @@ void* first_place(std::byte* stack, std::size_t stack_bytes, void (*entry)()) {
   // The entry finds the stack as after a call: 8 bytes off a multiple of 16, where a return address
   // of 0 ends a debugger's walk.
   *--top = 0;
-  *--top = 0;
   *--top = reinterpret_cast<std::uintptr_t>(entry);
   for (int i = 0; i < 6; ++i) *--top = 0;
   return top;
