@@ -6,9 +6,8 @@ namespace isoflop {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr std::int64_t kSmallPart = 16384;  // elements; one pack a thread of kMinBlocks
-constexpr std::int64_t kMinBlocks = kSmallPart / (4 * kThreads);
-constexpr std::int64_t kManyBlocks = 16384;  // several waves: parts may differ in size
+constexpr unsigned kPiecesOfPart = 16;  // at least: a part of 16,384 elements is one pack a thread
+constexpr unsigned kManyBlocks = 1024;  // at least, where there are few parts
 
 struct Factors {
   float gradient, beta1, beta2, m_scale, v_scale, epsilon, learning_rate_decay;
@@ -44,17 +43,17 @@ __device__ __forceinline__ bool packs_from(const AdamWPart& part, int first) {
   const auto is_aligned = [&](const auto* x) {
     return reinterpret_cast<std::uintptr_t>(x + first) % (4 * sizeof(*x)) == 0;
   };
+  const auto* rounded = static_cast<const __nv_bfloat16*>(part.rounded);
   return is_aligned(part.grad) && is_aligned(part.m) && is_aligned(part.v) && is_aligned(part.w) &&
-         is_aligned(static_cast<const __nv_bfloat16*>(part.rounded));
+         (rounded == nullptr || is_aligned(rounded));
 }
 
-/// Block (x, y) does piece x of part y.
+/// n_pieces blocks for each part.
 __global__ void __launch_bounds__(kThreads)
-    adamw_kernel(const AdamWPart* parts, std::int64_t n_parts, float beta1, float beta2,
+    adamw_kernel(const AdamWPart* parts, unsigned n_pieces, float beta1, float beta2,
                  const AdamWStep* step, const float* scale) {
-  const std::int64_t which = std::int64_t{blockIdx.x} % n_parts;
-  const std::int64_t piece = std::int64_t{blockIdx.x} / n_parts, n_pieces = gridDim.x / n_parts;
-  const AdamWPart part = parts[which];
+  const unsigned piece = blockIdx.x % n_pieces;
+  const AdamWPart part = parts[blockIdx.x / n_pieces];
   const float gradient = *scale;
   if (gradient < 0) return;
   const auto learning_rate = static_cast<float>(part.learning_rate * step->learning_rate);
@@ -65,7 +64,8 @@ __global__ void __launch_bounds__(kThreads)
                   1.0f / step->bias_correction2,
                   part.epsilon,
                   learning_rate * part.weight_decay};
-  const std::int64_t thread = piece * kThreads + threadIdx.x, n_threads = n_pieces * kThreads;
+  const std::int64_t thread = std::int64_t{piece} * kThreads + threadIdx.x;
+  const std::int64_t n_threads = std::int64_t{n_pieces} * kThreads;
   const int head = until_aligned(part.w);
   if (!packs_from(part, head) || head >= part.size) {
     for (std::int64_t i = thread; i < part.size; i += n_threads) update_pack<1>(f, part, i);
@@ -82,11 +82,11 @@ __global__ void __launch_bounds__(kThreads)
 
 void launch_adamw(std::span<const AdamWPart> parts, float beta1, float beta2, const AdamWStep* step,
                   const float* scale, cudaStream_t stream) {
-  const auto n_parts = static_cast<std::int64_t>(parts.size());
+  const auto n_parts = static_cast<unsigned>(parts.size());
   if (n_parts == 0) return;
-  const std::int64_t n_pieces = std::max(kMinBlocks, ceil_div(kManyBlocks, n_parts));
-  launch(adamw_kernel, {dim3(static_cast<unsigned>(n_parts * n_pieces)), dim3(kThreads)}, stream,
-         parts.data(), n_parts, beta1, beta2, step, scale);
+  const unsigned n_pieces = std::max(kPiecesOfPart, (kManyBlocks + n_parts - 1) / n_parts);
+  launch(adamw_kernel, {dim3(n_parts * n_pieces), dim3(kThreads)}, stream, parts.data(), n_pieces,
+         beta1, beta2, step, scale);
 }
 
 }  // namespace isoflop

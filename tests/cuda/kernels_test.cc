@@ -315,7 +315,7 @@ TEST_CASE("measures are sums in double") {
                           sums.tensor(DType::f64));
     const auto want = test::reference::squared_norms(x, parts);
     for (std::size_t i = 0; i < parts.size(); ++i)
-      CHECK(sums.values()[i] == Approx(want[i]).epsilon(1e-14));
+      CHECK(sums.values()[i] == Approx(want[i]).epsilon(1e-13));  // 40,000 additions
   }
   const Matrix losses = random_of(DType::f32, 3, 5001, 6);
   OpRun run(backend, DType::f32);

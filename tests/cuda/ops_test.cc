@@ -95,7 +95,7 @@ std::int64_t n_not_finite(const std::vector<OpOutput>& outputs) {
 /// A value planted in an input that matters must leave a trace in what the operation writes.
 void check_shows(Backend& backend, const OpCase& op, const Plant& plant, std::int64_t usual) {
   if (!op.matters(plant.input, static_cast<std::int64_t>(plant.at))) return;
-  if (n_not_finite(op.run(backend, plant)) <= usual)
+  if (n_not_finite(op.run(backend, &plant)) <= usual)
     FAIL_CHECK(size_of(op.storage) << " bytes, " << op.name << ": " << plant.input << "["
                                    << plant.at << "] = " << plant.value << " is lost");
 }
