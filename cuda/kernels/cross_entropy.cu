@@ -91,9 +91,9 @@ __global__ void __launch_bounds__(RowTeam<kThreads>::kBlock, RowTeam<kThreads>::
   const std::int64_t target = targets[r];
   const float target_logit = lift(row[target]);
   SoftmaxSum all;
-  sweep<kThreads>(row, n_cols, Team::thread(), [&](auto width, std::int64_t i) {
-    const auto pack = load<width()>(row + i);
-    if (i + width() <= n_held) store(held + i, pack);
+  sweep_packs<kThreads>(row, n_cols, Team::thread(), [&](const auto& pack, std::int64_t i) {
+    constexpr int kWidth = sizeof(pack) / sizeof(T);
+    if (i + kWidth <= n_held) store(held + i, pack);
     all.add(pack);
   });
   all.template merge<kThreads>();
@@ -117,8 +117,8 @@ __global__ void __launch_bounds__(RowTeam<kThreads>::kBlock, RowTeam<kThreads>::
   if (r >= n_rows) return;
   const T* row = logits + r * n_cols;
   SoftmaxSum all;
-  sweep<kThreads>(row, n_cols, Team::thread(),
-                  [&](auto width, std::int64_t i) { all.add(load<width()>(row + i)); });
+  sweep_packs<kThreads>(row, n_cols, Team::thread(),
+                        [&](const auto& pack, std::int64_t) { all.add(pack); });
   all.template merge<kThreads>();
   if (Team::thread() != 0) return;
   const std::int64_t target = targets[r] - first_token;

@@ -46,14 +46,17 @@ __global__ void __launch_bounds__(32 * kWarps)
 
   std::uint32_t run = sorted.key[begin];
   bool begins_here = begin == 0 || sorted.key[begin - 1] != run;
-  float sum[kWidth] = {};
+  Pack<float, kWidth> sum{};
   const auto finish = [&](bool ends_here) {
-    const bool is_whole = begins_here && ends_here;
-    float* to = col + (is_whole      ? dw + run * n_cols
-                       : begins_here ? partials.begun(chunk)
-                                     : partials.continued(chunk));
+    if (begins_here && ends_here) {
+      float* to = dw + run * n_cols + col;
+      auto total = load<kWidth>(to);
 #pragma unroll
-    for (int i = 0; i < kWidth; ++i) to[i] = is_whole ? to[i] + sum[i] : sum[i];
+      for (int i = 0; i < kWidth; ++i) total.values[i] += sum.values[i];
+      store(to, total);
+    } else {
+      store((begins_here ? partials.begun(chunk) : partials.continued(chunk)) + col, sum);
+    }
   };
   for (std::int64_t first = begin; first < end && run < n_tokens; first += kAhead) {
     std::uint32_t key[kAhead];
@@ -71,12 +74,11 @@ __global__ void __launch_bounds__(32 * kWarps)
         finish(true);
         run = key[j];
         begins_here = true;
-#pragma unroll
-        for (int i = 0; i < kWidth; ++i) sum[i] = 0;
+        sum = {};
       }
       if (run == n_tokens) continue;
 #pragma unroll
-      for (int i = 0; i < kWidth; ++i) sum[i] += lift(row[j].values[i]);
+      for (int i = 0; i < kWidth; ++i) sum.values[i] += lift(row[j].values[i]);
     }
   }
   if (run < n_tokens) finish(end == n_rows || sorted.key[end] != run);
@@ -143,7 +145,7 @@ void launch_embedding_backward(Tensor tokens, Tensor dx, std::int64_t first_toke
   const auto grid = [](std::int64_t x, std::int64_t y) {
     return LaunchShape{dim3(static_cast<unsigned>(x), static_cast<unsigned>(y)), dim3(32 * kWarps)};
   };
-  visit_width<T>(rows_are_wide<T>(dx.cols, dx.data), [&](auto width) {
+  visit_width<T>(rows_are_wide<T>(dx.cols, dx.data, dw.data), [&](auto width) {
     launch(sum_chunks_kernel<T, width()>,
            grid(ceil_div(n_chunks, kWarps), ceil_div(dx.cols, 32 * width())), stream, dx.rows,
            dx.cols, n_tokens, sorted, data_of<T>(dx), dw.f32(), partials);

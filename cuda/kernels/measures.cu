@@ -11,10 +11,10 @@ namespace {
 template <int kThreads, class T, class Term>
 __device__ __forceinline__ double sum_of_terms(const T* x, std::int64_t n, Term term) {
   double sums[kWide<T>] = {};
-  sweep<kThreads>(x, n, static_cast<int>(threadIdx.x), [&](auto width, std::int64_t i) {
-    const auto pack = load<width()>(x + i);
+  sweep_packs<kThreads>(x, n, static_cast<int>(threadIdx.x), [&](const auto& pack, std::int64_t) {
+    constexpr int kWidth = sizeof(pack) / sizeof(T);
 #pragma unroll
-    for (int j = 0; j < width(); ++j) sums[j] += term(static_cast<double>(lift(pack.values[j])));
+    for (int j = 0; j < kWidth; ++j) sums[j] += term(static_cast<double>(lift(pack.values[j])));
   });
   double sum = 0;
 #pragma unroll

@@ -57,13 +57,32 @@ template <int kThreads, class T, class Body>
 __device__ __forceinline__ void sweep(const T* x, std::int64_t n, int thread, Body&& body) {
   constexpr int kWidth = kWide<T>;
   const int gap = until_aligned(x);
-  const std::int64_t head = gap < n ? gap : n;
+  const std::int64_t head = gap < n ? gap : n, end = head + (n - head) / kWidth * kWidth;
   if (thread < head) body(Width<1>{}, std::int64_t{thread});
-#pragma unroll 4
-  for (std::int64_t i = head + thread * kWidth; i + kWidth <= n; i += kThreads * kWidth)
+#pragma unroll 2
+  for (std::int64_t i = head + thread * kWidth; i < end; i += kThreads * kWidth)
     body(Width<kWidth>{}, i);
-  const std::int64_t rest = head + (n - head) / kWidth * kWidth + thread;
-  if (rest < n) body(Width<1>{}, rest);
+  if (end + thread < n) body(Width<1>{}, end + thread);
+}
+
+/// The same, with body(pack, i): what is at i. Several packs are under way at a time.
+template <int kThreads, class T, class Body>
+__device__ __forceinline__ void sweep_packs(const T* x, std::int64_t n, int thread, Body&& body) {
+  constexpr int kWidth = kWide<T>, kAhead = 3;
+  constexpr std::int64_t kStep = kThreads * kWidth;
+  const int gap = until_aligned(x);
+  const std::int64_t head = gap < n ? gap : n, end = head + (n - head) / kWidth * kWidth;
+  if (thread < head) body(load<1>(x + thread), std::int64_t{thread});
+  for (std::int64_t i = head + thread * kWidth; i < end; i += kAhead * kStep) {
+    Pack<T, kWidth> packs[kAhead];
+#pragma unroll
+    for (int a = 0; a < kAhead; ++a)
+      if (i + a * kStep < end) packs[a] = load<kWidth>(x + i + a * kStep);
+#pragma unroll
+    for (int a = 0; a < kAhead; ++a)
+      if (i + a * kStep < end) body(packs[a], i + a * kStep);
+  }
+  if (end + thread < n) body(load<1>(x + end + thread), end + thread);
 }
 
 /// Flat tensors are cut into tiles, one for each block: kTilePacks packs for each of kTileThreads
