@@ -248,6 +248,13 @@ void CudaBackend::adamw(std::span<const AdamWPart> parts, float beta1, float bet
   launch_adamw(parts, beta1, beta2, step, scale, here());
 }
 
+int count_cuda_devices() {
+  int n_devices = 0;
+  if (cudaGetDeviceCount(&n_devices) == cudaSuccess) return n_devices;
+  (void)cudaGetLastError();
+  return 0;
+}
+
 std::unique_ptr<Backend> make_cuda_backend_on(int device_index) {
   return std::make_unique<CudaBackend>(device_index);
 }

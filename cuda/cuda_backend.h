@@ -104,6 +104,9 @@ class CudaBackend final : public Backend {
   std::int64_t flops_ = 0;
 };
 
+/// 0 where there is no GPU, or no driver.
+[[nodiscard]] int count_cuda_devices();
+
 /// A CudaBackend. Throws Error(unavailable), in one line, where no device or driver is found.
 [[nodiscard]] std::unique_ptr<Backend> make_cuda_backend_on(int device_index);
 

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "isoflop/model_shape.h"
 #include "train/range.h"
 
 namespace isoflop {
@@ -110,6 +111,19 @@ class Backend {
   /// Bytes that can still be allocated, and the most that were allocated at a time.
   [[nodiscard]] virtual std::int64_t available_memory() const = 0;
   [[nodiscard]] virtual std::int64_t peak_memory() const = 0;
+
+  /// The most that the operations take beside their tensors, in a step of micro-batches of `n_rows`
+  /// of a model whose part here has this shape.
+  [[nodiscard]] virtual std::int64_t scratch_bytes(const ModelShape& shape, std::int64_t n_rows,
+                                                   DType dtype) const {
+    (void)shape, (void)n_rows, (void)dtype;
+    return 0;
+  }
+  /// FLOP/s of matrix products at the most, by the data sheet; 0 where it is not known.
+  [[nodiscard]] virtual double peak_flops(DType dtype) const {
+    (void)dtype;
+    return 0;
+  }
 
   /// Does `work`, operations that are the same, on the same memory, whenever `number` is: a backend
   /// may record them once and replay them. `work` calls nothing that waits.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 
+#include "isoflop/error.h"
 #include "train/backend.h"
 #include "train/range.h"
 
@@ -38,6 +39,10 @@ class Communicator {
 
   /// Whether the operations on tensors may be part of what a backend repeats.
   [[nodiscard]] virtual bool recordable() const { return false; }
+  /// Throws what the calls above throw once another rank has failed or is lost. From any thread.
+  virtual void check() {}
+  /// Ends the work of all ranks with this error, as if this one had thrown it. From any thread.
+  virtual void fail(const Error& error) { (void)error; }
 };
 
 /// The rows `mine` of `values` become their sum over the ranks.

@@ -135,23 +135,16 @@ Tensor Replica::small_batch_squares() const {
   return {sequence_losses().f64() + spec_.batch_seqs(), DType::f64, spec_.data_parallel, 1};
 }
 
-std::int64_t Replica::size(const RunSpec& spec, int n_tensor, int n_data) {
+std::int64_t Replica::size(const RunSpec& spec, TensorShard shard, int data_rank, int n_data) {
   const DType dtype = storage_type(spec.precision);
-  std::int64_t total = 0;
-  for (int tensor = 0; tensor < n_tensor; ++tensor) {
-    const TensorShard shard{tensor, n_tensor};
-    const ParameterLayout layout(spec.shape, shard);
-    for (int data = 0; data < n_data; ++data) {
-      const ShardPlan plan(spec, layout, data, n_data);
-      const std::int64_t n_logical = logical_ranks_of(spec, data, n_data).size();
-      total += layout.size() * size_of(dtype) + Gradients::size(layout, n_logical) +
-               ShardedAdamW::size(spec, plan) +
-               Transformer::size(spec.shape, shard, dtype, spec.micro_batch_seqs) +
-               Batch::size(spec.shape.seq_len, n_logical * seqs_per_logical_rank(spec)) +
-               Measures::size(n_tensor) + 16 * (spec.batch_seqs() + spec.data_parallel);
-    }
-  }
-  return total;
+  const ParameterLayout layout(spec.shape, shard);
+  const ShardPlan plan(spec, layout, data_rank, n_data);
+  const std::int64_t n_logical = logical_ranks_of(spec, data_rank, n_data).size();
+  return layout.size() * size_of(dtype) + Gradients::size(layout, n_logical) +
+         ShardedAdamW::size(spec, plan) +
+         Transformer::size(spec.shape, shard, dtype, spec.micro_batch_seqs) +
+         Batch::size(spec.shape.seq_len, n_logical * seqs_per_logical_rank(spec)) +
+         Measures::size(shard.size) + 16 * (spec.batch_seqs() + spec.data_parallel);
 }
 
 }  // namespace isoflop

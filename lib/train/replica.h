@@ -67,8 +67,9 @@ class Replica {
   [[nodiscard]] Transformer& transformer() { return transformer_; }
   [[nodiscard]] Batch& batch() { return batch_; }
 
-  /// Bytes that the objects of all ranks take, n_tensor of them for each of n_data.
-  [[nodiscard]] static std::int64_t size(const RunSpec& spec, int n_tensor, int n_data);
+  /// Bytes that the object of one rank takes.
+  [[nodiscard]] static std::int64_t size(const RunSpec& spec, TensorShard shard, int data_rank,
+                                         int n_data);
 
  private:
   void load_batch(std::int64_t step);

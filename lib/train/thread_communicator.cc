@@ -77,6 +77,11 @@ class Group {
     family_->wait(lock, [&] { return round_ != round; });
   }
 
+  void check() {
+    const std::lock_guard lock(family_->mutex);
+    if (family_->failure) throw OtherRankFailed{};
+  }
+
   void post_reduction(std::size_t number, int rank, std::span<const Tensor> contributions) {
     const std::lock_guard lock(family_->mutex);
     if (number == reductions_.size())
@@ -182,6 +187,8 @@ class ThreadCommunicator final : public Communicator {
     backend.synchronize();
     barrier();
   }
+  void check() override { group_->check(); }
+  void fail(const Error& error) override { group_->family()->fail(std::make_exception_ptr(error)); }
 
  private:
   struct Started {

@@ -13,6 +13,7 @@
 #include "isoflop/error.h"
 #include "train/communicator.h"
 #include "train/evaluate.h"
+#include "train/memory_need.h"
 #include "train/mesh.h"
 #include "train/replica.h"
 #include "train/run_checkpoints.h"
@@ -52,7 +53,7 @@ class RankTrainer {
         backend_(run.make_backend(run.options.device, world.rank())),
         connected_(backend_->connect(world)),
         mesh_(connected_ ? *connected_ : world, run.options.tensor_parallel),
-        replica_(run.spec, run.dataset, mesh_, *backend_),
+        replica_(run.spec, run.dataset, mesh_, checked(*backend_)),
         health_(run.spec),
         decisions_(static_cast<std::size_t>(world.size())) {}
 
@@ -68,6 +69,11 @@ class RankTrainer {
   }
 
  private:
+  [[nodiscard]] Backend& checked(Backend& backend) const {
+    check_memory(run_.spec, mesh_, backend);
+    return backend;
+  }
+
   void resume_or_initialize() {
     if (leader_) load_checkpoint();
     world_.barrier();
@@ -297,6 +303,9 @@ TrainResult train_observed(const RunSpec& spec, const Dataset& dataset, const Tr
   const int n_ranks = options.tensor_parallel * count_data_ranks(spec, options.n_threads);
   try {
     run_ranks(n_ranks, [&](Communicator& world) { RankTrainer(run, world).run(); });
+  } catch (const DoesNotFit& why) {
+    run.result.outcome = RunOutcome::out_of_memory;
+    run.result.message = why.what();
   } catch (const std::bad_alloc&) {
     run.result.outcome = RunOutcome::out_of_memory;
     run.result.message = "out of memory; the run takes about " +
@@ -314,7 +323,13 @@ TrainResult train(const RunSpec& spec, const Dataset& dataset, const TrainOption
 std::int64_t estimate_memory_bytes(const RunSpec& spec, int n_threads, int tensor_parallel) {
   validate(spec);
   check_tensor_parallel(spec.shape, tensor_parallel);
-  return Replica::size(spec, tensor_parallel, count_data_ranks(spec, std::max(1, n_threads)));
+  const int n_data = count_data_ranks(spec, std::max(1, n_threads));
+  std::int64_t total = 0;
+  for (int rank = 0; rank < tensor_parallel * n_data; ++rank) {
+    total += Replica::size(spec, {rank % tensor_parallel, tensor_parallel}, rank / tensor_parallel,
+                           n_data);
+  }
+  return total;
 }
 
 }  // namespace isoflop

@@ -2,6 +2,7 @@
 // Time of each operation of a training step, one thread, on the CPU backend.
 //   ops_bench [isa [automatic|kernels|blas [d_model [f32|bf16]]]]
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -14,6 +15,7 @@
 #include "base/rng.h"
 #include "train/cpu/select.h"
 #include "train/cpu_backend.h"
+#include "train/device_table.h"
 
 namespace {
 

@@ -81,7 +81,9 @@ TEST_CASE("a machine without the device says so in one line") {
              contains("no CUDA device 1 found: there are 1"));
   CHECK_THAT(ISOFLOP_ERROR_MESSAGE(make_cuda_backend_on(-1)), contains("no CUDA device -1 found"));
   CHECK_THAT(make_cuda_backend_on(0)->name(), contains("cuda (") && contains(", sm_"));
+  CHECK(count_cuda_devices() == 1);
   emulation::set_device_count(0);
+  CHECK(count_cuda_devices() == 0);
   const std::string message = ISOFLOP_ERROR_MESSAGE(make_cuda_backend_on(0));
   CHECK_THAT(message, contains("no CUDA device found: "));
   CHECK(message.find('\n') == std::string::npos);

@@ -376,7 +376,7 @@ TEST_CASE("a request that cannot be met is refused with field, value and what is
   TrainOptions options;
   options.device = "tpu";
   CHECK_THAT(ISOFLOP_ERROR_MESSAGE(train(spec, dataset, options)),
-             contains("device: must be \"cpu\" or \"cuda\", got \"tpu\""));
+             contains("device: must be \"cpu\", \"cuda\" or \"cuda:N\", got \"tpu\""));
   CHECK_THAT(ISOFLOP_ERROR_MESSAGE(train(spec, dataset, threads(0))),
              contains("n_threads: must be > 0, got 0"));
   spec.dataset_hash = "other";

@@ -98,6 +98,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
     if (device < 0 || device >= static_cast<int>(m.devices.size())) return cudaErrorInvalidDevice;
     *properties = {};
     std::string("emulated device").copy(properties->name, sizeof properties->name - 1);
+    properties->uuid.bytes[0] = static_cast<char>(device + 1);
     properties->totalGlobalMem = static_cast<std::size_t>(m.memory_size);
     properties->major = 9;
     properties->minor = 0;

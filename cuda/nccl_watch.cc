@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nccl_watch.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "cuda_error.h"
+#include "nccl_error.h"
+
+namespace isoflop {
+namespace {
+
+constexpr std::chrono::milliseconds kBetweenLooks{100};
+// A closed connection shows in NCCL and in the host communicator at about the same time.
+constexpr std::chrono::seconds kHostMayKnowMore{1};
+constexpr std::chrono::seconds kIssueTakes{1};
+
+}  // namespace
+
+NcclWatch::NcclWatch(Communicator& host, int device)
+    : host_(host), device_(device), thread_([this] { watch(); }) {}
+
+NcclWatch::~NcclWatch() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  changed_.notify_all();
+}
+
+ncclComm_t NcclWatch::make(const std::function<ncclResult_t(ncclComm_t*)>& call) {
+  ncclComm_t communicator = nullptr;
+  ISOFLOP_NCCL(run(call, &communicator));
+  if (communicator == nullptr) return nullptr;
+  const std::lock_guard lock(mutex_);
+  communicators_.push_back(communicator);
+  return communicator;
+}
+
+void NcclWatch::close(ncclComm_t communicator, bool abort) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::erase(communicators_, communicator) == 0) return;  // aborted and gone
+  }
+  try {
+    if (abort) {
+      (void)ncclCommAbort(communicator);
+    } else {
+      const auto destroy = [=](ncclComm_t*) { return ncclCommDestroy(communicator); };
+      (void)run(destroy, nullptr);
+    }
+  } catch (...) {  // a rank was lost in the meantime: what is left of the communicator stays
+  }
+}
+
+void NcclWatch::issue(const std::function<void()>& operations) {
+  const std::lock_guard issuing(issuing_);
+  check();
+  ISOFLOP_NCCL(ncclGroupStart());
+  try {
+    operations();
+  } catch (...) {
+    (void)ncclGroupEnd();
+    throw;
+  }
+  ISOFLOP_NCCL(ncclGroupEnd());
+}
+
+void NcclWatch::check() {
+  const std::lock_guard lock(mutex_);
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void NcclWatch::watch() {
+  (void)cudaSetDevice(device_);
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, kBetweenLooks, [&] { return stopped_; })) {
+    lock.unlock();
+    if (std::exception_ptr failure = look()) return give_up(std::move(failure));
+    lock.lock();
+  }
+}
+
+std::exception_ptr NcclWatch::look() {
+  if (std::exception_ptr failure = ask_host()) return failure;
+  const ncclResult_t status = ask_nccl();
+  if (status == ncclSuccess) return nullptr;
+  const auto until = std::chrono::steady_clock::now() + kHostMayKnowMore;
+  while (std::chrono::steady_clock::now() < until) {
+    if (std::exception_ptr failure = ask_host()) return failure;
+    std::this_thread::sleep_for(kBetweenLooks / 10);
+  }
+  const char* words = ncclGetLastError(nullptr);
+  const Error error(ErrorCode::device, "NCCL on device " + std::to_string(device_) +
+                                           " reports: " + ncclGetErrorString(status) + ": " +
+                                           (words != nullptr ? words : ""));
+  host_.fail(error);
+  return std::make_exception_ptr(error);
+}
+
+std::exception_ptr NcclWatch::ask_host() {
+  try {
+    host_.check();
+  } catch (...) {
+    return std::current_exception();
+  }
+  return nullptr;
+}
+
+ncclResult_t NcclWatch::ask_nccl() {
+  const std::lock_guard lock(mutex_);
+  for (ncclComm_t communicator : communicators_) {
+    ncclResult_t status = ncclSuccess;
+    const ncclResult_t asked = ncclCommGetAsyncError(communicator, &status);
+    if (asked != ncclSuccess) return asked;
+    if (status != ncclSuccess && status != ncclInProgress) return status;
+  }
+  return ncclSuccess;
+}
+
+// A rank's thread that is inside of NCCL leaves it at once, or it waits there, making its first
+// connection to the lost rank: then aborting is what lets it go.
+void NcclWatch::give_up(std::exception_ptr failure) {
+  std::vector<ncclComm_t> communicators;
+  {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::move(failure);
+    communicators = std::exchange(communicators_, {});
+  }
+  const std::unique_lock issuing(issuing_, kIssueTakes);
+  for (ncclComm_t communicator : communicators) (void)ncclCommAbort(communicator);
+}
+
+ncclResult_t NcclWatch::run(const std::function<ncclResult_t(ncclComm_t*)>& call,
+                            ncclComm_t* result) {
+  struct Outcome {
+    std::mutex mutex;
+    std::condition_variable over;
+    std::optional<ncclResult_t> status;
+    ncclComm_t communicator = nullptr;
+  };
+  const auto outcome = std::make_shared<Outcome>();
+  std::thread([outcome, call, device = device_] {
+    (void)cudaSetDevice(device);
+    ncclComm_t communicator = nullptr;
+    const ncclResult_t status = call(&communicator);
+    const std::lock_guard lock(outcome->mutex);
+    outcome->status = status;
+    outcome->communicator = communicator;
+    outcome->over.notify_all();
+  }).detach();
+  std::unique_lock lock(outcome->mutex);
+  const auto is_over = [&] { return outcome->status.has_value(); };
+  while (!outcome->over.wait_for(lock, kBetweenLooks, is_over)) check();
+  if (result != nullptr) *result = outcome->communicator;
+  return *outcome->status;
+}
+
+}  // namespace isoflop

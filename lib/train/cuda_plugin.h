@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "train/backend.h"
+
+namespace isoflop {
+
+/// What libisoflop_cuda.so offers. The CUDA backend is a library of its own that is loaded when a
+/// GPU is asked for: a program that uses none starts without CUDA's libraries, and runs where they
+/// are not.
+struct CudaPlugin {
+  int version = 0;  // kCudaPluginVersion of the build that made it
+  std::unique_ptr<Backend> (*make_backend)(int device_index) = nullptr;
+  /// 0 where there is no GPU or no driver.
+  int (*count_devices)() = nullptr;
+};
+
+/// Grows with any change to what crosses the border: CudaPlugin, Backend, Communicator.
+inline constexpr int kCudaPluginVersion = 1;
+inline constexpr char kCudaPluginFile[] = "libisoflop_cuda.so";
+/// const CudaPlugin* isoflop_cuda_plugin(), a C function.
+inline constexpr char kCudaPluginSymbol[] = "isoflop_cuda_plugin";
+
+/// Loads the library on the first call. Throws Error(unavailable) where it or a library of CUDA is
+/// missing, or where it is another version's.
+[[nodiscard]] const CudaPlugin& cuda_plugin();
+
+}  // namespace isoflop

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include "isoflop/run_spec.h"
+#include "train/backend.h"
+#include "train/mesh.h"
+
+namespace isoflop {
+
+/// A run that its device has no room for: an outcome, not an error of the caller.
+struct DoesNotFit : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Throws DoesNotFit where the part of a run that this rank would carry needs more memory than its
+/// backend has left: how much, and the micro-batch with which it would fit.
+void check_memory(const RunSpec& spec, const Mesh& mesh, const Backend& backend);
+
+}  // namespace isoflop
