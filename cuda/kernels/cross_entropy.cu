@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/cross_entropy.h"
+#include "kernels/launch_shape.cuh"
+#include "kernels/reduce.cuh"
+#include "kernels/sigmoid.cuh"
+
+namespace isoflop {
+namespace {
+
+constexpr std::int64_t kMaxSharedBytes = 160 * 1024;  // of a block, on sm_80 and later
+
+__device__ __forceinline__ float exp_of(float x) { return exp2f(x * kLog2E); }
+
+/// A sum of exp(x - largest) that grows by packs, from left to right. NaN where an x is not finite:
+/// one of -infinity leaves no other trace.
+struct SoftmaxSum {
+  float largest = -__builtin_inff(), sum = 0;
+
+  template <class T, int kWidth>
+  __device__ __forceinline__ void add(const Pack<T, kWidth>& pack) {
+    float here = largest;
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) here = fmaxf(here, lift(pack.values[i]));
+    sum *= exp_of(largest - here);
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) {
+      const float x = lift(pack.values[i]);
+      sum = fmaf(x, 0.0f, sum + exp_of(x - here));
+    }
+    largest = here;
+  }
+
+  /// Those of all threads of the team together.
+  template <int kThreads>
+  __device__ __forceinline__ void merge() {
+    const float of_team = max_over<kThreads>(largest);
+    // Threads without elements have a largest of -infinity, like the team where none has any.
+    sum = sum_over<kThreads>(largest == of_team ? sum : sum * exp_of(largest - of_team));
+    largest = of_team;
+  }
+};
+
+/// x becomes exp(x - largest) * factor, less scale at the target, which is element `target` of the
+/// pack or none.
+template <class T, int kWidth>
+__device__ __forceinline__ void to_gradient(Pack<T, kWidth>& pack, float largest, float factor,
+                                            std::int64_t target, float scale) {
+#pragma unroll
+  for (int i = 0; i < kWidth; ++i) {
+    const float x = lift(pack.values[i]);
+    // Infinite logits become NaN.
+    const float probability = fmaf(x, 0.0f, exp_of(x - largest) * factor);
+    pack.values[i] = round_to<T>(i == target ? probability - scale : probability);
+  }
+}
+
+/// The team of a row: a warp, of 8 in a block, or a block of kThreads threads.
+template <int kThreads>
+struct RowTeam {
+  static constexpr int kBlock = kThreads == 32 ? 256 : kThreads;
+  static constexpr int kTeams = kBlock / kThreads;
+  static constexpr int kResident = 1024 / kBlock;  // blocks of a multiprocessor: 64 registers
+  static __device__ int team() { return static_cast<int>(threadIdx.x) / kThreads; }
+  static __device__ int thread() { return static_cast<int>(threadIdx.x) % kThreads; }
+  static __device__ std::int64_t row() { return std::int64_t{blockIdx.x} * kTeams + team(); }
+  static LaunchShape shape(std::int64_t n_rows, std::int64_t shared_bytes = 0) {
+    return {dim3(static_cast<unsigned>(ceil_div(n_rows, kTeams))), dim3(kBlock),
+            static_cast<std::size_t>(kTeams * shared_bytes)};
+  }
+};
+
+/// Elements of shared memory for the first n_held of a row at any distance from an aligned address.
+template <class T>
+__host__ __device__ constexpr std::int64_t room_for(std::int64_t n_held) {
+  return (n_held + kWide<T> - 1) / kWide<T> * kWide<T> + kWide<T>;
+}
+
+/// The first n_held elements of a row stay in shared memory between the two passes over it.
+template <class T, int kThreads>
+__global__ void __launch_bounds__(RowTeam<kThreads>::kBlock, RowTeam<kThreads>::kResident)
+    cross_entropy_kernel(std::int64_t n_rows, std::int64_t n_cols, T* logits,
+                         const std::int32_t* targets, float scale, float* losses,
+                         std::int64_t n_held) {
+  using Team = RowTeam<kThreads>;
+  const std::int64_t r = Team::row();
+  if (r >= n_rows) return;
+  T* row = logits + r * n_cols;
+  // Packs of the row are packs of `held`.
+  T* held = dynamic_shared<T>() + Team::team() * room_for<T>(n_held) +
+            (kWide<T> - until_aligned(row)) % kWide<T>;
+  const std::int64_t target = targets[r];
+  const float target_logit = lift(row[target]);
+  SoftmaxSum all;
+  sweep_packs<kThreads>(row, n_cols, Team::thread(), [&](const auto& pack, std::int64_t i) {
+    constexpr int kWidth = sizeof(pack) / sizeof(T);
+    if (i + kWidth <= n_held) store(held + i, pack);
+    all.add(pack);
+  });
+  all.template merge<kThreads>();
+  if (Team::thread() == 0) losses[r] = logf(all.sum) + (all.largest - target_logit);
+  if (scale == 0.0f) return;
+  const float factor = scale / all.sum;
+  sweep<kThreads>(row, n_cols, Team::thread(), [&](auto width, std::int64_t i) {
+    auto pack = i + width() <= n_held ? load<width()>(held + i) : load<width()>(row + i);
+    to_gradient(pack, all.largest, factor, target - i, scale);
+    store(row + i, pack);
+  });
+}
+
+template <class T, int kThreads>
+__global__ void __launch_bounds__(RowTeam<kThreads>::kBlock, RowTeam<kThreads>::kResident)
+    vocabulary_statistics_kernel(std::int64_t n_rows, std::int64_t n_cols, const T* logits,
+                                 const std::int32_t* targets, std::int64_t first_token,
+                                 float* statistics) {
+  using Team = RowTeam<kThreads>;
+  const std::int64_t r = Team::row();
+  if (r >= n_rows) return;
+  const T* row = logits + r * n_cols;
+  SoftmaxSum all;
+  sweep_packs<kThreads>(row, n_cols, Team::thread(),
+                        [&](const auto& pack, std::int64_t) { all.add(pack); });
+  all.template merge<kThreads>();
+  if (Team::thread() != 0) return;
+  const std::int64_t target = targets[r] - first_token;
+  statistics[3 * r] = all.largest;
+  statistics[3 * r + 1] = all.sum;
+  statistics[3 * r + 2] = target >= 0 && target < n_cols ? lift(row[target]) : 0.0f;
+}
+
+/// Statistics of one row over the whole vocabulary.
+struct Combined {
+  float largest = -__builtin_inff(), sum = 0, target = 0;
+};
+
+/// `statistics` of n shards, `stride` floats apart. A shard without tokens has a sum of 0.
+__device__ __forceinline__ Combined combine(std::int64_t n, std::int64_t stride,
+                                            const float* statistics) {
+  Combined all;
+  for (std::int64_t i = 0; i < n; ++i)
+    if (statistics[i * stride + 1] != 0.0f)
+      all.largest = fmaxf(all.largest, statistics[i * stride]);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float* shard = statistics + i * stride;
+    all.target += shard[2];
+    if (shard[1] == 0.0f) continue;
+    const float defect = shard[0] - shard[0];  // 0, or NaN where the largest is not finite
+    all.sum += shard[1] * exp_of(shard[0] - all.largest) + defect;
+  }
+  return all;
+}
+
+template <class T, int kThreads>
+__global__ void __launch_bounds__(RowTeam<kThreads>::kBlock, RowTeam<kThreads>::kResident)
+    vocabulary_cross_entropy_kernel(std::int64_t n_rows, std::int64_t n_cols, T* logits,
+                                    const std::int32_t* targets, std::int64_t first_token,
+                                    std::int64_t n_shards, const float* statistics, float scale,
+                                    float* losses) {
+  using Team = RowTeam<kThreads>;
+  const std::int64_t r = Team::row();
+  if (r >= n_rows) return;
+  const Combined all = combine(n_shards, 3 * n_rows, statistics + 3 * r);
+  if (Team::thread() == 0) losses[r] = logf(all.sum) + (all.largest - all.target);
+  if (scale == 0.0f) return;
+  T* row = logits + r * n_cols;
+  const float factor = scale / all.sum;
+  const std::int64_t target = targets[r] - first_token;
+  sweep<kThreads>(row, n_cols, Team::thread(), [&](auto width, std::int64_t i) {
+    auto pack = load<width()>(row + i);
+    to_gradient(pack, all.largest, factor, target - i, scale);
+    store(row + i, pack);
+  });
+}
+
+/// visit(Width<kThreads>{}): up to four packs for each thread of a team, but in the longest rows.
+template <class T, class Visit>
+void visit_threads(std::int64_t n_cols, Visit visit) {
+  const std::int64_t n_packs = n_cols / kWide<T>;
+  if (n_packs <= 128)
+    visit(Width<32>{});
+  else if (n_packs <= 1024)
+    visit(Width<256>{});
+  else
+    visit(Width<512>{});
+}
+
+}  // namespace
+
+template <class T>
+void launch_cross_entropy(Tensor logits, Tensor targets, float scale, Tensor losses,
+                          cudaStream_t stream) {
+  constexpr std::int64_t kSize = sizeof(T), kMaxHeld = kMaxSharedBytes / kSize - 2 * kWide<T>;
+  const std::int64_t n_held = scale == 0.0f ? 0 : std::min(logits.cols, kMaxHeld);
+  visit_threads<T>(logits.cols, [&](auto threads) {
+    launch(cross_entropy_kernel<T, threads()>,
+           RowTeam<threads()>::shape(logits.rows, room_for<T>(n_held) * kSize), stream, logits.rows,
+           logits.cols, data_of<T>(logits), data_of<std::int32_t>(targets), scale, losses.f32(),
+           n_held);
+  });
+}
+
+template <class T>
+void launch_vocabulary_statistics(Tensor logits, Tensor targets, std::int64_t first_token,
+                                  Tensor statistics, cudaStream_t stream) {
+  visit_threads<T>(logits.cols, [&](auto threads) {
+    launch(vocabulary_statistics_kernel<T, threads()>, RowTeam<threads()>::shape(logits.rows),
+           stream, logits.rows, logits.cols, data_of<T>(logits), data_of<std::int32_t>(targets),
+           first_token, statistics.f32());
+  });
+}
+
+template <class T>
+void launch_vocabulary_cross_entropy(Tensor logits, Tensor targets, std::int64_t first_token,
+                                     Tensor statistics, float scale, Tensor losses,
+                                     cudaStream_t stream) {
+  if (logits.rows == 0) return;
+  visit_threads<T>(logits.cols, [&](auto threads) {
+    launch(vocabulary_cross_entropy_kernel<T, threads()>, RowTeam<threads()>::shape(logits.rows),
+           stream, logits.rows, logits.cols, data_of<T>(logits), data_of<std::int32_t>(targets),
+           first_token, statistics.rows / logits.rows, statistics.f32(), scale, losses.f32());
+  });
+}
+
+template void launch_cross_entropy<float>(Tensor, Tensor, float, Tensor, cudaStream_t);
+template void launch_cross_entropy<__nv_bfloat16>(Tensor, Tensor, float, Tensor, cudaStream_t);
+template void launch_vocabulary_statistics<float>(Tensor, Tensor, std::int64_t, Tensor,
+                                                  cudaStream_t);
+template void launch_vocabulary_statistics<__nv_bfloat16>(Tensor, Tensor, std::int64_t, Tensor,
+                                                          cudaStream_t);
+template void launch_vocabulary_cross_entropy<float>(Tensor, Tensor, std::int64_t, Tensor, float,
+                                                     Tensor, cudaStream_t);
+template void launch_vocabulary_cross_entropy<__nv_bfloat16>(Tensor, Tensor, std::int64_t, Tensor,
+                                                             float, Tensor, cudaStream_t);
+
+}  // namespace isoflop

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+
+#include <cuda_runtime_api.h>
+
+#include "stream.h"
+
+namespace isoflop {
+
+/// Work that is the same whenever it has the same number: done as it is the first time, which
+/// sizes workspaces and chooses algorithms, recorded the second time, and launched as one graph
+/// from then on.
+class StepGraphs {
+ public:
+  /// `work` enqueues on `stream`, and adds to `counted_flops` what it does; a launch adds what the
+  /// recording did. An exception of `work` leaves no recording behind.
+  void run(int number, cudaStream_t stream, std::int64_t& counted_flops,
+           const std::function<void()>& work);
+
+ private:
+  struct Step {
+    bool has_run = false;
+    GraphExecutable graph;
+    std::int64_t flops = 0;  // of one launch
+  };
+  std::map<int, Step> steps_;
+};
+
+}  // namespace isoflop
