@@ -17,6 +17,7 @@
 #include "kernels/rope.h"
 #include "kernels/sum.h"
 #include "kernels/swiglu.h"
+#include "nccl_communicator.h"
 #include "train/communicator.h"
 
 namespace isoflop {
@@ -119,7 +120,9 @@ void CudaBackend::repeat(int number, const std::function<void()>& work) {
   graphs_.run(number, here(), flops_, work);
 }
 
-std::unique_ptr<Communicator> CudaBackend::connect(Communicator&) { return nullptr; }
+std::unique_ptr<Communicator> CudaBackend::connect(Communicator& host) {
+  return host.size() == 1 ? nullptr : connect_by_nccl(device_, here(), host);
+}
 
 void CudaBackend::linear_forward(Tensor x, Tensor w, Tensor y) {
   matmul_.forward(x, w, y, here());
