@@ -143,7 +143,7 @@ void CudaBackend::embedding_forward(Tensor tokens, Tensor w, std::int64_t first_
 }
 void CudaBackend::embedding_backward(Tensor tokens, Tensor dx, std::int64_t first_token,
                                      Tensor dw) {
-  void* memory = workspace(embedding_workspace_bytes(dx.rows, dx.cols, dw.rows));
+  void* memory = workspace(embedding_workspace_bytes(dx.rows, dx.cols));
   visit_float(dx.dtype, [&]<class T>() {
     launch_embedding_backward<T>(tokens, dx, first_token, dw, memory, here());
   });

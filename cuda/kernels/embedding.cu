@@ -109,17 +109,16 @@ __global__ void __launch_bounds__(32 * kWarps)
       dw[run * n_cols + col + i] += partials.begun(chunk)[col + i] + more.values[i];
 }
 
-[[nodiscard]] std::int64_t sort_bytes(std::int64_t n_rows, std::int64_t n_tokens) {
-  return round_up(token_sort_workspace_bytes(n_rows, n_tokens), 128);
+[[nodiscard]] std::int64_t sort_bytes(std::int64_t n_rows) {
+  return round_up(token_sort_workspace_bytes(n_rows), 128);
 }
 [[nodiscard]] std::int64_t stride_of(std::int64_t n_cols) { return round_up(n_cols, 8); }
 
 }  // namespace
 
-std::int64_t embedding_workspace_bytes(std::int64_t n_rows, std::int64_t n_cols,
-                                       std::int64_t n_tokens) {
+std::int64_t embedding_workspace_bytes(std::int64_t n_rows, std::int64_t n_cols) {
   const std::int64_t n_sums = 2 * ceil_div(n_rows, kChunk) * stride_of(n_cols);
-  return sort_bytes(n_rows, n_tokens) + n_sums * 4;
+  return sort_bytes(n_rows) + n_sums * 4;
 }
 
 template <class T>
@@ -138,7 +137,7 @@ void launch_embedding_backward(Tensor tokens, Tensor dx, std::int64_t first_toke
   if (dx.rows == 0 || dw.rows == 0) return;
   const SortedTokens sorted = launch_token_sort(data_of<std::int32_t>(tokens), dx.rows, first_token,
                                                 dw.rows, workspace, stream);
-  auto* sums = static_cast<std::byte*>(workspace) + sort_bytes(dx.rows, dw.rows);
+  auto* sums = static_cast<std::byte*>(workspace) + sort_bytes(dx.rows);
   const Partials partials{reinterpret_cast<float*>(sums), stride_of(dx.cols)};
   const std::int64_t n_chunks = ceil_div(dx.rows, kChunk);
   const auto n_tokens = static_cast<std::uint32_t>(dw.rows);

@@ -20,8 +20,7 @@ template <class T>
 void launch_embedding_backward(Tensor tokens, Tensor dx, std::int64_t first_token, Tensor dw,
                                void* workspace, cudaStream_t stream);
 
-/// What the backward pass needs for dx [n_rows, n_cols] and n_tokens rows of dw.
-[[nodiscard]] std::int64_t embedding_workspace_bytes(std::int64_t n_rows, std::int64_t n_cols,
-                                                     std::int64_t n_tokens);
+/// What the backward pass needs for dx [n_rows, n_cols], whatever the vocabulary.
+[[nodiscard]] std::int64_t embedding_workspace_bytes(std::int64_t n_rows, std::int64_t n_cols);
 
 }  // namespace isoflop

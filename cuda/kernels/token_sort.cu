@@ -143,7 +143,7 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-std::int64_t token_sort_workspace_bytes(std::int64_t n_rows, std::int64_t) {
+std::int64_t token_sort_workspace_bytes(std::int64_t n_rows) {
   return (4 * round_up(n_rows, 4) + kMaxBins * ceil_div(n_rows, kBlockRows)) * 4;
 }
 

@@ -19,6 +19,6 @@ struct SortedTokens {
                                              std::int64_t first_token, std::int64_t n_tokens,
                                              void* workspace, cudaStream_t stream);
 
-[[nodiscard]] std::int64_t token_sort_workspace_bytes(std::int64_t n_rows, std::int64_t n_tokens);
+[[nodiscard]] std::int64_t token_sort_workspace_bytes(std::int64_t n_rows);
 
 }  // namespace isoflop
