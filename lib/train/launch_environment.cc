@@ -124,7 +124,7 @@ std::string slurm_rendezvous(const Variables& variables) {
          std::to_string(kFirstPort + (job * 31 + step) % kPorts);
 }
 
-/// torchrun itself listens at MASTER_PORT where it says that its agent keeps the store.
+/// torchrun itself listens at MASTER_PORT where it says that it keeps the store of the ranks.
 std::string master_rendezvous(const Variables& variables) {
   variables.require("MASTER_ADDR", "MASTER_PORT is");
   variables.require("MASTER_PORT", "MASTER_ADDR is");

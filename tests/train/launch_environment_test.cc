@@ -87,9 +87,9 @@ TEST_CASE("a Slurm batch script is not a step of as many tasks") {
   CHECK(launch_environment(script) == LaunchEnvironment{});
 }
 
-TEST_CASE("where torchrun's agent listens, ranks meet beside it") {
-  const Environment agent = {{"TORCHELASTIC_USE_AGENT_STORE", "True"}};
-  CHECK(launch_environment(with(kTorchrun, agent)).rendezvous == "node1:29501");
+TEST_CASE("where torchrun itself listens, ranks meet beside it") {
+  const Environment listens = {{"TORCHELASTIC_USE_AGENT_STORE", "True"}};
+  CHECK(launch_environment(with(kTorchrun, listens)).rendezvous == "node1:29501");
 }
 
 TEST_CASE("the first machine of a Slurm list") {

@@ -244,16 +244,16 @@ TEST_CASE("a process that stands still is missed") {
     std::vector<pid_t> children;
     for (int process = 0; process < 3; ++process) children.push_back(job.start(process, body));
     const auto stopped = Clock::now();
-    const int other = victim == 0 ? 1 : 0;
-    const std::string heard = job.wait(children[static_cast<std::size_t>(other)], other);
-    CHECK(heard.starts_with("rank " + std::to_string(victim) + " (host "));
-    CHECK(heard.ends_with("was lost: it has been silent for 1 s"));
+    for (const int other : {1 - victim, 2}) {
+      const std::string heard = job.wait(children[static_cast<std::size_t>(other)], other);
+      CHECK(heard.starts_with("rank " + std::to_string(victim) + " (host "));
+      CHECK(heard.ends_with("was lost: it has been silent for 1 s"));
+    }
     CHECK(seconds_since(stopped) < 4.0);
     // Awake again it hears that the job is over.
     ::kill(children[static_cast<std::size_t>(victim)], SIGCONT);
     const std::string later = job.wait(children[static_cast<std::size_t>(victim)], victim);
     CHECK(later.find("was lost") != std::string::npos);
-    CHECK(job.wait(children[2], 2).starts_with("rank " + std::to_string(victim)));
   }
 }
 
