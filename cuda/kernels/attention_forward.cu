@@ -185,8 +185,8 @@ bool attention_fits_tensor_cores(const AttentionDims& dims, Tensor tensor) {
 
 void launch_attention_forward(Tensor qkv, const AttentionDims& dims, Tensor out, Tensor log_sum_exp,
                               cudaStream_t stream) {
-  // 32 queries per warp halve what is read from shared memory per product; beyond 64 columns their
-  // sums would not fit into registers.
+  // 32 queries per warp halve what is read from shared memory per product; beyond 64 columns that
+  // spills registers.
   if (dims.d_head <= 32)
     launch_columns<32, 2, 2>(qkv, dims, out, log_sum_exp, stream);
   else if (dims.d_head <= 64)
