@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cuda_backend.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <cuda_bf16.h>
@@ -18,6 +19,7 @@
 #include "kernels/sum.h"
 #include "kernels/swiglu.h"
 #include "nccl_communicator.h"
+#include "train/block.h"
 #include "train/communicator.h"
 
 namespace isoflop {
@@ -113,11 +115,22 @@ std::int64_t CudaBackend::available_memory() const {
   (void)here();
   std::size_t free = 0, total = 0;
   ISOFLOP_CUDA(cudaMemGetInfo(&free, &total));
-  return static_cast<std::int64_t>(free);
+  return static_cast<std::int64_t>(free) + kMatmulWorkspaceBytes;
 }
 
 void CudaBackend::repeat(int number, const std::function<void()>& work) {
+  if (graphs_.have_seen(number)) workspace_.keep();
   graphs_.run(number, here(), flops_, work);
+}
+
+std::int64_t CudaBackend::scratch_bytes(const ModelShape& shape, std::int64_t n_rows,
+                                        DType dtype) const {
+  const AttentionDims dims = attention_dims(shape, n_rows);
+  const std::int64_t rope_tables = shape.seq_len * shape.d_head * size_of(DType::f32);
+  return kMatmulWorkspaceBytes + rope_tables +
+         std::max({attention_->workspace_bytes(dims, dtype),
+                   embedding_workspace_bytes(n_rows, shape.d_model),
+                   rmsnorm_workspace_bytes(n_rows, shape.d_model)});
 }
 
 std::unique_ptr<Communicator> CudaBackend::connect(Communicator& host) {

@@ -44,6 +44,8 @@ class CudaBackend final : public Backend {
   void synchronize() override;
   [[nodiscard]] std::int64_t available_memory() const override;
   [[nodiscard]] std::int64_t peak_memory() const override { return use_->peak; }
+  [[nodiscard]] std::int64_t scratch_bytes(const ModelShape& shape, std::int64_t n_rows,
+                                           DType dtype) const override;
   void repeat(int number, const std::function<void()>& work) override;
   [[nodiscard]] int steps_ahead() const override { return 1; }
   [[nodiscard]] std::unique_ptr<Communicator> connect(Communicator& host) override;

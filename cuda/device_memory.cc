@@ -27,6 +27,7 @@ DeviceMemory::~DeviceMemory() {
 void* Workspace::at_least(std::int64_t n_bytes, cudaStream_t stream) {
   if (n_bytes > n_bytes_ || blocks_.empty()) {
     ISOFLOP_CHECK(!is_capturing(stream), "what is captured must have run before");
+    if (!is_kept_) blocks_.clear();
     blocks_.push_back(std::make_unique<DeviceMemory>(n_bytes, use_, stream));
     n_bytes_ = n_bytes;
   }

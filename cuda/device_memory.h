@@ -34,18 +34,20 @@ class DeviceMemory final : public Buffer {
   std::shared_ptr<MemoryUse> use_;
 };
 
-/// Memory for what an operation needs while it runs. One that is too small is replaced, but stays:
-/// graphs refer to it.
+/// Memory for what an operation needs while it runs. Grows.
 class Workspace {
  public:
   explicit Workspace(std::shared_ptr<MemoryUse> use) : use_(std::move(use)) {}
   /// Aligned to 256 bytes. Must not have to grow while the stream is being captured: what is
   /// captured has run before.
   [[nodiscard]] void* at_least(std::int64_t n_bytes, cudaStream_t stream);
+  /// Graphs refer to it from now on: what is too small stays until the end.
+  void keep() { is_kept_ = true; }
 
  private:
   std::shared_ptr<MemoryUse> use_;
   std::int64_t n_bytes_ = 0;
+  bool is_kept_ = false;
   std::vector<std::unique_ptr<DeviceMemory>> blocks_;
 };
 

@@ -21,6 +21,8 @@ class StepGraphs {
   void run(int number, cudaStream_t stream, std::int64_t& counted_flops,
            const std::function<void()>& work);
 
+  [[nodiscard]] bool have_seen(int number) const { return steps_.contains(number); }
+
  private:
   struct Step {
     bool has_run = false;

@@ -108,7 +108,8 @@ class Backend {
   /// `from` may be memory of another backend of the same kind.
   virtual void copy(Tensor from, Tensor to) = 0;
   virtual void synchronize() {}
-  /// Bytes that can still be allocated, and the most that were allocated at a time.
+  /// Bytes that are left for tensors and scratch_bytes() together, and the most that were allocated
+  /// at a time.
   [[nodiscard]] virtual std::int64_t available_memory() const = 0;
   [[nodiscard]] virtual std::int64_t peak_memory() const = 0;
 

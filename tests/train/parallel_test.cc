@@ -3,28 +3,15 @@
 // a norm's gradient that was not summed over the tensor-parallel ranks leaves the loss as it was.
 #include <cmath>
 #include <cstring>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "support/catch.h"
+#include "support/mesh_run.h"
 #include "support/relative_difference.h"
-#include "support/toy_dataset.h"
-#include "train/mesh.h"
-#include "train/replica.h"
-#include "train/thread_communicator.h"
 
 namespace isoflop {
 namespace {
-
-/// What a few steps did, put together from all ranks: arenas of the whole model.
-struct Outcome {
-  std::vector<StepMeasures> measures;  // of each step, on rank 0
-  std::vector<float> gradient;         // of the first step, summed
-  std::vector<float> weights;          // at the end, from the model's own copies
-  std::vector<float> first_moment, second_moment;
-  bool copies_agree = true;  // measures of all ranks; weights that several ranks hold
-};
 
 constexpr int kSteps = 3;
 
@@ -41,62 +28,8 @@ RunSpec spec_of(const ModelShape& shape) {
   return spec;
 }
 
-/// Copies what this rank's arena holds of `elements` into an arena of the whole model.
-void scatter(const ParameterLayout& layout, Tensor arena, Range elements, bool owned_only,
-             std::vector<float>& whole, bool& agree) {
-  for (const ElementRun& run : element_runs(layout, elements)) {
-    if (owned_only && !run.owned) continue;
-    for (std::int64_t i = 0; i < run.here.size(); ++i) {
-      float& target = whole[static_cast<std::size_t>(run.whole + i)];
-      const float value = arena.f32()[run.here.begin + i];
-      if (!owned_only && !std::isnan(target) && target != value) agree = false;
-      target = value;
-    }
-  }
-}
-
-Outcome run_mesh(const RunSpec& spec, int n_tensor, int n_data) {
-  const test::ToyDataset dataset(spec.shape.vocab_size);
-  const auto n = static_cast<std::size_t>(ParameterLayout(spec.shape).size());
-  Outcome outcome;
-  for (auto* arena : {&outcome.gradient, &outcome.weights}) arena->assign(n, NAN);
-  Snapshot snapshot{{}, std::vector<float>(n), std::vector<float>(n), std::vector<float>(n)};
-  std::mutex mutex;
-  run_ranks(n_tensor * n_data, [&](Communicator& world) {
-    Mesh mesh(world, n_tensor);
-    const std::unique_ptr<Backend> backend = make_cpu_backend();
-    Replica replica(spec, dataset, mesh, *backend);
-    replica.optimizer().initialize();
-    for (std::int64_t step = 0; step < kSteps; ++step) {
-      replica.start_step(step);
-      const StepMeasures measures = replica.finish_step();
-      {
-        const std::lock_guard lock(mutex);
-        if (outcome.measures.size() <= static_cast<std::size_t>(step)) {
-          outcome.measures.push_back(measures);
-        }
-        const StepMeasures& first = outcome.measures[static_cast<std::size_t>(step)];
-        if (measures.loss != first.loss || measures.norms.gradient != first.norms.gradient ||
-            measures.norms.weights != first.norms.weights) {
-          outcome.copies_agree = false;
-        }
-        if (step == 0) {
-          const ShardPlan plan(spec, replica.layout(), mesh.data->rank(), mesh.data->size());
-          for (const Bucket& bucket : plan.buckets()) {
-            scatter(replica.layout(), replica.gradients().arena(0), bucket.my_elements, false,
-                    outcome.gradient, outcome.copies_agree);
-          }
-        }
-      }
-    }
-    replica.optimizer().store(mesh.data->rank() == 0 ? &snapshot : nullptr);
-    const std::lock_guard lock(mutex);
-    scatter(replica.layout(), replica.weights(), {0, replica.layout().size()}, false,
-            outcome.weights, outcome.copies_agree);
-  });
-  outcome.first_moment = snapshot.first_moment;
-  outcome.second_moment = snapshot.second_moment;
-  return outcome;
+test::Outcome run_mesh(const RunSpec& spec, int n_tensor, int n_data) {
+  return test::run_mesh(spec, n_tensor, n_data, kSteps, [](int) { return make_cpu_backend(); });
 }
 
 /// Every tensor of `b` within `tolerance` of `a`, in relative L2.
@@ -110,7 +43,7 @@ void check_close(const RunSpec& spec, const std::vector<float>& a, const std::ve
   }
 }
 
-void check_same(const RunSpec& spec, const Outcome& one, const Outcome& many) {
+void check_same(const RunSpec& spec, const test::Outcome& one, const test::Outcome& many) {
   CHECK(many.copies_agree);
   for (int step = 0; step < kSteps; ++step) {
     const StepMeasures& a = one.measures[static_cast<std::size_t>(step)];
@@ -150,7 +83,7 @@ std::vector<NamedShape> shapes() {
 TEST_CASE("tensor x data parallel ranks compute what one rank does, tensor by tensor") {
   for (const auto& [name, shape] : shapes()) {
     const RunSpec spec = spec_of(shape);
-    const Outcome one = run_mesh(spec, 1, 1);
+    const test::Outcome one = run_mesh(spec, 1, 1);
     REQUIRE(one.measures.back().norms.gradient > spec.grad_clip);
     for (const int n_tensor : {1, 2, 4}) {
       for (const int n_data : {1, 2, 4}) {
@@ -165,9 +98,9 @@ TEST_CASE("data parallel ranks do not change a bit of what tensor-parallel ones 
   for (const int n_tensor : {1, 2}) {
     RunSpec spec = spec_of(shapes().front().shape);
     spec.shape.d_ff = 2000;  // several units to a layer
-    const Outcome one = run_mesh(spec, n_tensor, 1);
+    const test::Outcome one = run_mesh(spec, n_tensor, 1);
     for (const int n_data : {2, 3, 4}) {
-      const Outcome many = run_mesh(spec, n_tensor, n_data);
+      const test::Outcome many = run_mesh(spec, n_tensor, n_data);
       CHECK(same_bits(one.weights, many.weights));
       CHECK(same_bits(one.second_moment, many.second_moment));
       for (int step = 0; step < kSteps; ++step) {
@@ -186,7 +119,7 @@ TEST_CASE("the small-batch gradient is that of the first micro-batches, whoever 
   RunSpec spec = spec_of(shapes().front().shape);
   spec.data_parallel = 1;
   spec.micro_batch_seqs = spec.batch_seqs();
-  const Outcome whole = run_mesh(spec, 1, 1);
+  const test::Outcome whole = run_mesh(spec, 1, 1);
   CHECK(whole.measures[0].small_batch_square ==
         Approx(std::pow(whole.measures[0].norms.unshared_gradient, 2)).epsilon(1e-6));
   spec.micro_batch_seqs = 1;
