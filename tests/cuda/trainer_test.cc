@@ -2,8 +2,7 @@
 // Whole runs on CUDA devices: pipelined steps, checkpoints, endings.
 #include "train/trainer.h"
 
-#include <cstring>
-#include <limits>
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,9 @@
 #include "support/catch.h"
 #include "support/temp_dir.h"
 #include "support/toy_dataset.h"
+#include "train/memory_need.h"
+#include "train/mesh.h"
+#include "train/thread_communicator.h"
 
 namespace isoflop {
 namespace {
@@ -184,41 +186,56 @@ TEST_CASE("a run that the device has no room for is refused with what would fit"
   CHECK(trace(spec).result.outcome == RunOutcome::completed);
 }
 
+/// What the ranks say they need, added up.
+double memory_needed_by_all(const RunSpec& spec, int n_tensor, int n_data) {
+  std::atomic<std::int64_t> total{0};
+  run_ranks(n_tensor * n_data, [&](Communicator& host) {
+    CudaBackend backend(host.rank());
+    const std::unique_ptr<Communicator> connected = backend.connect(host);
+    const Mesh mesh(connected ? *connected : host, n_tensor);
+    total += memory_needed(spec, mesh, backend);
+  });
+  return static_cast<double>(total);
+}
+
 TEST_CASE("the memory estimate is within 10 % of what is allocated at the peak, on a device") {
-  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
-    for (const std::int64_t d_model : {32, 96}) {
-      RunSpec spec = toy_spec();
-      spec.precision = precision;
-      spec.shape = {.n_layers = 3,
-                    .d_model = d_model,
-                    .n_heads = 2,
-                    .n_kv_heads = 2,
-                    .d_head = d_model / 2,
-                    .d_ff = 2 * d_model,
-                    .vocab_size = 256,
-                    .seq_len = 64};
-      spec.batch_tokens = 64 * 8;
-      spec.micro_batch_seqs = 4;
-      spec.data_parallel = 1;
-      spec.n_steps = 3;
-      spec.warmup_steps = 1;
-      spec.validation_tokens = 64;
-      emulation::reset();
-      const Trace run = trace(spec);
-      const CudaBackend backend(0);
-      const std::int64_t estimate =
-          estimate_memory_bytes(spec) +
-          backend.scratch_bytes(spec.shape, spec.micro_batch_seqs * spec.shape.seq_len,
-                                precision == Precision::bf16 ? DType::bf16 : DType::f32);
-      INFO("d_model " << d_model << ", estimate " << estimate);
-      CHECK(run.result.peak_memory_bytes == emulation::peak_allocated_bytes());
-      CHECK(static_cast<double>(estimate) ==
-            Approx(static_cast<double>(run.result.peak_memory_bytes)).epsilon(0.1));
-      // The work space of cuBLASLt, which is the same for all, hides nothing.
-      constexpr double kFixed = double{32 << 20};
-      CHECK(static_cast<double>(estimate) - kFixed ==
-            Approx(static_cast<double>(run.result.peak_memory_bytes) - kFixed).epsilon(0.1));
-    }
+  struct Case {
+    Precision precision;
+    std::int64_t d_model;
+    int n_tensor, n_data;
+  };
+  for (const auto& [precision, d_model, n_tensor, n_data] :
+       {Case{Precision::fp32, 32, 1, 1}, Case{Precision::bf16, 96, 1, 1},
+        Case{Precision::bf16, 32, 1, 2}, Case{Precision::fp32, 32, 2, 1}}) {
+    RunSpec spec = short_spec();
+    spec.precision = precision;
+    spec.shape = {.n_layers = 3,
+                  .d_model = d_model,
+                  .n_heads = 2,
+                  .n_kv_heads = 2,
+                  .d_head = d_model / 2,
+                  .d_ff = 2 * d_model,
+                  .vocab_size = 256,
+                  .seq_len = 64};
+    spec.batch_tokens = 64 * 4;
+    spec.micro_batch_seqs = 2;
+    spec.data_parallel = n_data;
+    spec.n_steps = 3;
+    spec.validation_tokens = 64;
+    emulation::reset();
+    emulation::set_device_count(n_tensor * n_data);
+    const double estimate = memory_needed_by_all(spec, n_tensor, n_data);
+    emulation::reset();
+    emulation::set_device_count(n_tensor * n_data);
+    TrainOptions options;
+    options.tensor_parallel = n_tensor;
+    options.n_threads = n_data;
+    CHECK(trace(spec, options, n_tensor * n_data).result.outcome == RunOutcome::completed);
+    const auto peak = static_cast<double>(emulation::peak_allocated_bytes());
+    // The work space of cuBLASLt, which is the same for all, must hide nothing.
+    const double fixed = n_tensor * n_data * double{32 << 20};
+    INFO("d_model " << d_model << ", " << n_tensor << " x " << n_data);
+    CHECK(estimate - fixed == Approx(peak - fixed).epsilon(0.1));
   }
 }
 
