@@ -23,8 +23,8 @@ ExitCode exit_code_of(ErrorCode code) {
     case ErrorCode::frame_mismatch:
       return kBadInput;
     case ErrorCode::unavailable:
-    case ErrorCode::device:
       return kUnavailable;
+    case ErrorCode::device:
     case ErrorCode::io:
     case ErrorCode::internal:
       return kFailures;
