@@ -18,7 +18,9 @@
 #include "train/replica.h"
 #include "train/run_checkpoints.h"
 #include "train/run_health.h"
+#include "train/shared_progress.h"
 #include "train/socket_communicator.h"
+#include "train/train_request.h"
 
 namespace isoflop {
 namespace {
@@ -84,7 +86,10 @@ class RankTrainer {
   void resume_or_initialize() {
     if (leader_) load_checkpoint();
     world_.barrier();
-    if (receive_progress()) {
+    const std::optional<Progress> loaded = share_progress(
+        world_, leader_ && run_.snapshot ? std::optional(run_.snapshot->progress) : std::nullopt);
+    if (loaded) {
+      progress_ = *loaded;
       replica_.optimizer().load(writes_snapshot() ? &*run_.snapshot : nullptr);
       health_.restore(progress_.health);
     } else {
@@ -98,30 +103,6 @@ class RankTrainer {
 
   /// The first ranks of all columns; they are in one process.
   [[nodiscard]] bool writes_snapshot() const { return mesh_.data->rank() == 0; }
-
-  /// What rank 0 has loaded, to all; false where it has loaded nothing.
-  [[nodiscard]] bool receive_progress() {
-    std::vector<double> sent;
-    if (leader_ && run_.snapshot) {
-      progress_ = run_.snapshot->progress;
-      sent = {static_cast<double>(progress_.steps_done), progress_.last_loss,
-              progress_.late_loss_sum, static_cast<double>(progress_.late_steps),
-              progress_.train_seconds};
-      sent.insert(sent.end(), progress_.health.begin(), progress_.health.end());
-    }
-    const auto n = static_cast<std::int64_t>(world_.sum(static_cast<double>(sent.size())));
-    if (n == 0) return false;
-    sent.resize(static_cast<std::size_t>(n));
-    const Range mine{0, leader_ ? n : 0};
-    world_.all_gather(sent, {&mine, 1});
-    progress_ = {.steps_done = static_cast<std::int64_t>(sent[0]),
-                 .last_loss = sent[1],
-                 .late_loss_sum = sent[2],
-                 .late_steps = static_cast<std::int64_t>(sent[3]),
-                 .train_seconds = sent[4],
-                 .health = {sent.begin() + 5, sent.end()}};
-    return true;
-  }
 
   /// A checkpoint that cannot be used costs time, not the run: say so and take an older one, or
   /// start over.
@@ -293,62 +274,12 @@ class RankTrainer {
   Clock::time_point started_, last_save_;
 };
 
-void check_data(const RunSpec& spec, const Dataset& dataset) {
-  const DatasetInfo& info = dataset.info();
-  const auto complain = [](const std::string& text) {
-    throw Error(ErrorCode::invalid_argument, text);
-  };
-  if (info.hash != spec.dataset_hash) {
-    complain("/dataset_hash: must be that of data set \"" + info.name + "\", " + info.hash +
-             ", got " + spec.dataset_hash);
-  }
-  if (spec.shape.vocab_size < info.vocab_size) {
-    complain("/shape/vocab_size: must be at least the data set's " +
-             std::to_string(info.vocab_size) + ", got " + std::to_string(spec.shape.vocab_size));
-  }
-  const std::int64_t n_windows = dataset.validation_sequences(spec.shape.seq_len);
-  if (validation_windows(spec) < 1 || validation_windows(spec) > n_windows) {
-    complain("/validation_tokens: must be from seq_len = " + std::to_string(spec.shape.seq_len) +
-             " to " + std::to_string(n_windows * spec.shape.seq_len) +
-             ", the whole windows of the validation split, got " +
-             std::to_string(spec.validation_tokens));
-  }
-}
-
-void check_request(const RunSpec& spec, const Dataset& dataset, const TrainOptions& options) {
-  validate(spec);
-  check_data(spec, dataset);
-  if (options.n_threads < 1) {
-    throw Error(ErrorCode::invalid_argument,
-                "n_threads: must be > 0, got " + std::to_string(options.n_threads));
-  }
-  check_tensor_parallel(spec.shape, options.tensor_parallel);
-}
-
-int count_data_ranks(const RunSpec& spec, int n_threads) {
-  return static_cast<int>(std::min<std::int64_t>(n_threads, spec.data_parallel));
-}
-
-int count_local_ranks(int n_ranks, const TrainOptions& options) {
-  const int n_processes = options.launch.n_processes;
-  const int n_local = n_ranks / n_processes;
-  if (n_local * n_processes != n_ranks || n_local % options.tensor_parallel != 0) {
-    throw Error(ErrorCode::invalid_argument,
-                "launch: " + std::to_string(n_processes) + " processes cannot share " +
-                    std::to_string(n_ranks) +
-                    " ranks: each must carry as many, and whole groups of " +
-                    std::to_string(options.tensor_parallel) + " tensor-parallel ones");
-  }
-  return n_local;
-}
-
 }  // namespace
 
 TrainResult train_observed(const RunSpec& spec, const Dataset& dataset, const TrainOptions& options,
                            const WeightObserver& observe, const BackendMaker& make) {
   check_request(spec, dataset, options);
-  const int n_ranks = options.tensor_parallel * count_data_ranks(spec, options.n_threads);
-  const int n_local = count_local_ranks(n_ranks, options);
+  const int n_local = count_local_ranks(spec, options);
   SharedRun run{spec, dataset, options, observe, make, n_local, RunCheckpoints(spec, options),
                 {},   {}};
   try {
