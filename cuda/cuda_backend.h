@@ -44,6 +44,7 @@ class CudaBackend final : public Backend {
   void synchronize() override;
   [[nodiscard]] std::int64_t available_memory() const override;
   [[nodiscard]] std::int64_t peak_memory() const override { return use_->peak; }
+  [[nodiscard]] double peak_flops(DType dtype) const override;
   void repeat(int number, const std::function<void()>& work) override;
   [[nodiscard]] int steps_ahead() const override { return 1; }
   [[nodiscard]] std::unique_ptr<Communicator> connect(Communicator& host) override;

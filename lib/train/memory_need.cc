@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "train/replica.h"
+#include "train/solo_communicator.h"
 
 namespace isoflop {
 namespace {
@@ -39,6 +40,11 @@ void check_memory(const RunSpec& spec, const Mesh& mesh, const Backend& backend)
                    (fits > 0 ? "/micro_batch_seqs " + std::to_string(fits) + " would fit, " +
                                    std::to_string(spec.micro_batch_seqs) + " does not"
                              : "no micro-batch would fit"));
+}
+
+std::int64_t memory_need(const RunSpec& spec, const Backend& backend) {
+  SoloCommunicator world;
+  return bytes_needed(spec, Mesh(world, 1), backend);
 }
 
 }  // namespace isoflop

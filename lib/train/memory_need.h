@@ -20,4 +20,7 @@ struct DoesNotFit : std::runtime_error {
 /// backend has left: how much, and the micro-batch with which it would fit.
 void check_memory(const RunSpec& spec, const Mesh& mesh, const Backend& backend);
 
+/// What a run of one rank takes, beside what its backend itself does.
+[[nodiscard]] std::int64_t memory_need(const RunSpec& spec, const Backend& backend);
+
 }  // namespace isoflop
