@@ -13,6 +13,7 @@
 #include "run/pack_plan.h"
 #include "run/run_files.h"
 #include "run/sweep_status.h"
+#include "run/sweep_trunks.h"
 #include "run/worker_command.h"
 
 namespace isoflop {
@@ -52,7 +53,7 @@ class LocalExecutor {
         plan_(plan),
         options_(options),
         store_(sweep.runs()),
-        trunks_(shared_trunks(plan.runs)),
+        trunks_(sweep.trunks(), plan.runs),
         n_jobs_(count_jobs(options)) {
     for (const PlannedRun& run : plan.runs) {
       status_.cells.push_back(cell_status(sweep, run));
@@ -60,10 +61,6 @@ class LocalExecutor {
     }
     alone_.resize(status_.cells.size());
     failed_here_.resize(status_.cells.size());
-    trunk_of_.resize(status_.cells.size());
-    for (std::size_t t = 0; t < trunks_.size(); ++t) {
-      for (const std::size_t i : trunks_[t].runs) trunk_of_[i] = t;
-    }
   }
 
   SweepStatus run() {
@@ -89,11 +86,6 @@ class LocalExecutor {
  private:
   [[nodiscard]] std::filesystem::path folder(const CellStatus& cell) const {
     return store_.run_folder(cell.run.run_id);
-  }
-  /// Empty for a run that shares nothing.
-  [[nodiscard]] std::filesystem::path trunk_folder(std::size_t i) const {
-    return trunk_of_[i] ? sweep_.trunks() / trunks_[*trunk_of_[i]].trunk_id
-                        : std::filesystem::path();
   }
   [[nodiscard]] static bool is_done(const CellStatus& cell) {
     return cell.state == CellState::completed || cell.state == CellState::diverged;
@@ -144,12 +136,11 @@ class LocalExecutor {
 
   /// Runs of one trunk take turns, shortest first. One that failed here is not waited for.
   [[nodiscard]] bool is_its_turn(std::size_t i) {
-    if (!trunk_of_[i]) return true;
-    for (const std::size_t before : trunks_[*trunk_of_[i]].runs) {
-      if (before == i) break;
+    if (!trunks_.has(i)) return true;
+    for (const std::size_t before : trunks_.before(i)) {
       if (is_left(before)) return false;
     }
-    if (!RunClaim::is_held(trunk_folder(i))) return true;
+    if (!RunClaim::is_held(trunks_.folder(i))) return true;
     CellStatus& cell = status_.cells[i];
     cell.state = RunClaim::is_held(folder(cell)) ? CellState::running : CellState::waiting;
     return false;
@@ -189,11 +180,12 @@ class LocalExecutor {
       return std::nullopt;
     }
     std::optional<RunClaim> trunk_claim;
-    if (trunk_of_[i]) {
-      trunk_claim = RunClaim::acquire(trunk_folder(i));
+    if (trunks_.has(i)) {
+      trunk_claim = RunClaim::acquire(trunks_.folder(i));
       if (!trunk_claim) return std::nullopt;
     }
-    return ClaimedRun{i, folder(cell), trunk_folder(i), std::move(*claim), std::move(trunk_claim)};
+    return ClaimedRun{i, folder(cell), trunks_.folder(i), std::move(*claim),
+                      std::move(trunk_claim)};
   }
 
   void start(std::vector<ClaimedRun> runs) {
@@ -218,20 +210,9 @@ class LocalExecutor {
     return number;
   }
 
-  /// Those all of whose runs are final: nobody begins there any more. The folder of all goes with
-  /// the last one.
   void remove_finished_trunks() const {
-    std::error_code ignored;
-    for (const Trunk& trunk : trunks_) {
-      const std::filesystem::path trunk_folder = sweep_.trunks() / trunk.trunk_id;
-      const bool is_finished =
-          std::all_of(trunk.runs.begin(), trunk.runs.end(),
-                      [this](std::size_t i) { return is_done(status_.cells[i]); });
-      if (is_finished && !RunClaim::is_held(trunk_folder)) {
-        std::filesystem::remove_all(trunk_folder, ignored);
-      }
-    }
-    if (workers_.empty() && !anything_left()) std::filesystem::remove(sweep_.trunks(), ignored);
+    trunks_.remove_finished([this](std::size_t i) { return is_done(status_.cells[i]); });
+    if (workers_.empty() && !anything_left()) trunks_.remove_root();
   }
 
   /// Removes what earlier attempts left, their half-written files too. Only under the claim.
@@ -327,9 +308,8 @@ class LocalExecutor {
   const Plan& plan_;
   const SweepOptions& options_;
   const RunStore store_;
-  const std::vector<Trunk> trunks_;
+  const SweepTrunks trunks_;
   const int n_jobs_;
-  std::vector<std::optional<std::size_t>> trunk_of_;  // of each cell
   SweepStatus status_;
   std::vector<std::int64_t> memory_bytes_;  // of each cell; 0 where nothing is packed
   std::vector<bool> failed_here_;
