@@ -18,6 +18,8 @@
 #include "sweep_display.h"
 #include "train/device.h"
 #include "train/memory_need.h"
+#include "train/mesh.h"
+#include "train/solo_communicator.h"
 
 namespace isoflop::cli {
 namespace {
@@ -80,8 +82,9 @@ void allow_packs(SweepOptions& options, int pack) {
     options.pack_memory_bytes =
         std::min(options.pack_memory_bytes, usable / ((n_jobs + n_devices - 1) / n_devices));
   }
-  options.memory_need = [backend, own = backend->peak_memory()](const RunSpec& spec) {
-    return own + memory_need(spec, *backend);
+  options.memory_need = [backend](const RunSpec& spec) {
+    SoloCommunicator world;
+    return memory_needed(spec, Mesh(world, 1), *backend);
   };
 }
 

@@ -16,11 +16,12 @@ struct DoesNotFit : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Bytes of its backend's memory that the part of a run that this rank carries takes, within 10 %.
+[[nodiscard]] std::int64_t memory_needed(const RunSpec& spec, const Mesh& mesh,
+                                         const Backend& backend);
+
 /// Throws DoesNotFit where the part of a run that this rank would carry needs more memory than its
 /// backend has left: how much, and the micro-batch with which it would fit.
 void check_memory(const RunSpec& spec, const Mesh& mesh, const Backend& backend);
-
-/// What a run of one rank takes, beside what its backend itself does.
-[[nodiscard]] std::int64_t memory_need(const RunSpec& spec, const Backend& backend);
 
 }  // namespace isoflop

@@ -13,9 +13,13 @@
 #include "support/toy_dataset.h"
 #include "train/device.h"
 #include "train/memory_need.h"
+#include "train/mesh.h"
+#include "train/solo_communicator.h"
 
 namespace isoflop {
 namespace {
+
+constexpr std::int64_t kGibibyte = std::int64_t{1} << 30;  // what an emulated device has
 
 /// A run of a few steps, that is another one for every `number`.
 RunSpec small_spec(std::int64_t number) {
@@ -108,12 +112,10 @@ TEST_CASE("a run that diverges, one without room and one at fault leave a good o
   RunSpec diverging = small_spec(0), large = small_spec(0), wrong = small_spec(0);
   diverging.peak_lr = 1e30;
   diverging.n_steps = 8;
-  large.shape.n_layers = 40;
-  large.micro_batch_seqs = 4;
+  large.shape.vocab_size = 1 << 20;
   wrong.dataset_hash = "another";
   emulation::reset();
-  // 32 MiB for each backend's matrix products, and room for the small runs beside them.
-  emulation::set_memory_size((std::int64_t{4} * 32 << 20) + (1 << 20));
+  emulation::set_memory_size(kGibibyte / 8);
   const test::TempDir dir;
   const std::vector<PackedRun> runs = pack_of(dir, {good, diverging, large, wrong});
   const std::vector<PackedEnd> ends = train_together(runs);
@@ -134,9 +136,13 @@ TEST_CASE("a run that diverges, one without room and one at fault leave a good o
 TEST_CASE("a device that fails ends the whole pack, and nothing of it is taken for a result") {
   emulation::reset();
   const test::TempDir dir;
-  const std::vector<PackedRun> runs =
-      pack_of(dir, {small_spec(0), small_spec(1), small_spec(2), small_spec(3)});
-  emulation::fail_launch(200, cudaErrorLaunchFailure);
+  std::vector<RunSpec> specs;
+  for (std::int64_t i = 0; i < 4; ++i) {
+    specs.push_back(small_spec(i));
+    specs.back().n_steps = 1000;  // more than are done before all have heard of it
+  }
+  const std::vector<PackedRun> runs = pack_of(dir, specs);
+  emulation::fail_launch(20, cudaErrorLaunchFailure);
   std::int64_t n_failed = 0;
   const std::vector<PackedEnd> ends = train_together(runs);
   for (std::size_t i = 0; i < runs.size(); ++i) {
@@ -172,9 +178,12 @@ TEST_CASE("a run that its device has no room for is refused with the micro-batch
   {
     RunSpec next = fitting;
     next.micro_batch_seqs = 32;
+    SoloCommunicator world;
+    const Mesh mesh(world, 1);
     const auto backend = make_backend("cuda:0", 0);
-    const std::int64_t room = (memory_need(fitting, *backend) + memory_need(next, *backend)) / 2;
-    emulation::set_memory_size(backend->peak_memory() + room);
+    const std::int64_t room =
+        (memory_needed(fitting, mesh, *backend) + memory_needed(next, mesh, *backend)) / 2;
+    emulation::set_memory_size(kGibibyte - (backend->available_memory() - room));
   }
   const RunRecord refused = train_one(spec);
   CHECK(refused.outcome == RunOutcome::out_of_memory);
