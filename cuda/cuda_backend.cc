@@ -19,7 +19,6 @@
 #include "kernels/sum.h"
 #include "kernels/swiglu.h"
 #include "nccl_communicator.h"
-#include "peak_flops.h"
 #include "train/communicator.h"
 
 namespace isoflop {
@@ -100,10 +99,6 @@ void CudaBackend::copy(Tensor from, Tensor to) {
     ISOFLOP_CUDA(cudaMemcpyAsync(to.data, from.data, bytes_of(to), cudaMemcpyDefault, here()));
 }
 void CudaBackend::synchronize() { ISOFLOP_CUDA(cudaStreamSynchronize(here())); }
-
-double CudaBackend::peak_flops(DType dtype) const {
-  return dtype == DType::bf16 ? peak_bf16_flops(cuda_device_name(device_)) : 0;
-}
 
 std::int64_t CudaBackend::available_memory() const {
   (void)here();
