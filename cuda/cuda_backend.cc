@@ -7,6 +7,7 @@
 #include <cuda_bf16.h>
 
 #include "cuda_error.h"
+#include "devices.h"
 #include "isoflop/error.h"
 #include "kernels/adamw.h"
 #include "kernels/cast.h"
@@ -38,17 +39,7 @@ std::size_t bytes_of(Tensor x) { return static_cast<std::size_t>(x.size() * size
 
 /// Makes the device current, or says in one line why there is none.
 int select_device(int index) {
-  int n_devices = 0;
-  const cudaError_t found = cudaGetDeviceCount(&n_devices);
-  (void)cudaGetLastError();
-  if (found != cudaSuccess || n_devices == 0)
-    throw Error(ErrorCode::unavailable,
-                std::string("no CUDA device found: ") +
-                    cudaGetErrorString(found == cudaSuccess ? cudaErrorNoDevice : found));
-  if (index < 0 || index >= n_devices)
-    throw Error(ErrorCode::unavailable, "no CUDA device " + std::to_string(index) +
-                                            " found: there are " + std::to_string(n_devices) +
-                                            ", numbered from 0");
+  require_cuda_device(index);
   ISOFLOP_CUDA(cudaSetDevice(index));
   return index;
 }

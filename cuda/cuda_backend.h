@@ -12,7 +12,9 @@
 
 #include "attention.h"
 #include "device_memory.h"
+#include "devices.h"
 #include "matmul.h"
+#include "peak_flops.h"
 #include "step_graph.h"
 #include "stream.h"
 #include "train/backend.h"
@@ -50,6 +52,9 @@ class CudaBackend final : public Backend {
   [[nodiscard]] int steps_ahead() const override { return 1; }
   [[nodiscard]] std::unique_ptr<Communicator> connect(Communicator& host) override;
   [[nodiscard]] std::int64_t counted_flops() const override { return flops_; }
+  [[nodiscard]] double peak_flops(DType dtype) const override {
+    return dtype == DType::bf16 ? peak_bf16_flops(cuda_device_name(device_)) : 0;
+  }
 
   void linear_forward(Tensor x, Tensor w, Tensor y) override;
   void linear_backward_input(Tensor dy, Tensor w, Tensor dx) override;

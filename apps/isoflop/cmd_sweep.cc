@@ -17,6 +17,9 @@
 #include "plan_source.h"
 #include "sweep_display.h"
 #include "train/device.h"
+#include "train/memory_need.h"
+#include "train/mesh.h"
+#include "train/solo_communicator.h"
 
 namespace isoflop::cli {
 namespace {
@@ -27,7 +30,7 @@ void request_stop(int) { stop_requested = 1; }
 struct Options {
   PlanSource source;
   std::string out, device = "cpu", executor = "local", trainer;
-  int jobs = 0;
+  int jobs = 0, pack = 1;
   double checkpoint_seconds = 300;
 };
 
@@ -59,15 +62,45 @@ int report_ending(const SweepStatus& status, const std::string& folder) {
   return completed + diverged == n ? kDone : kFailures;
 }
 
+/// Lets workers pack runs as far as the device with the least memory left has room for them.
+void allow_packs(SweepOptions& options, int pack) {
+  if (pack > 1 && kind_of(options.devices.front()) == "cpu") {
+    throw Error(ErrorCode::invalid_argument,
+                "--pack: only on GPUs are runs trained side by side, on the CPU --jobs does that; "
+                "must be 1, got " +
+                    std::to_string(pack));
+  }
+  options.pack = pack;
+  if (pack == 1) return;
+  const auto n_devices = static_cast<int>(options.devices.size());
+  const int n_jobs = std::max(options.n_jobs, n_devices);
+  std::shared_ptr<const Backend> backend;
+  for (const std::string& device : options.devices) {
+    backend = make_backend(device, 0);
+    // A tenth is left for the contexts of the workers, for graphs, and for what is rounded up.
+    const std::int64_t usable = backend->available_memory() / 10 * 9;
+    options.pack_memory_bytes =
+        std::min(options.pack_memory_bytes, usable / ((n_jobs + n_devices - 1) / n_devices));
+  }
+  options.memory_need = [backend](const RunSpec& spec) {
+    SoloCommunicator world;
+    return memory_needed(spec, Mesh(world, 1), *backend);
+  };
+}
+
 int sweep(const Options& options) {
   if (options.executor != "local") {
     throw Error(ErrorCode::unavailable,
                 "--executor: this build has local, not " + options.executor);
   }
+  SweepOptions sweep_options;
+  sweep_options.n_jobs = options.jobs;
+  // What our own trainer would find out run by run. Another one may know devices that we do not.
+  sweep_options.devices = options.trainer.empty() ? find_devices(options.device)
+                                                  : std::vector<std::string>{options.device};
+  allow_packs(sweep_options, options.pack);
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
-  // What our own trainer would find out run by run.
-  if (options.trainer.empty()) (void)make_backend(options.device, 0);
   const ResolvedPlan resolved = resolve_plan(options.source);
   const std::filesystem::path folder = sweep_folder(options, resolved);
   if (!resolved.from_sweep) save_sweep({folder}, resolved.plan);
@@ -77,9 +110,6 @@ int sweep(const Options& options) {
   // Workers find the data where this process does.
   setenv("ISOFLOP_DATA", data_root(options.source.data_root).c_str(), 1);
   SweepDisplay display(folder.filename().string());
-  SweepOptions sweep_options;
-  sweep_options.n_jobs = options.jobs;
-  sweep_options.device = options.device;
   sweep_options.trainer = {options.trainer.empty() ? executable().string() : options.trainer};
   sweep_options.trainer_options = {"--checkpoint-seconds", exact_text(options.checkpoint_seconds)};
   sweep_options.on_progress = [&](const SweepStatus& status) { display.update(status); };
@@ -159,9 +189,18 @@ void add_sweep_command(CLI::App& app, int& exit_code) {
       "sweep", "Run what is not done yet; safe to repeat, to kill, to run twice");
   add_plan_source_options(*command, options->source);
   command->add_option("--out", options->out, "Sweep folder (default: sweeps/<experiment>)");
-  command->add_option("--device", options->device, "cpu or cuda")->capture_default_str();
-  command->add_option("--jobs", options->jobs, "Workers, one thread each (default: cores)")
+  command
+      ->add_option("--device", options->device,
+                   "cpu; cuda, whose GPUs the workers share out; or cuda:N, that GPU")
+      ->capture_default_str();
+  command->add_option("--jobs", options->jobs, "Workers (default: one per GPU, or per core)")
       ->check(CLI::Range(1, 4096));
+  command
+      ->add_option("--pack", options->pack,
+                   "Runs that a worker trains side by side on its GPU, memory permitting; off by "
+                   "default, as long as no measurement has shown a gain")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   command
       ->add_option("--checkpoint-seconds", options->checkpoint_seconds,
                    "What an interruption may cost a run")

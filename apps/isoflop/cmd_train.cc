@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <memory>
 #include <optional>
 
@@ -12,19 +15,24 @@
 #include "base/text.h"
 #include "commands.h"
 #include "environment.h"
+#include "isoflop/error.h"
 #include "isoflop/run.h"
+#include "run/run_pack.h"
 #include "spec_patch.h"
+#include "train/device.h"
 #include "train/launch_environment.h"
 
 namespace isoflop::cli {
 namespace {
 
-volatile std::sig_atomic_t stop_requested = 0;
-void request_stop(int) { stop_requested = 1; }
+std::atomic<bool> stop_requested = false;
+static_assert(std::atomic<bool>::is_always_lock_free);  // as signal handlers need it
+void request_stop(int) { stop_requested = true; }
 
 struct Options {
   std::string spec, out, device = "cpu", data_root, trunk;
   std::vector<std::string> settings;
+  std::vector<std::pair<std::string, std::string>> beside;  // run folder, trunk folder or "-"
   int n_threads = 1, tensor_parallel = 1;
   double checkpoint_seconds = TrainOptions{}.seconds_between_checkpoints;
   std::optional<double> peak_flops;
@@ -69,24 +77,74 @@ class StepDisplay {
   std::chrono::steady_clock::time_point last_;
 };
 
-int finish(const RunRecord& record) {
-  std::printf("%s %s", record.run_id.c_str(), std::string(to_string(record.outcome)).c_str());
+std::string summary(const RunRecord& record) {
+  std::string text = record.run_id + " " + std::string(to_string(record.outcome));
   if (record.validation) {
-    std::printf(": %.4f nats/token, %.4f bits/byte on %lld validation tokens",
-                record.validation->loss_nats, record.validation->bits_per_byte,
-                static_cast<long long>(record.validation->tokens));
+    char losses[120];
+    std::snprintf(losses, sizeof losses,
+                  ": %.4f nats/token, %.4f bits/byte on %lld validation tokens",
+                  record.validation->loss_nats, record.validation->bits_per_byte,
+                  static_cast<long long>(record.validation->tokens));
+    text += losses;
   }
-  std::printf("\n%lld steps, %s, %s tokens/s, %sFLOP/s, %s on %s\n",
-              static_cast<long long>(record.steps_done), duration_text(record.wall_seconds).c_str(),
-              si_text(record.tokens_per_second).c_str(), si_text(record.flops_per_second).c_str(),
-              (si_text(static_cast<double>(record.peak_memory_bytes)) + "B").c_str(),
-              record.device.c_str());
-  if (record.mfu) std::printf("MFU %.1f %%\n", 100 * *record.mfu);
-  if (!record.message.empty()) std::fprintf(stderr, "isoflop: %s\n", record.message.c_str());
+  text += "\n" + std::to_string(record.steps_done) + " steps, " +
+          duration_text(record.wall_seconds) + ", " + si_text(record.tokens_per_second) +
+          " tokens/s, " + si_text(record.flops_per_second) + "FLOP/s, " +
+          si_text(static_cast<double>(record.peak_memory_bytes)) + "B on " + record.device + "\n";
+  if (record.mfu) {
+    char mfu[40];
+    std::snprintf(mfu, sizeof mfu, "MFU %.1f %%\n", 100 * *record.mfu);
+    text += mfu;
+  }
+  return text;
+}
+
+std::string complaint(const std::string& message) {
+  return message.empty() ? "" : "isoflop: " + message + "\n";
+}
+
+ExitCode ending(const RunRecord& record) {
   return record.outcome == RunOutcome::completed ? kDone : kFailures;
 }
 
+int finish(const RunRecord& record) {
+  std::printf("%s", summary(record).c_str());
+  std::fflush(stdout);  // where both go to one file, the reason comes last
+  std::fprintf(stderr, "%s", complaint(record.message).c_str());
+  return ending(record);
+}
+
+/// The runs of a pack write where each of them would write alone: to the log.txt of its folder.
+int train_pack(const Options& options, const RunSpec& spec, const RunOneOptions& run_options,
+               const Dataset& dataset) {
+  if (options.n_threads * options.tensor_parallel > 1) {
+    throw Error(ErrorCode::invalid_argument, "--beside: runs of a pack have one rank each");
+  }
+  std::vector<PackedRun> runs = {
+      {.spec = spec, .folder = run_options.folder, .trunk_folder = run_options.trunk_folder}};
+  for (const auto& [folder, trunk] : options.beside) {
+    runs.push_back({.spec = load_run_spec(std::filesystem::path(folder) / "spec.json"),
+                    .folder = folder,
+                    .trunk_folder = trunk == "-" ? "" : trunk});
+    if (runs.back().spec.dataset != spec.dataset) {
+      throw Error(ErrorCode::invalid_argument,
+                  folder + "/spec.json: /dataset: must be \"" + spec.dataset +
+                      "\", as for all of a pack, got \"" + runs.back().spec.dataset + "\"");
+    }
+  }
+  const auto ends = run_pack(runs, dataset, run_options, [&](std::size_t i, const PackedEnd& end) {
+    std::ofstream log(runs[i].folder / "log.txt", std::ios::app);
+    if (end.record) log << summary(*end.record);
+    log << complaint(end.record ? end.record->message : end.error);
+  });
+  const bool all_completed = std::all_of(ends.begin(), ends.end(), [](const PackedEnd& end) {
+    return end.record && end.record->outcome == RunOutcome::completed;
+  });
+  return all_completed ? kDone : kFailures;
+}
+
 int train_command(const Options& options) {
+  (void)find_devices(options.device);  // before anything is written
   const JsonFile file = read_json_file(options.spec);
   const RunSpec spec =
       run_spec_from_json(patched(file.document, options.settings).dump(), file.name);
@@ -114,10 +172,11 @@ int train_command(const Options& options) {
   run_options.seconds_between_checkpoints = options.checkpoint_seconds;
   run_options.peak_flops_per_second = options.peak_flops;
   run_options.trunk_folder = options.trunk;
-  run_options.stop = [] { return stop_requested != 0; };
+  run_options.stop = [] { return stop_requested.load(); };
+  if (!options.beside.empty()) return train_pack(options, spec, run_options, *dataset);
   run_options.on_step = [&](const StepMetrics& step) { display.show(step); };
   const RunRecord record = run_one(spec, *dataset, run_options);
-  if (!speaks) return record.outcome == RunOutcome::completed ? kDone : kFailures;
+  if (!speaks) return ending(record);
   display.finish();
   return finish(record);
 }
@@ -131,7 +190,10 @@ void add_train_command(CLI::App& app, int& exit_code) {
   command->add_option("--set", options->settings, "/json/pointer=value, changes the spec")
       ->take_all();
   command->add_option("--out", options->out, "Run folder (default: runs/<run_id>)");
-  command->add_option("--device", options->device, "cpu or cuda")->capture_default_str();
+  command
+      ->add_option("--device", options->device,
+                   "cpu; cuda, of which rank n takes GPU n; or cuda:N, that GPU")
+      ->capture_default_str();
   command
       ->add_option("--dp", options->n_threads,
                    "Threads that carry the spec's data_parallel ranks; no bit depends on them")
@@ -154,6 +216,12 @@ void add_train_command(CLI::App& app, int& exit_code) {
   command->add_option("--trunk", options->trunk,
                       "Folder where runs that differ in length and decay alone, one at a time, "
                       "leave what they share and begin");
+  command
+      ->add_option("--beside", options->beside,
+                   "Run folder with a spec.json, and the trunk folder of that run or -: trained at "
+                   "the same time in this process, with the same bits as alone")
+      ->type_name("RUN TRUNK")
+      ->excludes("--set");
   command->add_option("--data-root", options->data_root,
                       "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
   command->callback([options, &exit_code] { exit_code = train_command(*options); });

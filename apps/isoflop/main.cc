@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "environment.h"
 #include "isoflop/error.h"
+#include "train/device.h"
 
 namespace {
 
@@ -42,7 +43,7 @@ void print_version(bool as_json) {
                                   {"version", info.version},
                                   {"git_commit", info.git_commit},
                                   {"compiler", info.compiler},
-                                  {"devices", Json::array_of(std::vector<std::string>{"cpu"})}})
+                                  {"devices", Json::array_of(describe_devices())}})
                         .pretty()
                         .c_str());
 }
@@ -52,7 +53,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(0, 1);
   int exit_code = kDone;
   bool version = false, as_json = false;
-  app.add_flag("--version", version, "Print version, commit, compiler and devices of this build");
+  app.add_flag("--version", version, "Print version, commit, compiler and the devices that can be used");
   app.add_flag("--json", as_json, "With --version: as JSON");
   add_flops_command(app, exit_code);
   add_laws_command(app, exit_code);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
-#include <initializer_list>
 #include <thread>
 
 #include <sched.h>
@@ -11,8 +10,11 @@
 #include "isoflop/error.h"
 #include "isoflop/run.h"
 #include "run/child_process.h"
+#include "run/pack_plan.h"
 #include "run/run_files.h"
 #include "run/sweep_status.h"
+#include "run/sweep_trunks.h"
+#include "run/worker_command.h"
 
 namespace isoflop {
 namespace {
@@ -30,12 +32,17 @@ int available_cores() {
   return std::max(1, CPU_COUNT(&set));
 }
 
-/// A run of ours. The claim is held here too: nobody else can take the run before its end has been
-/// judged.
+/// By default a worker per device; a CPU is one device of many cores.
+int count_jobs(const SweepOptions& options) {
+  if (options.n_jobs > 0) return options.n_jobs;
+  return options.devices.front() == "cpu" ? available_cores()
+                                          : static_cast<int>(options.devices.size());
+}
+
+/// A child of ours and what it trains.
 struct Worker {
-  std::size_t cell = 0;
-  RunClaim claim;
-  std::optional<RunClaim> trunk_claim;
+  int number = 0;  // below n_jobs, of no other worker at the time
+  std::vector<ClaimedRun> runs;
   ChildProcess child;
 };
 
@@ -46,14 +53,14 @@ class LocalExecutor {
         plan_(plan),
         options_(options),
         store_(sweep.runs()),
-        trunks_(shared_trunks(plan.runs)),
-        n_jobs_(options.n_jobs > 0 ? options.n_jobs : available_cores()) {
-    for (const PlannedRun& run : plan.runs) status_.cells.push_back(cell_status(sweep, run));
-    failed_here_.resize(status_.cells.size());
-    trunk_of_.resize(status_.cells.size());
-    for (std::size_t t = 0; t < trunks_.size(); ++t) {
-      for (const std::size_t i : trunks_[t].runs) trunk_of_[i] = t;
+        trunks_(sweep.trunks(), plan.runs),
+        n_jobs_(count_jobs(options)) {
+    for (const PlannedRun& run : plan.runs) {
+      status_.cells.push_back(cell_status(sweep, run));
+      memory_bytes_.push_back(options.pack > 1 ? options.memory_need(run.spec) : 0);
     }
+    alone_.resize(status_.cells.size());
+    failed_here_.resize(status_.cells.size());
   }
 
   SweepStatus run() {
@@ -80,17 +87,14 @@ class LocalExecutor {
   [[nodiscard]] std::filesystem::path folder(const CellStatus& cell) const {
     return store_.run_folder(cell.run.run_id);
   }
-  /// Empty for a run that shares nothing.
-  [[nodiscard]] std::filesystem::path trunk_folder(std::size_t i) const {
-    return trunk_of_[i] ? sweep_.trunks() / trunks_[*trunk_of_[i]].trunk_id
-                        : std::filesystem::path();
-  }
   [[nodiscard]] static bool is_done(const CellStatus& cell) {
     return cell.state == CellState::completed || cell.state == CellState::diverged;
   }
   [[nodiscard]] bool is_ours(std::size_t i) const {
-    return std::any_of(workers_.begin(), workers_.end(),
-                       [i](const Worker& worker) { return worker.cell == i; });
+    return std::any_of(workers_.begin(), workers_.end(), [i](const Worker& worker) {
+      return std::any_of(worker.runs.begin(), worker.runs.end(),
+                         [i](const ClaimedRun& run) { return run.cell == i; });
+    });
   }
   /// Not final, not running here and not failed here: to be claimed, now or when its holder dies.
   [[nodiscard]] bool is_left(std::size_t i) const {
@@ -103,36 +107,65 @@ class LocalExecutor {
     return false;
   }
 
+  [[nodiscard]] int n_free() const { return n_jobs_ - static_cast<int>(workers_.size()); }
+
   /// Gives free workers the cheapest runs that nobody holds. Whether anything changed.
   bool start_what_is_free() {
+    if (n_free() <= 0) return false;
     bool changed = false;
-    for (std::size_t i = 0; i < status_.cells.size(); ++i) {
-      if (static_cast<int>(workers_.size()) >= n_jobs_) break;
-      if (is_left(i)) changed |= try_start(i);
+    std::vector<ReadyRun> ready = ready_runs();
+    while (n_free() > 0 && !ready.empty()) {
+      const std::vector<std::size_t> pack =
+          next_pack(ready, {options_.pack, options_.pack_memory_bytes, n_free()});
+      changed |= try_start(pack);
+      std::erase_if(ready, [&](const ReadyRun& run) {
+        return std::find(pack.begin(), pack.end(), run.cell) != pack.end();
+      });
     }
     return changed;
   }
 
+  /// At most one of each trunk, cheapest first.
+  [[nodiscard]] std::vector<ReadyRun> ready_runs() {
+    std::vector<ReadyRun> ready;
+    for (std::size_t i = 0; i < status_.cells.size(); ++i) {
+      if (is_left(i) && is_its_turn(i)) ready.push_back({i, memory_bytes_[i], alone_[i]});
+    }
+    return ready;
+  }
+
   /// Runs of one trunk take turns, shortest first. One that failed here is not waited for.
   [[nodiscard]] bool is_its_turn(std::size_t i) {
-    if (!trunk_of_[i]) return true;
-    for (const std::size_t before : trunks_[*trunk_of_[i]].runs) {
-      if (before == i) break;
+    if (!trunks_.has(i)) return true;
+    for (const std::size_t before : trunks_.before(i)) {
       if (is_left(before)) return false;
     }
-    if (!RunClaim::is_held(trunk_folder(i))) return true;
+    if (!RunClaim::is_held(trunks_.folder(i))) return true;
     CellStatus& cell = status_.cells[i];
     cell.state = RunClaim::is_held(folder(cell)) ? CellState::running : CellState::waiting;
     return false;
   }
 
-  bool try_start(std::size_t i) {
-    if (!is_its_turn(i)) return false;
+  /// Whether anything changed.
+  bool try_start(const std::vector<std::size_t>& pack) {
+    bool changed = false;
+    std::vector<ClaimedRun> runs;
+    for (const std::size_t i : pack) {
+      std::optional<ClaimedRun> run = claim(i);
+      changed |= run || is_done(status_.cells[i]);
+      if (run) runs.push_back(std::move(*run));
+    }
+    if (!runs.empty()) start(std::move(runs));
+    return changed;
+  }
+
+  /// Nothing where somebody else holds the run, or has finished it.
+  [[nodiscard]] std::optional<ClaimedRun> claim(std::size_t i) {
     CellStatus& cell = status_.cells[i];
     std::optional<RunClaim> claim = RunClaim::acquire(folder(cell));
     if (!claim) {
       cell.state = CellState::running;  // by someone else
-      return false;
+      return std::nullopt;
     }
     // Another launcher may have finished it since we looked: only under the claim is this final.
     RecordFile file = read_record(store_, cell.run.run_id);
@@ -144,65 +177,42 @@ class LocalExecutor {
     if (file.is_final()) {
       cell = finished_cell(cell.run, std::move(*file.record));
       points_are_stale_ = true;
-      return true;
+      return std::nullopt;
     }
     std::optional<RunClaim> trunk_claim;
-    if (trunk_of_[i]) {
-      trunk_claim = RunClaim::acquire(trunk_folder(i));
-      if (!trunk_claim) return false;
+    if (trunks_.has(i)) {
+      trunk_claim = RunClaim::acquire(trunks_.folder(i));
+      if (!trunk_claim) return std::nullopt;
     }
-    start(i, std::move(*claim), std::move(trunk_claim));
-    return true;
+    return ClaimedRun{i, folder(cell), trunks_.folder(i), std::move(*claim),
+                      std::move(trunk_claim)};
   }
 
-  void start(std::size_t i, RunClaim claim, std::optional<RunClaim> trunk_claim) {
-    CellStatus& cell = status_.cells[i];
-    tidy(folder(cell));
-    save_run_spec(cell.run.spec, folder(cell) / "spec.json");
-    ChildCommand command;
-    command.argv = trainer_arguments(i);
-    // One worker, one thread: two ranks beat two BLAS threads at every shape these models have.
-    command.environment = {{"OPENBLAS_NUM_THREADS", "1"}, {"OMP_NUM_THREADS", "1"}};
-    command.log = folder(cell) / "log.txt";
-    command.inherited_descriptors = {claim.descriptor()};
-    if (trunk_claim) {
-      remove_abandoned_temporaries(trunk_folder(i) / "metrics.jsonl");
-      command.inherited_descriptors.push_back(trunk_claim->descriptor());
+  void start(std::vector<ClaimedRun> runs) {
+    for (const ClaimedRun& run : runs) {
+      CellStatus& cell = status_.cells[run.cell];
+      tidy(run.folder);
+      if (run.trunk_claim) remove_abandoned_temporaries(run.trunk_folder / "metrics.jsonl");
+      save_run_spec(cell.run.spec, run.folder / "spec.json");
+      cell.state = CellState::running;
+      cell.message.clear();
     }
-    ChildProcess child(command);
-    workers_.push_back({i, std::move(claim), std::move(trunk_claim), std::move(child)});
-    cell.state = CellState::running;
-    cell.message.clear();
+    const int number = free_number();
+    const auto device = static_cast<std::size_t>(number) % options_.devices.size();
+    ChildProcess child(worker_command(options_, options_.devices[device], runs));
+    workers_.push_back({number, std::move(runs), std::move(child)});
   }
 
-  [[nodiscard]] std::vector<std::string> trainer_arguments(std::size_t i) const {
-    const std::filesystem::path run_folder = folder(status_.cells[i]);
-    std::vector<std::string> arguments = options_.trainer;
-    const auto add = [&](std::initializer_list<std::string> more) {
-      arguments.insert(arguments.end(), more);
-    };
-    add({"train", (run_folder / "spec.json").string(), "--out", run_folder.string(), "--device",
-         options_.device});
-    if (trunk_of_[i]) add({"--trunk", trunk_folder(i).string()});
-    arguments.insert(arguments.end(), options_.trainer_options.begin(),
-                     options_.trainer_options.end());
-    return arguments;
+  [[nodiscard]] int free_number() const {
+    int number = 0;
+    const auto is_taken = [&](const Worker& worker) { return worker.number == number; };
+    while (std::any_of(workers_.begin(), workers_.end(), is_taken)) ++number;
+    return number;
   }
 
-  /// Those all of whose runs are final: nobody begins there any more. The folder of all goes with
-  /// the last one.
   void remove_finished_trunks() const {
-    std::error_code ignored;
-    for (const Trunk& trunk : trunks_) {
-      const std::filesystem::path trunk_folder = sweep_.trunks() / trunk.trunk_id;
-      const bool is_finished =
-          std::all_of(trunk.runs.begin(), trunk.runs.end(),
-                      [this](std::size_t i) { return is_done(status_.cells[i]); });
-      if (is_finished && !RunClaim::is_held(trunk_folder)) {
-        std::filesystem::remove_all(trunk_folder, ignored);
-      }
-    }
-    if (workers_.empty() && !anything_left()) std::filesystem::remove(sweep_.trunks(), ignored);
+    trunks_.remove_finished([this](std::size_t i) { return is_done(status_.cells[i]); });
+    if (workers_.empty() && !anything_left()) trunks_.remove_root();
   }
 
   /// Removes what earlier attempts left, their half-written files too. Only under the claim.
@@ -222,15 +232,21 @@ class LocalExecutor {
         ++w;
         continue;
       }
-      judge(workers_[w].cell, *ended);
+      judge(workers_[w], *ended);
       workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(w));
       any = true;
     }
     return any;
   }
 
+  void judge(const Worker& worker, int wait_status) {
+    for (const ClaimedRun& run : worker.runs) {
+      judge(run.cell, wait_status, worker.runs.size() > 1);
+    }
+  }
+
   /// The record decides, the exit status only explains.
-  void judge(std::size_t i, int wait_status) {
+  void judge(std::size_t i, int wait_status, bool was_packed) {
     CellStatus& cell = status_.cells[i];
     RecordFile file = read_record(store_, cell.run.run_id);
     if (file.is_final()) {
@@ -238,8 +254,10 @@ class LocalExecutor {
       points_are_stale_ = true;
       return;
     }
-    if (ending_) {
+    if (ending_ || was_packed) {
+      // Who ended the pack, and whether this run fits the device by itself, shows when it is alone.
       cell.state = CellState::waiting;
+      alone_[i] = was_packed;
       return;
     }
     cell.state = CellState::failed;
@@ -263,7 +281,7 @@ class LocalExecutor {
     }
     for (Worker& worker : workers_) {
       worker.child.send(SIGKILL);
-      judge(worker.cell, worker.child.wait());
+      judge(worker, worker.child.wait());
     }
     workers_.clear();
   }
@@ -276,7 +294,7 @@ class LocalExecutor {
     for (CellStatus& cell : status_.cells) {
       if (cell.state == CellState::running) cell.progress = run_progress(sweep_, cell.run);
     }
-    sum_up(status_, n_jobs_);
+    sum_up(status_, n_jobs_ * options_.pack);
     if (options_.on_progress) options_.on_progress(status_);
   }
 
@@ -290,11 +308,12 @@ class LocalExecutor {
   const Plan& plan_;
   const SweepOptions& options_;
   const RunStore store_;
-  const std::vector<Trunk> trunks_;
+  const SweepTrunks trunks_;
   const int n_jobs_;
-  std::vector<std::optional<std::size_t>> trunk_of_;  // of each cell
   SweepStatus status_;
+  std::vector<std::int64_t> memory_bytes_;  // of each cell; 0 where nothing is packed
   std::vector<bool> failed_here_;
+  std::vector<bool> alone_;  // was in a pack that ended without its record
   std::vector<Worker> workers_;
   bool ending_ = false;
   bool points_are_stale_ = false;
@@ -306,6 +325,14 @@ class LocalExecutor {
 SweepStatus run_sweep(const SweepFolder& sweep, const Plan& plan, const SweepOptions& options) {
   if (options.trainer.empty()) {
     throw Error(ErrorCode::invalid_argument, "trainer: must name a program");
+  }
+  if (options.devices.empty()) {
+    throw Error(ErrorCode::invalid_argument, "devices: must name at least one");
+  }
+  if (options.pack < 1 || (options.pack > 1 && !options.memory_need)) {
+    throw Error(ErrorCode::invalid_argument,
+                "pack: must be > 0, and comes with memory_need where it is > 1, got " +
+                    std::to_string(options.pack));
   }
   return LocalExecutor(sweep, plan, options).run();
 }

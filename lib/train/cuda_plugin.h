@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "train/backend.h"
 
@@ -15,10 +16,15 @@ struct CudaPlugin {
   std::unique_ptr<Backend> (*make_backend)(int device_index) = nullptr;
   /// 0 where there is no GPU or no driver.
   int (*count_devices)() = nullptr;
+  /// Throws Error(unavailable), in one line, where there is no such GPU or no driver. Takes nothing
+  /// of the GPU, as counting does not.
+  void (*require_device)(int device_index) = nullptr;
+  /// "NVIDIA H100 80GB HBM3". Takes nothing of the GPU.
+  std::string (*device_name)(int device_index) = nullptr;
 };
 
 /// Grows with any change to what crosses the border: CudaPlugin, Backend, Communicator.
-inline constexpr int kCudaPluginVersion = 1;
+inline constexpr int kCudaPluginVersion = 2;
 inline constexpr char kCudaPluginFile[] = "libisoflop_cuda.so";
 /// const CudaPlugin* isoflop_cuda_plugin(), a C function.
 inline constexpr char kCudaPluginSymbol[] = "isoflop_cuda_plugin";

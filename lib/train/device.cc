@@ -11,13 +11,19 @@ namespace {
 
 constexpr std::string_view kCuda = "cuda", kNumbered = "cuda:";
 
-/// The number in "cuda:2", -1 where there is none.
-int number_of(std::string_view device) {
-  if (!device.starts_with(kNumbered)) return -1;
+/// The number in "cuda:2".
+int number_of(const std::string& name) {
+  std::string_view device = name;
+  const auto refuse = [&] {
+    throw Error(ErrorCode::invalid_argument,
+                "device: must be \"cpu\", \"cuda\" or \"cuda:N\", got \"" + name + "\"");
+  };
+  if (!device.starts_with(kNumbered)) refuse();
   device.remove_prefix(kNumbered.size());
   int number = -1;
   const auto [end, error] = std::from_chars(device.begin(), device.end(), number);
-  return error == std::errc() && end == device.end() ? number : -1;
+  if (error != std::errc() || end != device.end() || number < 0) refuse();
+  return number;
 }
 
 }  // namespace
@@ -25,9 +31,31 @@ int number_of(std::string_view device) {
 std::unique_ptr<Backend> make_backend(const std::string& device, int rank) {
   if (device == "cpu") return make_cpu_backend();
   if (device == kCuda) return make_cuda_backend(rank);
-  if (const int number = number_of(device); number >= 0) return make_cuda_backend(number);
-  throw Error(ErrorCode::invalid_argument,
-              "device: must be \"cpu\", \"cuda\" or \"cuda:N\", got \"" + device + "\"");
+  return make_cuda_backend(number_of(device));
+}
+
+std::vector<std::string> find_devices(const std::string& device) {
+  if (device == "cpu") return {device};
+  const bool is_all = device == kCuda;
+  cuda_plugin().require_device(is_all ? 0 : number_of(device));
+  if (!is_all) return {device};
+  std::vector<std::string> devices;
+  for (int i = 0; i < cuda_plugin().count_devices(); ++i) {
+    devices.push_back(std::string(kNumbered) + std::to_string(i));
+  }
+  return devices;
+}
+
+std::vector<std::string> describe_devices() {
+  std::vector<std::string> devices = {"cpu"};
+  try {
+    for (int i = 0; i < count_devices(std::string(kCuda)); ++i) {
+      devices.push_back(std::string(kNumbered) + std::to_string(i) + " " +
+                        cuda_plugin().device_name(i));
+    }
+  } catch (const std::exception&) {  // a GPU that cannot say its name cannot be used
+  }
+  return devices;
 }
 
 int count_devices(const std::string& device) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "train/backend.h"
 
@@ -17,6 +18,13 @@ namespace isoflop {
 [[nodiscard]] inline std::string kind_of(const std::string& device) {
   return device.substr(0, device.find(':'));
 }
+
+/// The devices that a name stands for, one by one: "cpu"; of "cuda" all GPUs, "cuda:0" first; of
+/// "cuda:2" itself. Throws as make_backend() does, but takes nothing of a device.
+[[nodiscard]] std::vector<std::string> find_devices(const std::string& device);
+
+/// What can be used here and now, for people: "cpu", "cuda:0 NVIDIA H100 80GB HBM3". Never throws.
+[[nodiscard]] std::vector<std::string> describe_devices();
 
 /// How many devices of this kind there are: of "cpu" one; of "cuda" 0 where GPUs cannot be used.
 [[nodiscard]] int count_devices(const std::string& device);

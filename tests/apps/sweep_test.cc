@@ -138,19 +138,6 @@ TEST_CASE("a trainer that always crashes gives exit code 1, no point, and is tri
   CHECK(run_cli(dir, sweep_arguments("sweep")).exit_code == 0);  // with the real trainer
 }
 
-TEST_CASE("a device that is not there ends with exit code 3 and one line that says so") {
-  const TempDir dir;
-  dir.write("experiment.json", kExperiment);
-  std::vector<std::string> arguments = sweep_arguments("sweep");
-  arguments.insert(arguments.end(), {"--device", "cuda"});
-  const CliResult result = run_cli(dir, arguments);
-  CHECK(result.exit_code == 3);
-  CHECK(split(result.err, '\n').size() == 2);
-  CHECK_THAT(result.err, contains("no CUDA backend"));
-  arguments.back() = "abacus";
-  CHECK(run_cli(dir, arguments).exit_code == 2);
-}
-
 TEST_CASE("two launches side by side run everything once and both end well") {
   const TempDir dir;
   dir.write("experiment.json", kExperiment);

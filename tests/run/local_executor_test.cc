@@ -134,6 +134,76 @@ TEST_CASE("runs that someone else holds are left alone and waited for") {
   CHECK(stub.executions().size() == 3);
 }
 
+TEST_CASE("a run that is out of memory fails with its reason while others go on") {
+  const test::StubSweep stub(3);
+  const SweepStatus status = stub.run("out_of_memory");
+  CHECK(status.count(CellState::completed) == 2);
+  CHECK(status.cells[1].state == CellState::failed);
+  CHECK(status.cells[1].message ==
+        "exit status 1 without a record; its last words: isoflop: out of memory; the run takes "
+        "about 1.5GB");
+  CHECK(load_points_csv(stub.sweep.points_file()).points.size() == 2);
+}
+
+/// The devices of the trainers that are at work when so many are, which are then ended.
+std::multiset<std::string> devices_at_work(const test::StubSweep& stub, SweepOptions options,
+                                           std::size_t n_expected) {
+  const auto n_up = [&] {
+    return std::filesystem::exists(stub.executions_file()) ? stub.executions().size() : 0;
+  };
+  const auto says_device = [&](std::size_t i) {
+    return last_line(stub.folder(i) / "log.txt").starts_with("device ");
+  };
+  options.stop_grace_seconds = 0;
+  options.stop = [&] {
+    std::size_t n_heard = 0;
+    for (std::size_t i = 0; i < stub.plan.runs.size(); ++i) n_heard += says_device(i);
+    return n_heard >= n_expected;
+  };
+  (void)run_sweep(stub.sweep, stub.plan, options);
+  CHECK(n_up() == n_expected);
+  std::multiset<std::string> devices;
+  for (std::size_t i = 0; i < stub.plan.runs.size(); ++i) {
+    const std::string line = last_line(stub.folder(i) / "log.txt");
+    if (says_device(i)) devices.insert(line.substr(7, line.find(',') - 7));
+  }
+  return devices;
+}
+
+TEST_CASE("workers share out the devices, one each unless there are to be more") {
+  const test::StubSweep stub(5);
+  SweepOptions options = stub.options("hang", 0);
+  options.devices = {"cuda:0", "cuda:1", "cuda:2"};
+  CHECK(devices_at_work(stub, options, 3) ==
+        std::multiset<std::string>{"cuda:0", "cuda:1", "cuda:2"});
+}
+
+TEST_CASE("more workers than devices take them in turn, fewer the first ones") {
+  const test::StubSweep stub(6);
+  SweepOptions options = stub.options("hang", 5);
+  options.devices = {"cuda:0", "cuda:1"};
+  CHECK(devices_at_work(stub, options, 5) ==
+        std::multiset<std::string>{"cuda:0", "cuda:0", "cuda:0", "cuda:1", "cuda:1"});
+  options = stub.options("ok", 1);
+  options.devices = {"cuda:4", "cuda:7"};
+  CHECK(run_sweep(stub.sweep, stub.plan, options).count(CellState::completed) == 6);
+  for (std::size_t i = 0; i < 6; ++i) {
+    CHECK(last_line(stub.folder(i) / "log.txt") == "device cuda:4, threads 1");
+  }
+}
+
+TEST_CASE("a sweep without a device, or with packs of unknown size, is refused") {
+  const test::StubSweep stub(1);
+  SweepOptions options = stub.options("ok");
+  options.devices.clear();
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(run_sweep(stub.sweep, stub.plan, options)),
+             Contains("devices: must name at least one"));
+  options = stub.options("ok");
+  options.pack = 2;
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(run_sweep(stub.sweep, stub.plan, options)),
+             Contains("pack: must be > 0, and comes with memory_need"));
+}
+
 TEST_CASE("a hundred workers for three runs start three trainers") {
   const test::StubSweep stub(3);
   CHECK(stub.run("ok", 100).count(CellState::completed) == 3);

@@ -76,6 +76,11 @@ int main(int n_arguments, char** arguments) {
     std::cerr << "the trainer gives up" << std::endl;
     return 3;
   }
+  if (mode == "out_of_memory" && spec.seed == 1) {
+    std::cout << "0 steps" << std::endl;
+    std::cerr << "isoflop: out of memory; the run takes about 1.5GB" << std::endl;
+    return 1;
+  }
   if (mode == "abort") ::raise(SIGKILL);
   if (mode == "silent") return 0;
   if (mode == "hang") wait_for_ever();

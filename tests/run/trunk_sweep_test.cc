@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sweeps with shared trunks, by the real trainer on a toy source.
+// Sweeps with shared trunks and packs of runs, by the real trainer on a toy source.
+#include <algorithm>
 #include <chrono>
 #include <map>
+#include <numeric>
+#include <set>
 #include <thread>
 
 #include <signal.h>
@@ -45,10 +48,12 @@ struct ToySweep {
     return {ISOFLOP_TOY_TRAINER, steps_file().string(), mode};
   }
   [[nodiscard]] std::filesystem::path steps_file() const { return dir.path() / "steps"; }
-  [[nodiscard]] SweepStatus run(int n_jobs, const std::string& mode = "ok") const {
+  [[nodiscard]] SweepStatus run(int n_jobs, const std::string& mode = "ok", int pack = 1) const {
     SweepOptions options;
     options.n_jobs = n_jobs;
     options.trainer = trainer(mode);
+    options.pack = pack;
+    options.memory_need = [](const RunSpec&) { return 1; };
     return run_sweep(sweep, plan, options);
   }
   [[nodiscard]] ChildProcess launch() const {
@@ -71,6 +76,15 @@ struct ToySweep {
       if (!line.empty()) ++result[split(line, ' ')[0]];
     }
     return result;
+  }
+  /// How many runs each process was given, in the order in which they began.
+  [[nodiscard]] std::vector<std::size_t> pack_sizes() const {
+    std::vector<std::size_t> sizes;
+    for (const std::string& line :
+         split(test::read_file(steps_file().string() + ".processes"), '\n')) {
+      if (!line.empty()) sizes.push_back(split(line, ' ').size() - 1);
+    }
+    return sizes;
   }
   [[nodiscard]] std::int64_t n_steps() const {
     std::int64_t sum = 0;
@@ -195,6 +209,60 @@ TEST_CASE("a run that crashes holds up no other of its trunk") {
   const std::int64_t taken = toy.steps()[second.run_id];
   CHECK((taken == second.spec.n_steps - second.first_step || taken == second.spec.n_steps));
   CHECK(std::filesystem::exists(toy.sweep.trunks() / trunk.trunk_id));  // it will be tried again
+  CHECK(toy.run(2).count(CellState::completed) == 9);
+  check_same_as_alone(toy);
+}
+
+/// One point for each of these runs.
+void check_points(const ToySweep& toy, std::set<std::string> run_ids) {
+  const PointSet points = load_points_csv(toy.sweep.points_file());
+  CHECK(points.points.size() == run_ids.size());
+  for (const Point& point : points.points) CHECK(run_ids.erase(point.label) == 1);
+}
+
+std::set<std::string> ids_of(const Plan& plan) {
+  std::set<std::string> ids;
+  for (const PlannedRun& run : plan.runs) ids.insert(run.run_id);
+  return ids;
+}
+
+TEST_CASE("packs of runs, one of each trunk, equal the same runs alone") {
+  const int n_jobs = GENERATE(1, 2);
+  const ToySweep toy;
+  CHECK(toy.run(n_jobs, "ok", 3).count(CellState::completed) == 9);
+  check_same_as_alone(toy);
+  CHECK(toy.n_steps() == alone().steps_together);  // with packs, too, each step once
+  CHECK(toy.steps().count("OVERLAP") == 0);
+  check_points(toy, ids_of(toy.plan));
+  if (n_jobs == 1) CHECK(toy.pack_sizes() == std::vector<std::size_t>{3, 3, 3});
+}
+
+TEST_CASE("what a pack that is killed leaves undone is done one by one, what it has done is kept") {
+  const ToySweep toy;
+  // The longest of the first pack, which dies when another one has its record.
+  const std::size_t last_of_pack = 2;
+  const std::string victim = toy.plan.runs[last_of_pack].run_id;
+  CHECK(toy.run(1, "crash_behind_one:" + victim, 3).count(CellState::completed) == 9);
+  check_same_as_alone(toy);
+  CHECK(toy.steps().count("OVERLAP") == 0);
+  check_points(toy, ids_of(toy.plan));
+  const std::vector<std::size_t> sizes = toy.pack_sizes();
+  CHECK(sizes.front() == 3);
+  CHECK(std::count(sizes.begin(), sizes.end(), 1u) >= 1);
+  CHECK(std::accumulate(sizes.begin(), sizes.end(), std::size_t{0}) <= 9 + 2);
+}
+
+TEST_CASE("a run that always kills its pack fails alone, and the others are done") {
+  const ToySweep toy;
+  const std::string victim = toy.plan.runs[1].run_id;
+  const SweepStatus status = toy.run(2, "crash:" + victim, 4);
+  CHECK(status.count(CellState::completed) == 8);
+  REQUIRE(status.count(CellState::failed) == 1);
+  CHECK(status.cells[1].state == CellState::failed);
+  CHECK_THAT(status.cells[1].message, contains("killed by signal 9 (Killed) without a record"));
+  std::set<std::string> others = ids_of(toy.plan);
+  others.erase(victim);
+  check_points(toy, others);
   CHECK(toy.run(2).count(CellState::completed) == 9);
   check_same_as_alone(toy);
 }

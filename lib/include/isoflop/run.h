@@ -73,30 +73,39 @@ struct SweepStatus {
 void watch_collapse(const SweepFolder& sweep, SweepStatus& status);
 
 struct SweepOptions {
-  int n_jobs = 0;  // workers, one thread each; 0: as many as cores
-  std::string device = "cpu";
+  int n_jobs = 0;  // workers; 0: as many as devices, on the CPU as many as cores
+  /// Worker number i trains on the i-th of them, modulo how many there are.
+  std::vector<std::string> devices = {"cpu"};
   /// The program that trains one run, with its leading arguments. It is called as
   ///   <trainer...> train <run folder>/spec.json --out <run folder> --device <device>
-  ///     [--trunk <folder>] <options...>
+  ///     [--trunk <folder>] [--beside <run folder> <trunk folder or ->]... <options...>
   /// where --trunk is given to runs that share their first stage with others of the plan, with
   /// stdout and stderr appended to <run folder>/log.txt. It has succeeded when it has written
   /// a record.json that names the run, whatever its exit status; on SIGTERM it should write a
   /// checkpoint and end.
   std::vector<std::string> trainer;
   std::vector<std::string> trainer_options;
+  /// At most so many runs make a pack, which one worker trains side by side (--beside). Those that
+  /// are still to do when it ends are tried again one by one. A trainer that has no --beside needs
+  /// 1.
+  int pack = 1;
+  /// What a run takes, and what all runs of a pack may take together. A run that takes more goes by
+  /// itself. Only asked where pack > 1.
+  std::function<std::int64_t(const RunSpec&)> memory_need;
+  std::int64_t pack_memory_bytes = INT64_MAX;
   std::function<void(const SweepStatus&)> on_progress;  // several times a second
   std::function<bool()> stop;                           // polled; true: end workers and return
   double stop_grace_seconds = 10;                       // from SIGTERM to SIGKILL
 };
 
-/// Runs what is not done yet, cheapest first, one child process per run. Safe to repeat, to kill at
-/// any moment and to run twice at a time: a run is claimed by a lock that dies with its trainer,
-/// and trainers die with their launcher. The runs of one trunk are trained one after the other,
-/// shortest first, while others go on beside them; what they share is kept in trunks/<trunk_id>
-/// until all of them are final. A run that fails holds up none of them. A run whose trainer leaves
-/// no valid record is `failed` and not tried again by this call. Returns when every run is final,
-/// failed here, or `stop` says so; runs that another launcher holds are waited for. Returns the
-/// final status, and leaves points.csv rebuilt.
+/// Runs what is not done yet, cheapest first, one child process per run or pack of runs. Safe to
+/// repeat, to kill at any moment and to run twice at a time: a run is claimed by a lock that dies
+/// with its trainer, and trainers die with their launcher. The runs of one trunk are trained one
+/// after the other, shortest first, while others go on beside them; what they share is kept in
+/// trunks/<trunk_id> until all of them are final. A run that fails holds up none of them. A run
+/// whose trainer leaves no valid record is `failed` and not tried again by this call. Returns when
+/// every run is final, failed here, or `stop` says so; runs that another launcher holds are waited
+/// for. Returns the final status, and leaves points.csv rebuilt.
 SweepStatus run_sweep(const SweepFolder& sweep, const Plan& plan, const SweepOptions& options);
 
 /// Points of the completed runs in plan order; the frame is the plan's data set and tokenizer, bits
