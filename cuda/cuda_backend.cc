@@ -121,7 +121,7 @@ void CudaBackend::repeat(int number, const std::function<void()>& work) {
 }
 
 std::unique_ptr<Communicator> CudaBackend::connect(Communicator& host) {
-  return host.size() == 1 ? nullptr : connect_by_nccl(device_, here(), host);
+  return host.size() == 1 ? nullptr : connect_by_nccl(device_, here(), graphs_, host);
 }
 
 void CudaBackend::linear_forward(Tensor x, Tensor w, Tensor y) {
