@@ -125,7 +125,7 @@ std::int64_t CudaBackend::scratch_bytes(const ModelShape& shape, std::int64_t n_
 }
 
 std::unique_ptr<Communicator> CudaBackend::connect(Communicator& host) {
-  return host.size() == 1 ? nullptr : connect_by_nccl(device_, here(), host);
+  return host.size() == 1 ? nullptr : connect_by_nccl(device_, here(), graphs_, host);
 }
 
 void CudaBackend::linear_forward(Tensor x, Tensor w, Tensor y) {

@@ -35,6 +35,7 @@ class CudaBackend final : public Backend {
 
   [[nodiscard]] cudaStream_t stream() const { return stream_.get(); }
   [[nodiscard]] int device() const { return device_; }
+  [[nodiscard]] StepGraphs& graphs() { return graphs_; }
 
   [[nodiscard]] std::string name() const override;
   [[nodiscard]] std::unique_ptr<Buffer> allocate(std::int64_t n_bytes) override;

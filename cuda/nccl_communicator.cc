@@ -80,9 +80,11 @@ std::size_t bytes_of(Tensor tensor) {
 class NcclCommunicator final : public Communicator {
  public:
   /// `owned`, where not null, is `host`.
-  NcclCommunicator(std::shared_ptr<NcclWatch> watch, cudaStream_t compute, Communicator& host,
-                   std::unique_ptr<Communicator> owned, const NcclWatch::Make& make)
+  NcclCommunicator(std::shared_ptr<NcclWatch> watch, cudaStream_t compute, StepGraphs& graphs,
+                   Communicator& host, std::unique_ptr<Communicator> owned,
+                   const NcclWatch::Make& make)
       : watch_(std::move(watch)),
+        graphs_(graphs),
         owned_(std::move(owned)),
         host_(host),
         stream_(compute),
@@ -92,6 +94,9 @@ class NcclCommunicator final : public Communicator {
   ~NcclCommunicator() override {
     const bool unwinds = std::uncaught_exceptions() > n_exceptions_;
     if (!unwinds) (void)cudaStreamSynchronize(stream_.get());
+    // ncclCommDestroy() and ncclCommAbort() return when no graph refers to the communicator (NCCL
+    // 2.26 and later, commDestroySync() in its init.cc).
+    graphs_.forget();
     watch_->close(handle_, /*abort=*/unwinds);
   }
 
@@ -130,8 +135,8 @@ class NcclCommunicator final : public Communicator {
       return part;
     }
     Communicator& host = *part;
-    return std::make_unique<NcclCommunicator>(watch_, stream_.compute(), host, std::move(part),
-                                              make);
+    return std::make_unique<NcclCommunicator>(watch_, stream_.compute(), graphs_, host,
+                                              std::move(part), make);
   }
 
   void all_gather(Backend&, Tensor values, std::span<const Range> mine) override {
@@ -263,6 +268,7 @@ class NcclCommunicator final : public Communicator {
   }
 
   std::shared_ptr<NcclWatch> watch_;
+  StepGraphs& graphs_;
   std::unique_ptr<Communicator> owned_;
   Communicator& host_;
   CommunicationStream stream_;
@@ -275,7 +281,7 @@ class NcclCommunicator final : public Communicator {
 
 }  // namespace
 
-std::unique_ptr<Communicator> connect_by_nccl(int device, cudaStream_t compute,
+std::unique_ptr<Communicator> connect_by_nccl(int device, cudaStream_t compute, StepGraphs& graphs,
                                               Communicator& host) {
   if (!are_devices_distinct(host, device)) return nullptr;
   Numbers word;
@@ -293,7 +299,7 @@ std::unique_ptr<Communicator> connect_by_nccl(int device, cudaStream_t compute,
     return handle;
   };
   return std::make_unique<NcclCommunicator>(std::make_shared<NcclWatch>(host, device), compute,
-                                            host, nullptr, make);
+                                            graphs, host, nullptr, make);
 }
 
 }  // namespace isoflop

@@ -5,6 +5,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "step_graph.h"
 #include "train/communicator.h"
 
 namespace isoflop {
@@ -13,7 +14,8 @@ namespace isoflop {
 /// devices by NCCL, or null where two of them use the same device, which NCCL refuses. Called by
 /// all ranks together, threads of one process included; `device` is this rank's and is current, and
 /// its operations run on the stream `compute`. `host`, which does what is not about tensors, must
-/// outlive the result and what is split from it; `compute` too.
+/// outlive the result and what is split from it; `compute` and `graphs` too. The end of any of them
+/// makes `graphs` forget its recordings: NCCL's waits until no graph has any of its operations.
 ///
 /// Operations on tensors never let the host wait. Each communicator has a stream of its own, of the
 /// highest priority. Behind what `compute` does when an operation is called, and
@@ -31,6 +33,6 @@ namespace isoflop {
 /// Where another rank fails or is lost, or NCCL reports an error, within a second all waiting of
 /// the host for devices ends, and the next call throws what has happened.
 [[nodiscard]] std::unique_ptr<Communicator> connect_by_nccl(int device, cudaStream_t compute,
-                                                            Communicator& host);
+                                                            StepGraphs& graphs, Communicator& host);
 
 }  // namespace isoflop

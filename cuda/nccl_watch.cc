@@ -123,7 +123,9 @@ ncclResult_t NcclWatch::ask_nccl() {
 }
 
 // A rank's thread that is inside of NCCL leaves it at once, or it waits there, making its first
-// connection to the lost rank: then aborting is what lets it go.
+// connection to the lost rank: then aborting is what lets it go. All communicators at a time: each
+// call returns when no graph refers to its communicator any more, and the rank's thread, which
+// holds the graphs, may be waiting for kernels of another.
 void NcclWatch::give_up(std::exception_ptr failure) {
   std::vector<ncclComm_t> communicators;
   {
@@ -132,7 +134,13 @@ void NcclWatch::give_up(std::exception_ptr failure) {
     communicators = std::exchange(communicators_, {});
   }
   const std::unique_lock issuing(issuing_, kIssueTakes);
-  for (ncclComm_t communicator : communicators) (void)ncclCommAbort(communicator);
+  std::vector<std::jthread> aborts;
+  for (ncclComm_t communicator : communicators) {
+    aborts.emplace_back([this, communicator] {
+      (void)cudaSetDevice(device_);
+      (void)ncclCommAbort(communicator);
+    });
+  }
 }
 
 ncclComm_t NcclWatch::run(const Make& call) {

@@ -20,6 +20,8 @@ class StepGraphs {
   /// recording did. An exception of `work` leaves no recording behind.
   void run(int number, cudaStream_t stream, std::int64_t& counted_flops,
            const std::function<void()>& work);
+  /// All recordings go; the work of every number begins anew.
+  void forget() { steps_.clear(); }
 
   [[nodiscard]] bool have_seen(int number) const { return steps_.contains(number); }
 

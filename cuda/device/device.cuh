@@ -19,17 +19,28 @@ struct LaunchShape {
   std::size_t shared_bytes = 0;  // dynamic
 };
 
+/// Lets blocks of `kernel` have all the dynamic shared memory that the current device gives: a size
+/// that is the same for all, since the one that was set last counts, and runs side by side on one
+/// device may need different ones.
+template <class... Parameters>
+void allow_shared_memory(void (*kernel)(Parameters...)) {
+  int device = 0, most = 0;
+  cudaFuncAttributes attributes{};
+  ISOFLOP_CUDA(cudaGetDevice(&device));
+  ISOFLOP_CUDA(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+  ISOFLOP_CUDA(cudaFuncGetAttributes(&attributes, kernel));
+  ISOFLOP_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    most - static_cast<int>(attributes.sharedSizeBytes)));
+}
+
 /// Enqueues kernel<<<grid, block, shared_bytes, stream>>>(args...). An empty grid is legal and does
 /// nothing.
 template <class... Parameters, class... Args>
 void launch(void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,
             Args... args) {
   if (shape.grid.x == 0 || shape.grid.y == 0 || shape.grid.z == 0) return;
-  constexpr std::size_t kWithoutAsking = 48 * 1024;
-  if (shape.shared_bytes > kWithoutAsking) {
-    ISOFLOP_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                      static_cast<int>(shape.shared_bytes)));
-  }
+  constexpr std::size_t kWithoutAsking = 40 * 1024;  // 48 KiB, less what is static
+  if (shape.shared_bytes > kWithoutAsking) allow_shared_memory(kernel);
   cudaLaunchConfig_t config{};
   config.gridDim = shape.grid;
   config.blockDim = shape.block;

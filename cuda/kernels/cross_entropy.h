@@ -11,7 +11,7 @@ namespace isoflop {
 // V is any number. NaN and infinities of either sign in a row make its loss and gradient NaN.
 
 /// losses [R, 1] f32 = log sum exp(logits) - logits[target]; with scale != 0 logits [R, V] = scale
-/// (softmax - onehot), in place. Shared memory keeps the first 160 KiB of a row between the sum and
+/// (softmax - onehot), in place. Shared memory keeps the first 96 KiB of a row between the sum and
 /// the gradient; what is behind them is read twice.
 template <class T>
 void launch_cross_entropy(Tensor logits, Tensor targets, float scale, Tensor losses,

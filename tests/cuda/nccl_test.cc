@@ -35,7 +35,7 @@ void reset(int n_devices, std::uint64_t seed = 0) {
 void run_on_devices(int n, const Body& body) {
   run_ranks(n, [&](Communicator& host) {
     CudaBackend backend(host.rank());
-    const auto world = connect_by_nccl(backend.device(), backend.stream(), host);
+    const auto world = connect_by_nccl(backend.device(), backend.stream(), backend.graphs(), host);
     if (!world) throw std::logic_error("no NCCL between different devices");
     body(*world, backend);
   });
@@ -253,7 +253,7 @@ TEST_CASE("ranks that share a device have no communicator by NCCL") {
   reset(2);
   run_ranks(3, [](Communicator& host) {
     CudaBackend backend(host.rank() % 2);
-    CHECK(connect_by_nccl(backend.device(), backend.stream(), host) == nullptr);
+    CHECK(connect_by_nccl(backend.device(), backend.stream(), backend.graphs(), host) == nullptr);
   });
 }
 
@@ -337,6 +337,35 @@ TEST_CASE("an error of NCCL on one device ends the work of all") {
   CHECK(message.starts_with("NCCL on device 1 reports: remote process exited"));
   CHECK(Clock::now() - start < std::chrono::seconds(5));
   CHECK(emulation::n_nccl_communicators() == 0);
+}
+
+TEST_CASE("recorded operations of several communicators end with a lost rank") {
+  reset(2);
+  const auto start = Clock::now();
+  const std::string message = failure_of([&] {
+    run_on_devices(2, [&](Communicator& world, CudaBackend& backend) {
+      Memory memory(backend);
+      const Tensor x = memory.random(DType::f32, 8, 1, 1);
+      const Range mine = share_of(8, world.rank(), 2);
+      const auto part = world.split(0);
+      for (int round = 0;; ++round) {
+        if (round == 3 && world.rank() == 1) {
+          emulation::hang_nccl(1);
+          emulation::report_nccl_error(1, ncclRemoteError);
+        }
+        backend.repeat(0, [&] {
+          world.all_gather(backend, x, {&mine, 1});
+          part->all_gather(backend, x, {&mine, 1});
+        });
+        backend.synchronize();
+        world.check();
+      }
+    });
+  });
+  CHECK(message.starts_with("NCCL on device 1 reports: remote process exited"));
+  CHECK(Clock::now() - start < std::chrono::seconds(5));
+  CHECK(emulation::n_nccl_communicators() == 0);
+  CHECK(emulation::n_nccl_aborts() == 4);
 }
 
 TEST_CASE("ranks do not wait for one that cannot make its communicator") {

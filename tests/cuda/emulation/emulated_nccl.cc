@@ -59,12 +59,16 @@ struct ncclComm {
   int n_splits = 0, n_unfinished = 0;
   std::int64_t n_gathers = 0;
   bool is_aborted = false;
+  // One more owner for each of its operations in a graph or in what a graph has launched.
+  std::shared_ptr<const int> recorded = std::make_shared<int>();
 };
 
 namespace isoflop::emulation {
 namespace {
 
 using Lock = std::unique_lock<std::recursive_mutex>;
+
+constexpr std::chrono::seconds kGraphsMayTake{3};
 
 /// All of it under the machine's lock; those that wait for other ranks wait on `changed`.
 struct State {
@@ -127,8 +131,11 @@ void copy(Transfer& from, Transfer& to) {
 /// One group on one stream. A copy of one that has not started has not started.
 class GroupWork {
  public:
-  GroupWork(std::shared_ptr<ncclComm> communicator, std::vector<Operation> operations)
-      : communicator_(std::move(communicator)), operations_(std::move(operations)) {}
+  GroupWork(std::shared_ptr<ncclComm> communicator, std::vector<Operation> operations,
+            bool is_recorded)
+      : communicator_(std::move(communicator)), operations_(std::move(operations)) {
+    if (is_recorded) recorded_ = communicator_->recorded;
+  }
 
   Progress operator()() {
     if (communicator_->is_aborted) return finish();
@@ -194,7 +201,14 @@ class GroupWork {
   std::shared_ptr<ncclComm> communicator_;
   std::vector<Operation> operations_;
   std::vector<TransferPtr> started_;
+  std::shared_ptr<const int> recorded_;
 };
+
+bool is_captured(cudaStream_t stream) {
+  cudaStreamCaptureStatus status{};
+  return cudaStreamIsCapturing(stream, &status) == cudaSuccess &&
+         status != cudaStreamCaptureStatusNone;
+}
 
 /// Each communicator's part of the calls goes to its stream.
 ncclResult_t issue_calls() {
@@ -215,8 +229,8 @@ ncclResult_t issue_calls() {
         operations.push_back(call.operation);
       }
     }
-    const cudaError_t status =
-        enqueue(stream, GroupWork(state().communicators.at(communicator), operations));
+    const cudaError_t status = enqueue(
+        stream, GroupWork(state().communicators.at(communicator), operations, is_captured(stream)));
     if (status != cudaSuccess) return refuse(ncclUnhandledCudaError, cudaGetErrorString(status));
   }
   return ncclSuccess;
@@ -291,15 +305,24 @@ ncclComm* split_of(std::map<int, Clique::Arrival>& arrivals, int rank, int devic
              make_communicator(part, static_cast<int>(at - members.begin()), device);
 }
 
+/// NCCL waits until no graph has operations of the communicator, for ever; this one not as long.
 ncclResult_t forget(ncclComm_t communicator, bool abort) {
-  const auto lock = lock_machine();
+  auto lock = lock_machine();
   if (!is_live(communicator)) return refuse(ncclInvalidArgument, "no such communicator");
+  const std::shared_ptr<ncclComm> held = state().communicators.at(communicator);
   if (!abort && communicator->n_unfinished > 0) {
     return refuse(ncclInvalidUsage, "destroyed with operations in flight");
   }
   communicator->is_aborted = true;
-  state().communicators.erase(communicator);
   if (abort) ++state().n_aborts;
+  state().changed.notify_all();
+  const auto until = std::chrono::steady_clock::now() + kGraphsMayTake;
+  const auto is_over = [&] {
+    return held->recorded.use_count() == 1 || std::chrono::steady_clock::now() > until;
+  };
+  if (!wait(lock, is_over)) return refuse(ncclInternalError, "reset");
+  if (held->recorded.use_count() > 1) return refuse(ncclInternalError, "a graph refers to it");
+  state().communicators.erase(communicator);
   state().changed.notify_all();
   return ncclSuccess;
 }

@@ -17,7 +17,8 @@ void report_nccl_error(int device, ncclResult_t error);
 void hang_nccl(int device);
 /// From now on that device gets this from calls that make communicators, at once.
 void fail_nccl_init(int device, ncclResult_t error);
-/// Communicators that have been neither destroyed nor aborted.
+/// Communicators that have been neither destroyed nor aborted. Like NCCL's, those ends wait until
+/// no graph has operations of the communicator; after some seconds they give up, and it stays.
 [[nodiscard]] int n_nccl_communicators();
 /// Since the last reset.
 [[nodiscard]] int n_nccl_aborts();
