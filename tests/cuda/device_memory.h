@@ -21,6 +21,7 @@ class DeviceArray {
   explicit DeviceArray(const std::vector<T>& values, std::size_t offset = 0)
       : DeviceArray(values.size(), offset) {
     ISOFLOP_CUDA(cudaMemcpy(data(), values.data(), size_ * sizeof(T), cudaMemcpyHostToDevice));
+    ISOFLOP_CUDA(cudaStreamSynchronize(nullptr));  // streams that do not block would not wait
   }
   DeviceArray(DeviceArray&& other) noexcept
       : memory_(std::exchange(other.memory_, nullptr)),

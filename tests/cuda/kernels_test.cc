@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "cuda_backend.h"
-#include "emulated_device.h"
+#include "device_under_test.h"
 #include "isoflop/error.h"
 #include "support/catch.h"
 #include "support/op_cases.h"
@@ -55,7 +55,7 @@ Ids skewed_ids(std::int64_t n, std::int64_t vocab, std::int32_t frequent) {
 }
 
 TEST_CASE("the gradient of an embedding counts every row once, however tokens are spread") {
-  emulation::reset();
+  test::fresh_device();
   CudaBackend backend(0);
   struct Case {
     std::int64_t rows, vocab, cols, first, held;
@@ -69,7 +69,7 @@ TEST_CASE("the gradient of an embedding counts every row once, however tokens ar
         Case{300, 9, 8, 20, 5}})
     for (const DType storage : kStorages)
       for (const std::uint64_t seed : {1u, 2u}) {
-        emulation::set_seed(seed);
+        test::set_order(seed);
         const Ids ids = skewed_ids(rows, vocab, static_cast<std::int32_t>(vocab / 2));
         const Matrix dx = whole_numbers(rows, cols, 1), dw = whole_numbers(held, cols, 2);
         const Matrix want = test::reference::embedding(ids, dw, dx, first, dw).dw;
@@ -84,7 +84,7 @@ TEST_CASE("the gradient of an embedding counts every row once, however tokens ar
 }
 
 TEST_CASE("the norm's rows are held in every layout") {
-  emulation::reset();
+  test::fresh_device();
   CudaBackend backend(0);
   constexpr float kEpsilon = 1e-5f;
   // A warp, a block of 128 and one of 512 threads to a row, by packs and by elements; with more
@@ -123,7 +123,7 @@ TEST_CASE("the norm's rows are held in every layout") {
 }
 
 TEST_CASE("rows of logits of any length: a warp's, a block's, longer than shared memory") {
-  emulation::reset();
+  test::fresh_device();
   CudaBackend backend(0);
   constexpr float kScale = 0.125f;
   for (const auto& [rows, vocab] :
@@ -154,7 +154,7 @@ TEST_CASE("rows of logits of any length: a warp's, a block's, longer than shared
 }
 
 TEST_CASE("one logit that is not finite makes its row's loss NaN, wherever it is") {
-  emulation::reset();
+  test::fresh_device();
   CudaBackend backend(0);
   const Ids targets{1, 1, 1};
   for (const std::int64_t vocab : {3, 257, 1500, 90001})
@@ -207,7 +207,7 @@ struct ShiftedRun {
 };
 
 TEST_CASE("slices that begin at any element are operands like others") {
-  emulation::reset();
+  test::fresh_device();
   CudaBackend backend(0);
   const std::int64_t rows = 6, cols = 64, vocab = 50;
   for (const DType storage : kStorages) {
@@ -260,7 +260,7 @@ TEST_CASE("slices that begin at any element are operands like others") {
 }
 
 TEST_CASE("a sum of many tensors rounds once and may go to any of them") {
-  emulation::reset();
+  test::fresh_device();
   CudaBackend backend(0);
   constexpr std::int64_t kSize = 1030;
   for (const DType storage : kStorages)
@@ -303,7 +303,7 @@ struct OnDevice {
 };
 
 TEST_CASE("measures are sums in double") {
-  emulation::reset();
+  test::fresh_device();
   CudaBackend backend(0);
   const std::vector<Range> parts{{0, 0}, {0, 1}, {1, 32}, {7, 39}, {200, 5233}, {3, 40000}};
   for (const DType storage : kStorages) {
@@ -329,7 +329,7 @@ TEST_CASE("measures are sums in double") {
 }
 
 TEST_CASE("a dot product keeps NaN that a factor of zero hides") {
-  emulation::reset();
+  test::fresh_device();
   CudaBackend backend(0);
   const auto dot = [&](const std::vector<double>& a, const std::vector<double>& b) {
     const OnDevice<double> x(backend, a), y(backend, b), result(backend, {3.0});
@@ -344,7 +344,7 @@ TEST_CASE("a dot product keeps NaN that a factor of zero hides") {
 }
 
 TEST_CASE("the factor of clipping, and what forbids a step") {
-  emulation::reset();
+  test::fresh_device();
   CudaBackend backend(0);
   const auto scale = [&](const std::vector<double>& measures, double max_norm, float before) {
     const OnDevice<double> x(backend, measures);
@@ -387,7 +387,7 @@ struct AdamWProblem {
 };
 
 TEST_CASE("an AdamW step of parts of all sizes and alignments") {
-  emulation::reset();
+  test::fresh_device();
   CudaBackend backend(0);
   constexpr std::int64_t kSize = 42000;
   constexpr float kBeta1 = 0.9f, kBeta2 = 0.95f, kScale = 0.25f;
@@ -434,7 +434,7 @@ TEST_CASE("an AdamW step of parts of all sizes and alignments") {
 }
 
 TEST_CASE("what AdamW makes of an element does not depend on the part it is in") {
-  emulation::reset();
+  test::fresh_device();
   CudaBackend backend(0);
   constexpr std::int64_t kSize = 203;
   const AdamWProblem problem(kSize);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of operations of tests/support/op_cases.h on the emulated device. What the device
-// leaves open (which block, which thread and which enqueued work comes first) differs with the
-// seed.
+// The table of operations of tests/support/op_cases.h on the device.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -12,7 +10,7 @@
 
 #include "base/rng.h"
 #include "cuda_backend.h"
-#include "emulated_device.h"
+#include "device_under_test.h"
 #include "support/catch.h"
 #include "support/op_cases.h"
 
@@ -41,7 +39,7 @@ bool equal_bits(const std::vector<double>& a, const std::vector<double>& b) {
 using Results = std::vector<std::vector<OpOutput>>;
 
 Results run_all(DType storage, std::uint64_t seed) {
-  emulation::set_seed(seed);
+  test::set_order(seed);
   CudaBackend backend(0);
   Results results;
   for (const OpCase& op : test::op_cases(storage))
@@ -50,7 +48,7 @@ Results run_all(DType storage, std::uint64_t seed) {
 }
 
 TEST_CASE("every operation on the device agrees with its double-precision reference") {
-  emulation::reset();
+  test::fresh_device();
   for (const DType storage : kStorages) {
     const std::vector<OpCase>& cases = test::op_cases(storage);
     const Results results = run_all(storage, 1);
@@ -69,7 +67,7 @@ TEST_CASE("every operation on the device agrees with its double-precision refere
 }
 
 TEST_CASE("operations give equal bits in whatever order the device runs threads and blocks") {
-  emulation::reset();
+  test::fresh_device();
   for (const DType storage : kStorages) {
     const Results first = run_all(storage, 1);
     for (const std::uint64_t seed : {2u, 3u}) {
@@ -101,7 +99,7 @@ void check_shows(Backend& backend, const OpCase& op, const Plant& plant, std::in
 }
 
 TEST_CASE("NaN and infinity in any input of an operation on the device show in what it writes") {
-  emulation::reset();
+  test::fresh_device();
   constexpr std::size_t kLarge = 3000;  // elements: such inputs take the code of smaller ones
   CudaBackend backend(0);
   for (const DType storage : kStorages)
