@@ -22,7 +22,8 @@ TEST_CASE("one rank may have a communicator by NCCL too") {
     Results results(1);
     run_ranks(1, [&](Communicator& host) {
       CudaBackend backend(0);
-      const auto world = connect_by_nccl(backend.device(), backend.stream(), backend.graphs(), host);
+      const auto world =
+          connect_by_nccl(backend.device(), backend.stream(), backend.graphs(), host);
       if (!world) throw std::logic_error("no NCCL for one rank");
       if (!world->recordable()) throw std::logic_error("NCCL cannot be recorded");
       results[0] = test::steps(*world, backend, DType::f32, repeated);
