@@ -76,10 +76,9 @@ TEST_CASE("cuDNN's attention is near the own kernels'") {
   }
   const auto own = make_own_attention();
   int n_compared = 0;
-  for (const AttentionDims& d :
-       {AttentionDims{2, 256, 4, 4, 64}, AttentionDims{2, 256, 8, 4, 64},
-        AttentionDims{1, 512, 4, 1, 128}, AttentionDims{3, 192, 2, 2, 32},
-        AttentionDims{1, 2048, 6, 6, 64}}) {
+  for (const AttentionDims& d : {AttentionDims{2, 256, 4, 4, 64}, AttentionDims{2, 256, 8, 4, 64},
+                                 AttentionDims{1, 512, 4, 1, 128}, AttentionDims{3, 192, 2, 2, 32},
+                                 AttentionDims{1, 2048, 6, 6, 64}}) {
     if (!cudnn->has_forward(d, DType::bf16) || !cudnn->has_backward(d, DType::bf16)) continue;
     const Passes passes = run(*cudnn, d);
     check_near(d, passes, run(*own, d));
