@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "cuda/figure.h"
 #include "cuda_backend.h"
 #include "device_under_test.h"
 #include "support/catch.h"
@@ -63,6 +64,8 @@ TEST_CASE("every operation on the device agrees with its double-precision refere
         worst_nmse = std::max(worst_nmse, error.nmse);
       }
     CHECK(worst_nmse > 0);  // the comparison saw floats
+    test::print_figure(storage == DType::bf16 ? "operations_nmse_bf16" : "operations_nmse_fp32",
+                       worst_nmse);
   }
 }
 
