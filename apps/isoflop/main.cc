@@ -53,7 +53,8 @@ int run(int argc, char** argv) {
   app.require_subcommand(0, 1);
   int exit_code = kDone;
   bool version = false, as_json = false;
-  app.add_flag("--version", version, "Print version, commit, compiler and the devices that can be used");
+  app.add_flag("--version", version,
+               "Print version, commit, compiler and the devices that can be used");
   app.add_flag("--json", as_json, "With --version: as JSON");
   add_flops_command(app, exit_code);
   add_laws_command(app, exit_code);

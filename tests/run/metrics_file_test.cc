@@ -10,17 +10,19 @@
 namespace isoflop {
 namespace {
 
-StepMetrics step(std::int64_t number) { return {number, 256 * number, 2.5, 0.5, 1}; }
+StepMetrics step(std::int64_t number) { return {number, 256 * number, 2.5, 0.5, 3, 1}; }
 
 TEST_CASE("metrics are one JSON object per step; what is not finite is left out") {
   const test::TempDir dir;
   const std::filesystem::path file = dir.path() / "metrics.jsonl";
   MetricsFile metrics(file);
   metrics.append(step(1));
-  metrics.append({2, 512, std::numeric_limits<double>::quiet_NaN(), 0.5, 1});
+  metrics.append({2, 512, std::numeric_limits<double>::quiet_NaN(), 0.5, 3, 1});
   CHECK(test::read_file(file) ==
-        "{\"step\":1,\"tokens\":256,\"loss_nats\":2.5,\"grad_norm\":0.5,\"peak_lr_fraction\":1}\n"
-        "{\"step\":2,\"tokens\":512,\"grad_norm\":0.5,\"peak_lr_fraction\":1}\n");
+        R"({"step":1,"tokens":256,"loss_nats":2.5,"grad_norm":0.5,"weight_norm":3,)"
+        "\"peak_lr_fraction\":1}\n"
+        R"({"step":2,"tokens":512,"grad_norm":0.5,"weight_norm":3,"peak_lr_fraction":1})"
+        "\n");
   CHECK(last_step(file) == 2);
 }
 
