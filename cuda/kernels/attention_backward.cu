@@ -7,7 +7,6 @@ namespace {
 
 using namespace attention;
 
-constexpr int kKeyRows = 64;  // of a block of keys and values
 /// Rows of the other side that a block takes at a time.
 template <int kCols>
 constexpr int kStep = kCols <= 64 ? 64 : 32;
@@ -161,21 +160,21 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   }
 }
 
-/// One block: 64 keys and values of one key/value head, 16 per warp, against all queries of its
-/// group that see them. Works on transposed scores, so that they are left factors as they come.
-template <int kCols, int kBlocks>
+/// One block: kBands 64 keys and values of one key/value head, kBands 16 per warp, against all
+/// queries of its group that see them. Works on transposed scores, so that they are left factors as
+/// they come.
+template <int kCols, int kBands, int kBlocks>
 __global__ void __launch_bounds__(kThreads, kBlocks)
     attention_backward_keys_kernel(const bf16* qkv, const bf16* dout, const float2* all_statistics,
-                                   bf16* dqkv, AttentionShape shape, int tiles) {
-  constexpr int kQueries = kStep<kCols>, kTile = kQueries * kCols;
-  constexpr int kPart = 32;            // queries of those whose scores are in registers at a time
-  constexpr bool kKeep = kCols <= 64;  // keys and values in registers
+                                   bf16* dqkv, AttentionShape shape, int tiles, int padded) {
+  constexpr int kRows = 64 * kBands, kQueries = kStep<kCols>, kTile = kQueries * kCols;
+  constexpr int kPart = 32;  // queries of those whose scores are in registers at a time
   bf16* const keys = dynamic_shared<bf16>();
-  bf16* const values = keys + kKeyRows * kCols;
-  bf16* const buffers = values + kKeyRows * kCols;  // queries, dout, queries, dout
+  bf16* const values = keys + kRows * kCols;
+  bf16* const buffers = values + kRows * kCols;  // queries, dout, queries, dout
   auto* const statistics = reinterpret_cast<float2*>(buffers + 4 * kTile);
   const BlockPlace place(tiles, shape.n_kv_heads);
-  const int first = place.tile * kKeyRows, n_valid = shape.seq_len - first;
+  const int first = place.tile * kRows, n_valid = shape.seq_len - first;
   const int group = shape.n_heads / shape.n_kv_heads;
   const std::int64_t row_of_seq = static_cast<std::int64_t>(place.seq) * shape.seq_len;
   const std::int64_t key_offset =
@@ -191,34 +190,22 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
                                 shape.out_stride, n, shape.d_head);
     const int pair = 2 * static_cast<int>(threadIdx.x);
     if (pair < kQueries)
-      copy_async(
-          statistics + buffer_index * kQueries + pair,
-          all_statistics +
-              static_cast<std::int64_t>(place.seq * shape.n_heads + head) * tiles * kKeyRows +
-              query + pair);
+      copy_async(statistics + buffer_index * kQueries + pair,
+                 all_statistics +
+                     static_cast<std::int64_t>(place.seq * shape.n_heads + head) * padded + query +
+                     pair);
     commit_copies();
   };
 
-  fetch_tile<kKeyRows, kCols>(keys, qkv + key_offset, shape.qkv_stride, n_valid, shape.d_head);
-  fetch_tile<kKeyRows, kCols>(values, qkv + value_offset, shape.qkv_stride, n_valid, shape.d_head);
+  fetch_tile<kRows, kCols>(keys, qkv + key_offset, shape.qkv_stride, n_valid, shape.d_head);
+  fetch_tile<kRows, kCols>(values, qkv + value_offset, shape.qkv_stride, n_valid, shape.d_head);
   const int last_head = (place.head + 1) * group - 1;
   int head = place.head * group, query_of_step = first;
   fetch_queries(0, head, first);
-  const int warp_row = static_cast<int>(threadIdx.x / 32) * 16;
+  const int warp_row = static_cast<int>(threadIdx.x / 32) * 16 * kBands;
   const int lane = static_cast<int>(threadIdx.x % 32);
-  std::uint32_t kept_keys[kCols / 16][1][4], kept_values[kCols / 16][1][4];
-  const auto load_keys = [&](int k) {
-    load_left<kCols>(kept_keys[k][0], keys, warp_row, k);
-    load_left<kCols>(kept_values[k][0], values, warp_row, k);
-  };
-  if constexpr (kKeep) {
-    wait_for_copies<0>();
-    __syncthreads();
-#pragma unroll
-    for (int k = 0; k < kCols / 16; ++k) load_keys(k);
-  }
 
-  float dk[1][kCols / 8][4] = {}, dv[1][kCols / 8][4] = {};
+  float dk[kBands][kCols / 8][4] = {}, dv[kBands][kCols / 8][4] = {};
   const float to_log2 = shape.scale * kLog2E;
   for (int buffer = 0; head <= last_head; buffer ^= 1) {
     wait_for_copies<0>();
@@ -238,44 +225,56 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
       if (ahead + kPart - 1 < 0) continue;
       const bf16* const q = query_tile + part * kCols;
       const bf16* const d = q + kTile;
-      float p[1][kPart / 8][4] = {}, ds[1][kPart / 8][4] = {};
+      float p[kBands][kPart / 8][4] = {}, ds[kBands][kPart / 8][4] = {};
 #pragma unroll
       for (int k = 0; k < kCols / 16; ++k) {
-        if constexpr (!kKeep) load_keys(k);
-        add_times_transposed<kCols>(p, kept_keys[k], q, k);
-        add_times_transposed<kCols>(ds, kept_values[k], d, k);
+        std::uint32_t key[kBands][4], value[kBands][4];
+#pragma unroll
+        for (int band = 0; band < kBands; ++band) {
+          load_left<kCols>(key[band], keys, warp_row + 16 * band, k);
+          load_left<kCols>(value[band], values, warp_row + 16 * band, k);
+        }
+        add_times_transposed<kCols>(p, key, q, k);
+        add_times_transposed<kCols>(ds, value, d, k);
       }
-      const bool all_visible = ahead >= 15;
+      const bool all_visible = ahead >= 16 * kBands - 1;
       const int of_lane = ahead + 2 * (lane % 4) - lane / 4;
 #pragma unroll
       for (int n = 0; n < kPart / 8; ++n) {
         const int column = 8 * n + 2 * (lane % 4);
         const float4 pair = *reinterpret_cast<const float4*>(of_queries + part + column);
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
+        for (int i = 0; i < 4 * kBands; ++i) {
           const float shift = i % 2 == 0 ? pair.x : pair.z, delta = i % 2 == 0 ? pair.y : pair.w;
           const bool visible = all_visible || i / 2 * 8 <= of_lane + 8 * n + i % 2;
-          p[0][n][i] = visible ? exp2f(fmaf(p[0][n][i], to_log2, -shift)) : 0.0f;
-          ds[0][n][i] = visible ? p[0][n][i] * (ds[0][n][i] - delta) : 0.0f;
+          float &probability = p[i / 4][n][i % 4], &gradient = ds[i / 4][n][i % 4];
+          probability = visible ? exp2f(fmaf(probability, to_log2, -shift)) : 0.0f;
+          gradient = visible ? probability * (gradient - delta) : 0.0f;
         }
       }
 #pragma unroll
       for (int k = 0; k < kPart / 16; ++k) {
-        std::uint32_t left[1][4];
-        round_to_left(left[0], p[0], k);
+        std::uint32_t left[kBands][4];
+#pragma unroll
+        for (int band = 0; band < kBands; ++band) round_to_left(left[band], p[band], k);
         add_times<kCols>(dv, left, d, k);
-        round_to_left(left[0], ds[0], k);
+#pragma unroll
+        for (int band = 0; band < kBands; ++band) round_to_left(left[band], ds[band], k);
         add_times<kCols>(dk, left, q, k);
       }
     }
   }
 
   // Only this warp reads these rows of the tiles.
-  round_into_tile<kCols>(keys, warp_row, dk[0], shape.scale, shape.scale);
-  round_into_tile<kCols>(values, warp_row, dv[0], 1.0f, 1.0f);
-  __syncwarp();
-  store_rows<kCols>(keys, warp_row, dqkv + key_offset, shape.qkv_stride, n_valid, shape.d_head);
-  store_rows<kCols>(values, warp_row, dqkv + value_offset, shape.qkv_stride, n_valid, shape.d_head);
+#pragma unroll
+  for (int band = 0; band < kBands; ++band) {
+    const int row = warp_row + 16 * band;
+    round_into_tile<kCols>(keys, row, dk[band], shape.scale, shape.scale);
+    round_into_tile<kCols>(values, row, dv[band], 1.0f, 1.0f);
+    __syncwarp();
+    store_rows<kCols>(keys, row, dqkv + key_offset, shape.qkv_stride, n_valid, shape.d_head);
+    store_rows<kCols>(values, row, dqkv + value_offset, shape.qkv_stride, n_valid, shape.d_head);
+  }
 }
 
 struct Backward {
@@ -286,25 +285,24 @@ struct Backward {
   float2* statistics;
 };
 
-template <int kCols, int kQueryBands, int kQueryBlocks, int kKeyBlocks>
+template <int kCols, int kBands, int kQueryBlocks, int kKeyBlocks>
 void launch_columns(const Backward& b, const AttentionDims& dims, cudaStream_t stream) {
-  static_assert(kKeyRows == kStatisticsTile);
-  const std::int64_t query_tiles = n_tiles(dims.seq_len, 64 * kQueryBands);
+  constexpr std::int64_t kRows = 64 * kBands;
   constexpr std::size_t kStepBytes = 4 * kStep<kCols> * kCols * sizeof(bf16);
-  const std::int64_t tiles = n_tiles(dims.seq_len, kKeyRows);
-  const auto blocks = [&](std::int64_t of_head, std::int64_t heads) {
-    return static_cast<unsigned>(of_head * heads * dims.n_seqs);
+  constexpr std::size_t kKeyBytes =
+      2 * kRows * kCols * sizeof(bf16) + kStepBytes + 2 * kStep<kCols> * sizeof(float2);
+  const AttentionShape shape(dims);
+  const std::int64_t tiles = n_tiles(dims.seq_len, kRows);
+  const auto padded = static_cast<int>(n_tiles(dims.seq_len, kStatisticsTile) * kStatisticsTile);
+  const auto blocks = [&](std::int64_t heads) {
+    return static_cast<unsigned>(tiles * heads * dims.n_seqs);
   };
-  launch(attention_backward_queries_kernel<kCols, kQueryBands, kQueryBlocks>,
-         LaunchShape{blocks(query_tiles, dims.n_heads), kThreads, kStepBytes}, stream, b.qkv, b.out,
-         b.log_sum_exp, b.dout, b.dqkv, b.statistics, AttentionShape(dims),
-         static_cast<int>(query_tiles), static_cast<int>(tiles * kKeyRows));
-  launch(attention_backward_keys_kernel<kCols, kKeyBlocks>,
-         LaunchShape{
-             blocks(tiles, dims.n_kv_heads), kThreads,
-             2 * kKeyRows * kCols * sizeof(bf16) + kStepBytes + 2 * kStep<kCols> * sizeof(float2)},
-         stream, b.qkv, b.dout, b.statistics, b.dqkv, AttentionShape(dims),
-         static_cast<int>(tiles));
+  launch(attention_backward_queries_kernel<kCols, kBands, kQueryBlocks>,
+         LaunchShape{blocks(dims.n_heads), kThreads, kStepBytes}, stream, b.qkv, b.out,
+         b.log_sum_exp, b.dout, b.dqkv, b.statistics, shape, static_cast<int>(tiles), padded);
+  launch(attention_backward_keys_kernel<kCols, kBands, kKeyBlocks>,
+         LaunchShape{blocks(dims.n_kv_heads), kThreads, kKeyBytes}, stream, b.qkv, b.dout,
+         b.statistics, b.dqkv, shape, static_cast<int>(tiles), padded);
 }
 
 }  // namespace
@@ -323,10 +321,10 @@ void launch_attention_backward(Tensor qkv, const AttentionDims& dims, Tensor out
                    static_cast<const bf16*>(dout.data),
                    static_cast<bf16*>(dqkv.data),
                    static_cast<float2*>(workspace)};
-  // Two bands halve what the kernel of queries reads from shared memory for each product; beyond 64
-  // columns they would spill registers.
+  // With two bands every matrix that is read from shared memory is used twice; beyond 64 columns
+  // that spills registers.
   if (dims.d_head <= 32)
-    launch_columns<32, 2, 3, 3>(b, dims, stream);
+    launch_columns<32, 2, 3, 2>(b, dims, stream);
   else if (dims.d_head <= 64)
     launch_columns<64, 2, 2, 2>(b, dims, stream);
   else if (dims.d_head <= 96)
