@@ -14,9 +14,11 @@ DeviceMemory::DeviceMemory(std::int64_t n_bytes, std::shared_ptr<MemoryUse> use,
     : n_bytes_(std::max<std::int64_t>(n_bytes, 1)), use_(std::move(use)) {
   const auto size = static_cast<std::size_t>(n_bytes_);
   ISOFLOP_CUDA(cudaMalloc(&data_, size));
+  const cudaError_t cleared = cudaMemsetAsync(data_, 0, size, stream);
+  if (cleared != cudaSuccess) (void)cudaFree(data_);
+  ISOFLOP_CUDA(cleared);
   use_->n_bytes += n_bytes_;
   use_->peak = std::max(use_->peak, use_->n_bytes);
-  ISOFLOP_CUDA(cudaMemsetAsync(data_, 0, size, stream));
 }
 
 DeviceMemory::~DeviceMemory() {

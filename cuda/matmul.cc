@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <sstream>
 #include <string>
 
@@ -13,6 +14,7 @@ namespace isoflop {
 namespace {
 
 void check_cublas(cublasStatus_t status, const std::string& what) {
+  if (status == CUBLAS_STATUS_ALLOC_FAILED) throw std::bad_alloc();
   if (status != CUBLAS_STATUS_SUCCESS)
     throw Error(ErrorCode::device, "cuBLASLt, " + what + ": " + cublasLtGetStatusString(status) +
                                        " (status " + std::to_string(static_cast<int>(status)) +

@@ -31,7 +31,9 @@ bool are_devices_distinct(Communicator& host, int device) {
   return std::set<Numbers>(all.begin(), all.end()).size() == all.size();
 }
 
-/// A stream and the events by which it and the backend's wait for each other.
+/// A stream and the events by which it and the backend's wait for each other. One for all
+/// communicators of a rank: operations of two that run at a time, in any order, may wait for each
+/// other's resources for ever (NCCL user guide, "Using multiple NCCL communicators concurrently").
 class CommunicationStream {
  public:
   explicit CommunicationStream(cudaStream_t compute) : compute_(compute) {
@@ -42,7 +44,6 @@ class CommunicationStream {
     stream_.reset(stream);
   }
   [[nodiscard]] cudaStream_t get() const { return stream_.get(); }
-  [[nodiscard]] cudaStream_t compute() const { return compute_; }
   void follow_compute() const {
     ISOFLOP_CUDA(cudaEventRecord(ready_.get(), compute_));
     ISOFLOP_CUDA(cudaStreamWaitEvent(get(), ready_.get(), cudaEventWaitDefault));
@@ -80,20 +81,21 @@ std::size_t bytes_of(Tensor tensor) {
 class NcclCommunicator final : public Communicator {
  public:
   /// `owned`, where not null, is `host`.
-  NcclCommunicator(std::shared_ptr<NcclWatch> watch, cudaStream_t compute, StepGraphs& graphs,
+  NcclCommunicator(std::shared_ptr<NcclWatch> watch,
+                   std::shared_ptr<const CommunicationStream> stream, StepGraphs& graphs,
                    Communicator& host, std::unique_ptr<Communicator> owned,
                    const NcclWatch::Make& make)
       : watch_(std::move(watch)),
         graphs_(graphs),
         owned_(std::move(owned)),
         host_(host),
-        stream_(compute),
+        stream_(std::move(stream)),
         handle_(watch_->make(make)) {}
 
   // While an exception takes this rank away, the others do not come to say goodbye.
   ~NcclCommunicator() override {
     const bool unwinds = std::uncaught_exceptions() > n_exceptions_;
-    if (!unwinds) (void)cudaStreamSynchronize(stream_.get());
+    if (!unwinds) (void)cudaStreamSynchronize(stream_->get());
     // ncclCommDestroy() and ncclCommAbort() return when no graph refers to the communicator (NCCL
     // 2.26 and later, commDestroySync() in its init.cc).
     graphs_.forget();
@@ -121,7 +123,7 @@ class NcclCommunicator final : public Communicator {
   [[nodiscard]] std::unique_ptr<Communicator> split(int color) override {
     ISOFLOP_CHECK(color >= 0, "colors are not negative");
     watch_->check();
-    ISOFLOP_CUDA(cudaStreamSynchronize(stream_.get()));
+    ISOFLOP_CUDA(cudaStreamSynchronize(stream_->get()));
     std::unique_ptr<Communicator> part = host_.split(color);
     const bool alone = part->size() == 1;
     const int part_color = alone ? NCCL_SPLIT_NOCOLOR : color;
@@ -135,13 +137,13 @@ class NcclCommunicator final : public Communicator {
       return part;
     }
     Communicator& host = *part;
-    return std::make_unique<NcclCommunicator>(watch_, stream_.compute(), graphs_, host,
-                                              std::move(part), make);
+    return std::make_unique<NcclCommunicator>(watch_, stream_, graphs_, host, std::move(part),
+                                              make);
   }
 
   void all_gather(Backend&, Tensor values, std::span<const Range> mine) override {
     const ExchangePlan& plan = plan_for(Kind::gather, values.rows, 1, mine);
-    stream_.follow_compute();
+    stream_->follow_compute();
     watch_->issue([&] {
       for (const Range block : plan.even) gather_even(values.slice(block.begin, block.size()));
       for_each_peer([&](int peer, std::size_t i) {
@@ -153,7 +155,7 @@ class NcclCommunicator final : public Communicator {
         }
       });
     });
-    stream_.let_compute_follow();
+    stream_->let_compute_follow();
   }
 
   void start_reduce_scatter(Backend& backend, std::span<const Tensor> contributions,
@@ -161,7 +163,7 @@ class NcclCommunicator final : public Communicator {
     const Tensor target = contributions.front();
     const ExchangePlan& plan = plan_for(Kind::reduce, target.rows, contributions.size(), mine);
     const std::vector<std::vector<Tensor>> terms = place_terms(backend, plan, contributions, mine);
-    stream_.follow_compute();
+    stream_->follow_compute();
     watch_->issue([&] {
       for_each_peer([&](int peer, std::size_t i) {
         for (const Tensor& tensor : contributions) {
@@ -178,13 +180,13 @@ class NcclCommunicator final : public Communicator {
     });
     for (std::size_t k = 0; k < mine.size(); ++k) {
       if (mine[k].size() == 0 || terms[k].size() == 1) continue;
-      add_up(terms[k], target.slice(mine[k].begin, mine[k].size()), stream_.get());
+      add_up(terms[k], target.slice(mine[k].begin, mine[k].size()), stream_->get());
     }
   }
 
   void finish_reduce_scatters(Backend&) override {
     watch_->check();
-    stream_.let_compute_follow();
+    stream_->let_compute_follow();
   }
 
  private:
@@ -194,7 +196,7 @@ class NcclCommunicator final : public Communicator {
                                std::span<const Range> mine) {
     const auto n = static_cast<std::int64_t>(n_contributions);
     if (const ExchangePlan* plan = plans_.find(kind, rows, n, mine)) return *plan;
-    ISOFLOP_CHECK(!stream_.is_captured(), "what ranks exchange has been exchanged once");
+    ISOFLOP_CHECK(!stream_->is_captured(), "what ranks exchange has been exchanged once");
     watch_->check();
     return plans_.exchange(host_, kind, rows, n, mine);
   }
@@ -235,7 +237,7 @@ class NcclCommunicator final : public Communicator {
   // Recorded operations go on using what was there before.
   std::byte* receiving_memory(Backend& backend, std::int64_t n_bytes) {
     if (n_bytes > received_bytes_) {
-      ISOFLOP_CHECK(!stream_.is_captured(), "what is recorded has run once");
+      ISOFLOP_CHECK(!stream_->is_captured(), "what is recorded has run once");
       received_.push_back(backend.allocate(n_bytes));
       received_bytes_ = n_bytes;
     }
@@ -252,11 +254,11 @@ class NcclCommunicator final : public Communicator {
   // Bytes: NCCL only moves them.
   void send(Tensor tensor, int peer) const {
     if (tensor.size() == 0) return;
-    ISOFLOP_NCCL(ncclSend(tensor.data, bytes_of(tensor), ncclInt8, peer, handle_, stream_.get()));
+    ISOFLOP_NCCL(ncclSend(tensor.data, bytes_of(tensor), ncclInt8, peer, handle_, stream_->get()));
   }
   void receive(Tensor tensor, int peer) const {
     if (tensor.size() == 0) return;
-    ISOFLOP_NCCL(ncclRecv(tensor.data, bytes_of(tensor), ncclInt8, peer, handle_, stream_.get()));
+    ISOFLOP_NCCL(ncclRecv(tensor.data, bytes_of(tensor), ncclInt8, peer, handle_, stream_->get()));
   }
   /// In place.
   void gather_even(Tensor block) const {
@@ -264,14 +266,14 @@ class NcclCommunicator final : public Communicator {
     const Tensor share = block.slice(mine.begin, mine.size());
     if (share.size() == 0) return;
     ISOFLOP_NCCL(
-        ncclAllGather(share.data, block.data, bytes_of(share), ncclInt8, handle_, stream_.get()));
+        ncclAllGather(share.data, block.data, bytes_of(share), ncclInt8, handle_, stream_->get()));
   }
 
   std::shared_ptr<NcclWatch> watch_;
   StepGraphs& graphs_;
   std::unique_ptr<Communicator> owned_;
   Communicator& host_;
-  CommunicationStream stream_;
+  std::shared_ptr<const CommunicationStream> stream_;
   ncclComm_t handle_;
   const int n_exceptions_ = std::uncaught_exceptions();
   ExchangePlans plans_;
@@ -298,7 +300,8 @@ std::unique_ptr<Communicator> connect_by_nccl(int device, cudaStream_t compute, 
     ISOFLOP_NCCL(ncclCommInitRankConfig(&handle, n, id, rank, &config));
     return handle;
   };
-  return std::make_unique<NcclCommunicator>(std::make_shared<NcclWatch>(host, device), compute,
+  return std::make_unique<NcclCommunicator>(std::make_shared<NcclWatch>(host, device),
+                                            std::make_shared<const CommunicationStream>(compute),
                                             graphs, host, nullptr, make);
 }
 

@@ -17,8 +17,9 @@ namespace isoflop {
 /// outlive the result and what is split from it; `compute` and `graphs` too. The end of any of them
 /// makes `graphs` forget its recordings: NCCL's waits until no graph has any of its operations.
 ///
-/// Operations on tensors never let the host wait. Each communicator has a stream of its own, of the
-/// highest priority. Behind what `compute` does when an operation is called, and
+/// Operations on tensors never let the host wait. They have a stream of the highest priority, one
+/// for the result and all that is split from it. Behind what `compute` does when an operation is
+/// called, and
 ///   all_gather             in front of what it does next;
 ///   start_reduce_scatter   beside it, until finish_reduce_scatters() has been called: the sum of
 ///                          one layer's gradients while those of the next are computed.
