@@ -37,7 +37,8 @@ std::unique_ptr<Backend> make_backend(const std::string& device, int rank) {
 std::vector<std::string> find_devices(const std::string& device) {
   if (device == "cpu") return {device};
   const bool is_all = device == kCuda;
-  cuda_plugin().require_device(is_all ? 0 : number_of(device));
+  const int number = is_all ? 0 : number_of(device);
+  cuda_plugin().require_device(number);
   if (!is_all) return {device};
   std::vector<std::string> devices;
   for (int i = 0; i < cuda_plugin().count_devices(); ++i) {
