@@ -2,6 +2,7 @@
 // A few steps of small models on CUDA devices and on the CPU, and how to compare them.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -75,6 +76,16 @@ inline void check_close(const RunSpec& spec, const Outcome& a, const Outcome& b,
     CHECK(y.norms.gradient == Approx(x.norms.gradient).epsilon(tolerance));
     CHECK(y.norms.weights == Approx(x.norms.weights).epsilon(tolerance));
   }
+}
+
+/// The largest relative L2 difference of any tensor of the first step's gradients.
+inline double worst_gradient(const RunSpec& spec, const Outcome& a, const Outcome& b) {
+  double worst = 0;
+  const ParameterLayout whole(spec.shape);
+  for (const Parameter& parameter : whole.parameters()) {
+    worst = std::max(worst, relative_difference(a.gradient, b.gradient, parameter.range()));
+  }
+  return worst;
 }
 
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {

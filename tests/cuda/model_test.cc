@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole training steps on a CUDA device beside the CPU's, tensor by tensor.
 #include "cuda/device_under_test.h"
+#include "cuda/figure.h"
 #include "cuda/model_run.h"
 
 namespace isoflop {
 
 TEST_CASE("fp32 steps on a device are the CPU's, tensor by tensor") {
+  double worst = 0;
   for (const auto& [name, shape] : test::model_shapes()) {
     INFO(name);
     test::fresh_device();
@@ -16,10 +18,13 @@ TEST_CASE("fp32 steps on a device are the CPU's, tensor by tensor") {
     const StepMeasures &x = cpu.measures[0], &y = cuda.measures[0];
     CHECK(y.norms.unshared_gradient == Approx(x.norms.unshared_gradient).epsilon(1e-4));
     CHECK(y.small_batch_square == Approx(x.small_batch_square).epsilon(2e-4));
+    worst = std::max(worst, test::worst_gradient(spec, cpu, cuda));
   }
+  test::print_figure("worst_gradient_tensor_fp32", worst);
 }
 
 TEST_CASE("bf16 steps on a device are the CPU's, but for the rounding inside attention") {
+  double worst = 0;
   for (const auto& [name, shape] : test::model_shapes()) {
     INFO(name);
     test::fresh_device();
@@ -29,7 +34,9 @@ TEST_CASE("bf16 steps on a device are the CPU's, but for the rounding inside att
     test::check_close(spec, cpu.gradient, cuda.gradient, 2e-2, "gradient");
     test::check_close(spec, cpu.weights, cuda.weights, 2e-2, "weights");
     CHECK(cuda.measures[0].loss == Approx(cpu.measures[0].loss).epsilon(1e-3));
+    worst = std::max(worst, test::worst_gradient(spec, cpu, cuda));
   }
+  test::print_figure("worst_gradient_tensor_bf16", worst);
 }
 
 TEST_CASE("whatever order a device works in, a run has the same bits") {
