@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "block.h"
 #include "emulated_device.h"
 #include "isoflop/error.h"
 #include "run/run_pack.h"
@@ -139,10 +140,15 @@ TEST_CASE("a device that fails ends the whole pack, and nothing of it is taken f
   std::vector<RunSpec> specs;
   for (std::int64_t i = 0; i < 4; ++i) {
     specs.push_back(small_spec(i));
-    specs.back().n_steps = 1000;  // more than are done before all have heard of it
+    specs.back().n_steps = 1000;  // more than are done until then
   }
-  const std::vector<PackedRun> runs = pack_of(dir, specs);
-  emulation::fail_launch(20, cudaErrorLaunchFailure);
+  std::vector<PackedRun> runs = pack_of(dir, specs);
+  runs[1].on_step = [](const StepMetrics& step) {
+    if (step.step != 2) return;
+    (void)emulation::enqueue_kernel({1}, {1}, 0, nullptr, [] {
+      throw emulation::KernelError("illegal memory access");  // the device is of no use from now on
+    });
+  };
   std::int64_t n_failed = 0;
   const std::vector<PackedEnd> ends = train_together(runs);
   for (std::size_t i = 0; i < runs.size(); ++i) {
