@@ -10,6 +10,11 @@
 namespace isoflop {
 namespace {
 
+const CudaPlugin*& provided_plugin() {
+  static const CudaPlugin* plugin = nullptr;
+  return plugin;
+}
+
 [[noreturn]] void refuse(const std::string& why) {
   throw Error(ErrorCode::unavailable, "device \"cuda\": " + why);
 }
@@ -34,9 +39,12 @@ const CudaPlugin& load_plugin() {
 }  // namespace
 
 const CudaPlugin& cuda_plugin() {
+  if (provided_plugin() != nullptr) return *provided_plugin();
   static const CudaPlugin& plugin = load_plugin();
   return plugin;
 }
+
+void provide_cuda_plugin(const CudaPlugin& plugin) { provided_plugin() = &plugin; }
 
 std::unique_ptr<Backend> make_cuda_backend(int device_index) {
   return cuda_plugin().make_backend(device_index);

@@ -33,4 +33,8 @@ inline constexpr char kCudaPluginSymbol[] = "isoflop_cuda_plugin";
 /// missing, or where it is another version's.
 [[nodiscard]] const CudaPlugin& cuda_plugin();
 
+/// For programs that have a CUDA backend linked in: used from now on instead of the library. Before
+/// the first call of cuda_plugin(); `plugin` must live as long as the program.
+void provide_cuda_plugin(const CudaPlugin& plugin);
+
 }  // namespace isoflop

@@ -6,20 +6,17 @@
 #include "train/cuda_plugin.h"
 
 namespace isoflop {
+namespace {
 
-const CudaPlugin& cuda_plugin() {
-  static const CudaPlugin plugin{
-      .version = kCudaPluginVersion,
-      .make_backend = make_cuda_backend_on,
-      .count_devices = count_cuda_devices,
-      .require_device = require_cuda_device,
-      .device_name = cuda_device_name,
-  };
-  return plugin;
-}
+const CudaPlugin kEmulated{
+    .version = kCudaPluginVersion,
+    .make_backend = make_cuda_backend_on,
+    .count_devices = count_cuda_devices,
+    .require_device = require_cuda_device,
+    .device_name = cuda_device_name,
+};
 
-std::unique_ptr<Backend> make_cuda_backend(int device_index) {
-  return cuda_plugin().make_backend(device_index);
-}
+[[maybe_unused]] const bool is_provided = (provide_cuda_plugin(kEmulated), true);
 
+}  // namespace
 }  // namespace isoflop
