@@ -45,7 +45,7 @@ struct Clique {
   // Calls in which all ranks wait for each other.
   struct Arrival {
     int color = 0, key = 0;
-    ncclComm* made = nullptr;
+    std::shared_ptr<Clique> part;  // of the first to leave, who may be gone by then
   };
   std::map<int, std::map<int, Arrival>> splits;  // by their number, by rank
 };
@@ -296,13 +296,13 @@ ncclComm* split_of(std::map<int, Clique::Arrival>& arrivals, int rank, int devic
   std::sort(members.begin(), members.end());
   std::shared_ptr<Clique> part;
   for (const auto& [key, other] : members) {
-    if (arrivals.at(other).made != nullptr) part = arrivals.at(other).made->clique;
+    if (arrivals.at(other).part) part = arrivals.at(other).part;
   }
   if (!part) part = std::make_shared<Clique>();
   part->n = static_cast<int>(members.size());
   const auto at = std::find(members.begin(), members.end(), std::pair(mine.key, rank));
-  return arrivals.at(rank).made =
-             make_communicator(part, static_cast<int>(at - members.begin()), device);
+  arrivals.at(rank).part = part;
+  return make_communicator(part, static_cast<int>(at - members.begin()), device);
 }
 
 /// NCCL waits until no graph has operations of the communicator, for ever; this one not as long.
