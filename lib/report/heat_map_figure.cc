@@ -36,7 +36,7 @@ struct LogCells {
     if (std::none_of(centres.begin(), centres.end(), same)) centres.push_back(centre);
     std::sort(centres.begin(), centres.end());
   }
-  [[nodiscard]] Range around(double centre) const {
+  [[nodiscard]] AxisRange around(double centre) const {
     const auto at = std::find_if(centres.begin(), centres.end(),
                                  [&](double c) { return std::abs(std::log(c / centre)) < 1e-6; });
     const bool first = at == centres.begin(), last = at + 1 == centres.end();
@@ -44,7 +44,7 @@ struct LogCells {
     const double after = last ? centre * centre / before : *(at + 1);
     return {std::sqrt(before * centre), std::sqrt(centre * after)};
   }
-  [[nodiscard]] Range range() const {
+  [[nodiscard]] AxisRange range() const {
     return {around(centres.front()).low, around(centres.back()).high};
   }
 };
@@ -69,7 +69,7 @@ Grid grid_of(const HeatMap& map) {
 }
 
 Json cell_json(const Grid& grid, double rate, double batch) {
-  const Range x = grid.rate.around(rate), y = grid.batch.around(batch);
+  const AxisRange x = grid.rate.around(rate), y = grid.batch.around(batch);
   return Json::object(
       {{"x", x.low}, {"x2", x.high}, {"y", y.low}, {"y2", y.high}, {"cx", rate}, {"cy", batch}});
 }

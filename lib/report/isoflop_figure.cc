@@ -17,7 +17,7 @@ double parabola(const Valley& valley, double scale) {
   return valley.coefficients[0] + x * (valley.coefficients[1] + x * valley.coefficients[2]);
 }
 
-Range fitted_range(const Curve& curve) {
+AxisRange fitted_range(const Curve& curve) {
   const Interval fitted = curve.valley->fitted_scale;
   if (fitted.low > 0 && fitted.high > fitted.low) return {fitted.low, fitted.high};
   return {curve.dots.front().scale, curve.dots.back().scale};
@@ -25,7 +25,7 @@ Range fitted_range(const Curve& curve) {
 
 struct Rows {
   Json dots = Json::array(), lines = Json::array(), minima = Json::array();
-  Range x, y;
+  AxisRange x, y;
   bool open_minima = false, faint_dots = false;
 };
 

@@ -26,7 +26,7 @@ struct LawPanel {
   const PowerLawFit* ours = nullptr;
   std::optional<PowerLaw> reference;
   std::string reference_id;
-  std::optional<Range> reference_range;  // of C behind it
+  std::optional<AxisRange> reference_range;  // of C behind it
   int width = kHalfWidth;
 };
 
@@ -49,7 +49,7 @@ struct Lines {
   }
 };
 
-Lines lines_of(const LawPanel& panel, const Range& x, Range& y) {
+Lines lines_of(const LawPanel& panel, const AxisRange& x, AxisRange& y) {
   Lines lines;
   const std::vector<double> grid = log_grid(x, 40);
   if (panel.ours != nullptr && panel.ours->law.coefficient > 0) {
@@ -146,7 +146,7 @@ void add_optimum_marks(Plot& plot, const std::vector<Optimum>& optima) {
 }
 
 std::optional<Figure> law_figure(const LawPanel& panel) {
-  Range x, y;
+  AxisRange x, y;
   for (const Optimum& o : panel.optima) {
     x.include(o.compute);
     y.include(o.y);
@@ -172,7 +172,7 @@ void set_reference(const ReportChapter& chapter, LawPanel& panel, const PowerLaw
   panel.reference_id = chapter.reference->id;
   if (!to) to = chapter.reference->fitted_to;
   if (chapter.reference->fitted_from && to) {
-    panel.reference_range = Range{chapter.reference->fitted_from->value(), to->value()};
+    panel.reference_range = AxisRange{chapter.reference->fitted_from->value(), to->value()};
   }
 }
 
@@ -278,7 +278,7 @@ std::optional<Figure> frontier_figure(const ReportChapter& chapter, int width) {
   if (!chapter.fit || chapter.fit->valleys.empty()) return std::nullopt;
   const Fit& fit = *chapter.fit;
   std::vector<Optimum> optima;
-  Range x, y;
+  AxisRange x, y;
   for (const Valley& valley : fit.valleys) {
     if (!(valley.loss_opt > 0) || !std::isfinite(valley.loss_opt)) continue;
     const double compute = valley.compute > 0 ? valley.compute : valley.budget;

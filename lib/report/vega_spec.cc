@@ -81,7 +81,7 @@ Json axis_json(const char* orient, const char* scale, const AxisSpec& axis) {
 
 }  // namespace
 
-void Range::include(double value) {
+void AxisRange::include(double value) {
   if (empty()) {
     low = high = value;
   } else {
@@ -90,12 +90,12 @@ void Range::include(double value) {
   }
 }
 
-Range Range::padded(double share) const {
+AxisRange AxisRange::padded(double share) const {
   const double margin = high > low ? share * (high - low) : share * std::abs(high);
   return {low - margin, high + margin};
 }
 
-Range Range::log_padded(double share) const {
+AxisRange AxisRange::log_padded(double share) const {
   const double factor = high > low ? std::pow(high / low, share) : 2;
   return {low / factor, high * factor};
 }
@@ -154,7 +154,7 @@ Json faceted(const std::string& type, const std::string& data, const std::string
                        {"marks", Json(Json::Array{mark(type, "series", std::move(encoding))})}});
 }
 
-std::vector<double> log_ticks(const Range& range) {
+std::vector<double> log_ticks(const AxisRange& range) {
   const double decades = std::log10(range.high / range.low);
   std::vector<double> steps = {1};
   if (decades < 3.2) steps = {1, 3};
@@ -172,7 +172,7 @@ std::vector<double> log_ticks(const Range& range) {
   return ticks;
 }
 
-std::vector<double> log_grid(const Range& range, int n) {
+std::vector<double> log_grid(const AxisRange& range, int n) {
   std::vector<double> grid;
   for (int i = 0; i < n; ++i) {
     grid.push_back(range.low * std::pow(range.high / range.low, i / (n - 1.0)));

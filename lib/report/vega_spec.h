@@ -10,13 +10,13 @@ namespace isoflop {
 
 /// The parts that every figure is made of, as Vega 5 JSON.
 
-struct Range {
+struct AxisRange {
   double low = 0, high = 0;
   void include(double value);
   [[nodiscard]] bool empty() const { return !(low < high) && low == 0; }
   /// Grown by `share` of its length on both sides; of its logarithmic length for log axes.
-  [[nodiscard]] Range padded(double share) const;
-  [[nodiscard]] Range log_padded(double share) const;
+  [[nodiscard]] AxisRange padded(double share) const;
+  [[nodiscard]] AxisRange log_padded(double share) const;
 };
 
 /// How an axis writes its numbers: 250k; 3e12; 0.002; 2.35.
@@ -24,7 +24,7 @@ enum class Labels { si, power, plain };
 
 struct AxisSpec {
   std::string title;
-  Range range;
+  AxisRange range;
   bool logarithmic = true;
   Labels labels = Labels::si;
   std::vector<double> ticks = {};  // default: round numbers
@@ -55,8 +55,8 @@ class Plot {
                            Json encoding);
 
 /// Round numbers inside a range: powers of ten, with 3 or 2 and 5 between where there is room.
-[[nodiscard]] std::vector<double> log_ticks(const Range& range);
+[[nodiscard]] std::vector<double> log_ticks(const AxisRange& range);
 /// `n` numbers from low to high, equally spaced in the logarithm.
-[[nodiscard]] std::vector<double> log_grid(const Range& range, int n);
+[[nodiscard]] std::vector<double> log_grid(const AxisRange& range, int n);
 
 }  // namespace isoflop

@@ -95,7 +95,7 @@ void RankHub::attend(Guest& guest) {
   }
   try {
     while (!guest.dismissed) {
-      const std::optional<Frame> frame = guest.connection.take();
+      const std::optional<RankFrame> frame = guest.connection.take();
       if (!frame) break;
       handle(guest, *frame);
     }
@@ -105,7 +105,7 @@ void RankHub::attend(Guest& guest) {
   if (!open && !guest.dismissed) end_of(guest);
 }
 
-void RankHub::handle(Guest& guest, const Frame& frame) {
+void RankHub::handle(Guest& guest, const RankFrame& frame) {
   const auto kind = static_cast<RankMessage>(frame.kind);
   MessageReader message(frame.content);
   if (guest.rank < 0) {

@@ -55,7 +55,7 @@ class RankHub {
   void wait_for_events();
   void accept_guests();
   void attend(Guest& guest);
-  void handle(Guest& guest, const Frame& frame);
+  void handle(Guest& guest, const RankFrame& frame);
   void admit(Guest& guest, MessageReader hello);
   void refuse(Guest& guest, bool for_good, const std::string& why);
   void take_part(Guest& guest, MessageReader message);

@@ -17,12 +17,12 @@ namespace {
 constexpr std::chrono::milliseconds kBetweenAttempts{50};
 
 /// The next frame within `patience`.
-std::optional<Frame> wait_for_frame(FramedConnection& connection,
-                                    std::chrono::milliseconds patience) {
+std::optional<RankFrame> wait_for_frame(FramedConnection& connection,
+                                        std::chrono::milliseconds patience) {
   const auto until = std::chrono::steady_clock::now() + patience;
   for (;;) {
     const bool open = connection.transfer();
-    if (std::optional<Frame> frame = connection.take()) return frame;
+    if (std::optional<RankFrame> frame = connection.take()) return frame;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         until - std::chrono::steady_clock::now());
     if (!open || left.count() <= 0) return std::nullopt;
@@ -74,7 +74,7 @@ bool RankLink::introduce(const MeetingPoint& point, int rank, int n_ranks, std::
                                                             .number(n_ranks)
                                                             .text(this_process())
                                                             .bytes());
-  const std::optional<Frame> answer = wait_for_frame(connection, timing_.lost_after);
+  const std::optional<RankFrame> answer = wait_for_frame(connection, timing_.lost_after);
   problem = answer ? "something else answers there" : "nobody answers there";
   if (!answer) return false;
   MessageReader message(answer->content);
@@ -127,7 +127,7 @@ void RankLink::listen() {
     std::unique_lock lock(mutex_);
     if (ended_) return;
     const bool open = connection_->transfer();
-    while (const std::optional<Frame> frame = connection_->take()) handle(*frame);
+    while (const std::optional<RankFrame> frame = connection_->take()) handle(*frame);
     if (!open) lose_hub(connection_->problem());
     look_after_hub(Clock::now());
     if (ended_) return;
@@ -142,7 +142,7 @@ void RankLink::listen() {
   }
 }
 
-void RankLink::handle(const Frame& frame) {
+void RankLink::handle(const RankFrame& frame) {
   MessageReader message(frame.content);
   if (frame.kind == static_cast<int>(RankMessage::gathered)) {
     gathered_ = frame.content;

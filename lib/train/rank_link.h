@@ -44,7 +44,7 @@ class RankLink {
   [[nodiscard]] bool introduce(const MeetingPoint& point, int rank, int n_ranks,
                                std::string& problem);
   void listen();
-  void handle(const Frame& frame);
+  void handle(const RankFrame& frame);
   void look_after_hub(Clock::time_point now);
   void lose_hub(const std::string& problem);
   void post(RankMessage kind, const MessageWriter& message);

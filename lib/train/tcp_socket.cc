@@ -189,9 +189,9 @@ bool FramedConnection::transfer() {
   return problem_.empty();
 }
 
-std::optional<Frame> FramedConnection::take() {
+std::optional<RankFrame> FramedConnection::take() {
   if (received_.empty()) return std::nullopt;
-  Frame frame = std::move(received_.front());
+  RankFrame frame = std::move(received_.front());
   received_.pop_front();
   return frame;
 }

@@ -47,7 +47,7 @@ struct HostPort {
 [[nodiscard]] Descriptor connect_to(const HostPort& place, std::chrono::milliseconds patience,
                                     std::string& problem);
 
-struct Frame {
+struct RankFrame {
   int kind = 0;
   std::string content;
 };
@@ -67,7 +67,7 @@ class FramedConnection {
   /// says how; frames that were received before can still be taken.
   bool transfer();
   [[nodiscard]] const std::string& problem() const { return problem_; }
-  [[nodiscard]] std::optional<Frame> take();
+  [[nodiscard]] std::optional<RankFrame> take();
   /// Bytes, whether or not they make whole frames yet.
   [[nodiscard]] std::uint64_t n_received() const { return n_received_; }
 
@@ -81,7 +81,7 @@ class FramedConnection {
   std::uint64_t limit_ = std::uint64_t{1} << 34;
   std::uint64_t n_received_ = 0;
   std::string out_, in_;
-  std::deque<Frame> received_;
+  std::deque<RankFrame> received_;
   std::string problem_;
 };
 

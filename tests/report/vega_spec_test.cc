@@ -10,7 +10,7 @@ TEST_CASE("ticks of a logarithmic axis are round and few") {
   REQUIRE(log_ticks({7e10, 1.4e13}) == std::vector<double>{1e11, 3e11, 1e12, 3e12, 1e13});
   REQUIRE(log_ticks({3e4, 4e5}) == std::vector<double>{5e4, 1e5, 2e5});
   for (const double decades : {0.1, 0.3, 0.69, 0.71, 1.5, 1.7, 3.0, 3.3, 8.0, 16.0}) {
-    const Range range{2.3e4, 2.3e4 * std::pow(10, decades)};
+    const AxisRange range{2.3e4, 2.3e4 * std::pow(10, decades)};
     const std::vector<double> ticks = log_ticks(range);
     INFO(decades << " decades");
     REQUIRE(ticks.size() <= 12);
@@ -20,13 +20,13 @@ TEST_CASE("ticks of a logarithmic axis are round and few") {
 }
 
 TEST_CASE("a range holds what it was given, and grows on both sides") {
-  Range range;
+  AxisRange range;
   for (const double value : {3.0, 1.0, 2.0}) range.include(value);
   REQUIRE(range.low == 1);
   REQUIRE(range.high == 3);
   REQUIRE(range.padded(0.5).low == Approx(0));
   REQUIRE(range.log_padded(1).high == Approx(9));
-  Range single;
+  AxisRange single;
   single.include(5);
   REQUIRE(single.log_padded(0.1).high > single.log_padded(0.1).low);
   REQUIRE(single.padded(0.1).high > single.padded(0.1).low);
