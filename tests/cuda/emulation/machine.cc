@@ -76,7 +76,7 @@ void Machine::forget_work() {
   stalled_.clear();
   captures.clear();
   for (Device& device : devices) {
-    device.unfinished = 0;
+    device.unfinished.clear();
     device.default_stream->tail.reset();
   }
   for (CUstream_st* stream : streams) {
@@ -172,14 +172,15 @@ TicketPtr Machine::submit(Work work, const std::vector<TicketPtr>& dependencies,
     dependency->dependents.push_back(item);
     ++item->n_unmet;
   }
-  ++devices[static_cast<std::size_t>(device)].unfinished;
+  item->number = n_submitted_++;
+  devices[static_cast<std::size_t>(device)].unfinished.insert(item->number);
   if (item->n_unmet == 0) ready_.push_back(item);
   changed_.notify_all();
   return item->ticket;
 }
 
 void Machine::complete(const Item& item) {
-  --devices[static_cast<std::size_t>(item.device)].unfinished;
+  devices[static_cast<std::size_t>(item.device)].unfinished.erase(item.number);
   item.ticket->is_done = true;
   item.ticket->when = std::chrono::steady_clock::now();
   for (const auto& dependent : item.ticket->dependents)
@@ -245,8 +246,11 @@ cudaError_t Machine::wait_for(Lock& lock, int device, const TicketPtr& ticket) {
   return wait_until(lock, device, [&] { return !ticket || ticket->is_done; });
 }
 cudaError_t Machine::wait_for_device(Lock& lock, int device) {
-  return wait_until(lock, device,
-                    [&] { return devices[static_cast<std::size_t>(device)].unfinished == 0; });
+  // For what was submitted before: other threads may go on submitting.
+  return wait_until(lock, device, [&, end = n_submitted_] {
+    const auto& unfinished = devices[static_cast<std::size_t>(device)].unfinished;
+    return unfinished.empty() || *unfinished.begin() >= end;
+  });
 }
 
 cudaError_t Machine::check_unsafe_call() {

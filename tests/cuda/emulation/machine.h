@@ -37,7 +37,8 @@ struct Item {
   Work work;
   TicketPtr ticket;
   int device = 0;
-  int n_unmet = 0;  // dependencies that are not done
+  std::int64_t number = 0;  // in the order of submission
+  int n_unmet = 0;          // dependencies that are not done
 };
 
 /// A graph, as it is captured: nodes in order, each behind some before it.
@@ -63,7 +64,7 @@ inline constexpr int kPinned = -1;
 
 struct Device {
   std::int64_t allocated_bytes = 0;
-  std::int64_t unfinished = 0;  // items of work
+  std::set<std::int64_t> unfinished;  // items of work, by number
   std::unique_ptr<CUstream_st> default_stream;
   std::set<int> peers;
   std::string failure;  // none: works
@@ -133,6 +134,7 @@ class Machine {
   void forget_work();
 
   std::condition_variable_any changed_;
+  std::int64_t n_submitted_ = 0;
   std::vector<std::shared_ptr<Item>> ready_, stalled_;
 };
 
