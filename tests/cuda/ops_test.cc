@@ -14,13 +14,13 @@
 #include "device_under_test.h"
 #include "support/catch.h"
 #include "support/op_cases.h"
+#include "support/op_traces.h"
 
 namespace isoflop {
 namespace {
 
 using test::OpCase;
 using test::OpOutput;
-using test::Plant;
 
 constexpr std::array kStorages{DType::f32, DType::bf16};
 
@@ -84,22 +84,8 @@ TEST_CASE("operations give equal bits in whatever order the device runs threads 
   }
 }
 
-std::int64_t n_not_finite(const std::vector<OpOutput>& outputs) {
-  std::int64_t n = 0;
-  for (const OpOutput& output : outputs)
-    if (!output.is_input)
-      n += std::count_if(output.got.begin(), output.got.end(),
-                         [](double x) { return !std::isfinite(x); });
-  return n;
-}
-
-/// A value planted in an input that matters must leave a trace in what the operation writes.
-void check_shows(Backend& backend, const OpCase& op, const Plant& plant, std::int64_t usual) {
-  if (!op.matters(plant.input, static_cast<std::int64_t>(plant.at))) return;
-  if (n_not_finite(op.run(backend, &plant)) <= usual)
-    FAIL_CHECK(size_of(op.storage) << " bytes, " << op.name << ": " << plant.input << "["
-                                   << plant.at << "] = " << plant.value << " is lost");
-}
+using test::check_shows;
+using test::n_not_finite;
 
 TEST_CASE("NaN and infinity in any input of an operation on the device show in what it writes") {
   test::fresh_device();

@@ -9,6 +9,7 @@
 #include "support/catch.h"
 #include "support/cpu_backends.h"
 #include "support/op_cases.h"
+#include "support/op_traces.h"
 
 namespace isoflop {
 namespace {
@@ -19,25 +20,9 @@ using test::Matrix;
 using test::name_of;
 using test::OpCase;
 using test::OpOutput;
-using test::Plant;
 
-std::int64_t n_not_finite(const std::vector<OpOutput>& outputs) {
-  std::int64_t n = 0;
-  for (const OpOutput& output : outputs)
-    if (!output.is_input)
-      n += std::count_if(output.got.begin(), output.got.end(),
-                         [](double x) { return !std::isfinite(x); });
-  return n;
-}
-
-/// A value planted in an input that matters must leave a trace in what the operation writes.
-void check_shows(Backend& backend, const OpCase& op, const Plant& plant, std::int64_t usual) {
-  if (!op.matters(plant.input, static_cast<std::int64_t>(plant.at))) return;
-  if (n_not_finite(op.run(backend, &plant)) <= usual)
-    FAIL_CHECK(backend.name() << ", " << name_of(op.storage) << ", " << op.name << ": "
-                              << plant.input << "[" << plant.at << "] = " << plant.value
-                              << " is lost");
-}
+using test::check_shows;
+using test::n_not_finite;
 
 TEST_CASE("NaN and infinity in any input of any operation show in what it writes") {
   constexpr std::size_t kLarge = 3000;  // elements: such inputs take the code of smaller ones
