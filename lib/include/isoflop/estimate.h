@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "isoflop/law.h"
+
+namespace isoflop {
+
+/// A fit is always returned; ask usable() of what it found before using it.
+enum class FitStatus { ok, too_few_points, not_bracketed, not_convex, not_converged };
+[[nodiscard]] std::string_view to_string(FitStatus);
+
+/// 90 % unless a comment says otherwise.
+struct Interval {
+  double low = 0, high = 0;
+};
+
+/// y = coefficient x^exponent with the interval of both.
+struct PowerLawFit {
+  PowerLaw law;
+  Interval coefficient, exponent;
+  double residual_sd = 0;  // of ln y
+  double tau = 0;          // between-budget scatter of ln y beyond each point's own error
+  std::int64_t n_points = 0;
+  FitStatus status = FitStatus::too_few_points;
+  /// The points leave the exponent open: it was taken from elsewhere (see the fit's
+  /// warnings), the coefficient alone was fitted, and there are no intervals.
+  bool exponent_assumed = false;
+  /// ln y = ln law(x) has standard errors level_se at ln x = centre and exponent_se in the slope,
+  /// uncorrelated; t is the quantile of a two-sided 90 % interval.
+  double centre = 0, level_se = 0, exponent_se = 0, t = 0;
+
+  [[nodiscard]] bool usable() const { return status == FitStatus::ok; }
+  /// Where a further budget's y will lie with 90 %: the error of the law and the scatter tau.
+  [[nodiscard]] Interval prediction_interval(double x) const;
+};
+
+}  // namespace isoflop
