@@ -40,22 +40,21 @@ double regularized_beta(double a, double b, double x) {
   return 1 - std::exp(log_front) * beta_fraction(b, a, 1 - x) / b;
 }
 
-// P(T > t), t >= 0.
-double upper_tail(double t, double dof) {
+}  // namespace
+
+double student_t_upper_tail(double t, double dof) {
   return 0.5 * regularized_beta(dof / 2, 0.5, dof / (dof + t * t));
 }
-
-}  // namespace
 
 double student_t_quantile(double p, double dof) {
   if (p < 0.5) return -student_t_quantile(1 - p, dof);
   double low = 0;
   double high = 1;
-  while (upper_tail(high, dof) > 1 - p) high *= 2;
+  while (student_t_upper_tail(high, dof) > 1 - p) high *= 2;
   while (high - low > 4 * std::numeric_limits<double>::epsilon() * high) {
     const double middle = 0.5 * (low + high);
     if (middle <= low || middle >= high) break;
-    (upper_tail(middle, dof) > 1 - p ? low : high) = middle;
+    (student_t_upper_tail(middle, dof) > 1 - p ? low : high) = middle;
   }
   return 0.5 * (low + high);
 }

@@ -8,6 +8,9 @@
 
 namespace isoflop {
 
+/// P(T > t) for Student's t with `dof` > 0 degrees of freedom, t >= 0.
+[[nodiscard]] double student_t_upper_tail(double t, double dof);
+
 /// t with P(T <= t) = p for Student's t with `dof` > 0 degrees of freedom, 0 < p < 1.
 [[nodiscard]] double student_t_quantile(double p, double dof);
 
