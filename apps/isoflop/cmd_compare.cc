@@ -1,65 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <memory>
-#include <optional>
 
 #include <CLI/CLI.hpp>
 
-#include "base/text.h"
 #include "commands.h"
+#include "comparison.h"
 #include "environment.h"
+#include "points_source.h"
 
 namespace isoflop::cli {
 namespace {
 
-void print_row(const char* name, std::optional<double> a, std::optional<double> b) {
-  const auto text = [](std::optional<double> value) {
-    return value ? rounded_text(*value, 5) : std::string("-");
-  };
-  std::printf("  %-34s %14s %14s\n", name, text(a).c_str(), text(b).c_str());
+struct Options {
+  std::string a, b, columns;
+  ComparisonOptions comparison;
+  bool json = false;
+};
+
+bool holds_points(const std::string& what) {
+  return std::filesystem::is_directory(what) || what.ends_with(".csv");
 }
 
-template <class Part, class Get>
-std::optional<double> part_of(const std::optional<Part>& part, const Get& get) {
-  if (!part) return std::nullopt;
-  return get(*part);
-}
-
-void compare(const Law& a, const Law& b) {
-  std::printf("  %-34s %14s %14s\n", "", a.id.c_str(), b.id.c_str());
-  const auto row = [&](const char* name, auto part, auto get) {
-    print_row(name, part_of(a.*part, get), part_of(b.*part, get));
-  };
-  row("model exponent, M_opt ~ C^a", &Law::allocation,
-      [](const AllocationLaw& law) { return law.flops_per_token.exponent; });
-  row("data exponent, D_opt ~ C^b", &Law::allocation,
-      [](const AllocationLaw& law) { return law.tokens.exponent; });
-  row("batch exponent", &Law::hyper, [](const HyperLaw& law) { return law.batch_tokens.exponent; });
-  row("learning-rate exponent", &Law::hyper,
-      [](const HyperLaw& law) { return law.peak_lr.exponent; });
-  row("irreducible part of L*(C)", &Law::frontier,
-      [](const FrontierLaw& law) { return law.irreducible; });
-  row("exponent of L*(C)", &Law::frontier, [](const FrontierLaw& law) { return law.exponent; });
-  const Frame& f = a.frame;
-  const Frame& g = b.frame;
-  if (f.metric != g.metric || f.convention != g.convention || f.tokenizer != g.tokenizer) {
-    std::printf("  measured differently: %s, %s, tokenizer %s against %s, %s, tokenizer %s\n",
-                std::string(to_string(f.metric)).c_str(),
-                std::string(to_string(f.convention)).c_str(), f.tokenizer.c_str(),
-                std::string(to_string(g.metric)).c_str(),
-                std::string(to_string(g.convention)).c_str(), g.tokenizer.c_str());
+Side load_side(const std::string& what, const std::string& columns) {
+  Side side;
+  if (!holds_points(what)) {
+    side.law = find_law(what);
+    side.name = side.law.id;
+    return side;
   }
+  const LoadedPoints loaded = load_points({.files_or_sweeps = {what}, .columns = columns});
+  FitOptions options;
+  options.n_bootstrap = 0;
+  side.fit = fit(loaded.points, options);
+  std::filesystem::path path = what;
+  if (!path.has_filename()) path = path.parent_path();
+  side.name = path.stem().string();
+  side.law = to_law(*side.fit, side.name, loaded.source);
+  for (const Valley& valley : side.fit->valleys) {
+    if (valley.usable()) side.losses.push_back({valley.compute, valley.loss_opt});
+  }
+  return side;
 }
 
 }  // namespace
 
 void add_compare_command(CLI::App& app, int&) {
-  CLI::App* command = app.add_subcommand("compare", "Two laws' exponents side by side");
-  auto a = std::make_shared<std::string>();
-  auto b = std::make_shared<std::string>();
-  command->add_option("law_a", *a, "Law id, or a law file")->required();
-  command->add_option("law_b", *b, "Law id, or a law file")->required();
-  command->callback([a, b] { compare(find_law(*a), find_law(*b)); });
+  CLI::App* command =
+      app.add_subcommand("compare", "Two laws or sweeps: exponents, effective speedup");
+  auto options = std::make_shared<Options>();
+  command->add_option("a", options->a, "Baseline: law id or file, sweep folder or points CSV")
+      ->required();
+  command->add_option("b", options->b, "Variant: the same")->required();
+  command
+      ->add_option("--asymptote", options->comparison.asymptote,
+                   "Loss no compute goes below, pinned for both (default: the baseline's fit)")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--target", options->comparison.target, "Budget to compare losses at [FLOPs]")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--shared-validation", options->comparison.shared_validation,
+                    "Both were evaluated on one text, whatever they were trained on");
+  command->add_option("--columns", options->columns,
+                      "Names of the CSVs' columns: params=N,tokens=D,loss=val_loss");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options] {
+    const Comparison comparison =
+        compare(load_side(options->a, options->columns), load_side(options->b, options->columns),
+                options->comparison);
+    const std::string text = options->json ? to_json(comparison).pretty() : text_of(comparison);
+    std::printf("%s", text.c_str());
+  });
 }
 
 }  // namespace isoflop::cli
