@@ -14,6 +14,7 @@
 #include "fit/loss_law_fit.h"
 #include "fit/parabola.h"
 #include "fit/warnings.h"
+#include "isoflop/conventions.h"
 #include "isoflop/error.h"
 
 namespace isoflop {
@@ -37,15 +38,6 @@ void validate(const PointSet& points, const FitOptions& options) {
   require(options.holdout >= 0, "holdout must be >= 0, got " + std::to_string(options.holdout));
   const double band = options.band.value_or(0.5);
   require(band > 0 && band < 1, "band must be above 0 and below 1, got " + exact_text(band));
-}
-
-std::vector<BudgetGroup> curves_of(std::span<const BudgetGroup> groups) {
-  std::vector<BudgetGroup> curves;
-  for (const BudgetGroup& group : groups) {
-    BudgetGroup curve = one_per_scale(group);
-    if (curve.samples.size() >= kMinCurvePoints) curves.push_back(std::move(curve));
-  }
-  return curves;
 }
 
 // Branches of one trunk are drawn together, whatever their budgets. Otherwise runs are exchanged
@@ -201,6 +193,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   result.holdout = score_holdouts(curves, result.valleys, samples, options.holdout, surface);
   set_frontier_error(result);
   set_range(result, samples);
+  result.conventions = fit_conventions(points, options.objective, options.delta);
   result.warnings = collect_warnings(result, curves);
   return result;
 }

@@ -26,6 +26,15 @@ std::vector<FrontierPoint> frontier_points(std::span<const Valley> valleys) {
   return points;
 }
 
+std::vector<BudgetGroup> curves_of(std::span<const BudgetGroup> groups) {
+  std::vector<BudgetGroup> curves;
+  for (const BudgetGroup& group : groups) {
+    BudgetGroup curve = one_per_scale(group);
+    if (curve.samples.size() >= kMinCurvePoints) curves.push_back(std::move(curve));
+  }
+  return curves;
+}
+
 IsoFlopFit fit_isoflop(std::span<const BudgetGroup> curves) {
   IsoFlopFit fit;
   for (const BudgetGroup& curve : curves) fit.valleys.push_back(fit_valley(curve));

@@ -18,6 +18,9 @@ struct IsoFlopFit {
   std::optional<FrontierLaw> frontier;
 };
 
+/// The budgets with at least kMinCurvePoints sizes, one sample per size.
+[[nodiscard]] std::vector<BudgetGroup> curves_of(std::span<const BudgetGroup> groups);
+
 /// `curves` have one sample per scale; ascending in budget. Only bracketed minima enter the laws.
 [[nodiscard]] IsoFlopFit fit_isoflop(std::span<const BudgetGroup> curves);
 

@@ -24,6 +24,12 @@ Point point_of(const PlannedRun& run, const Evaluation& validation) {
   point.other["kind"] = to_string(run.kind);
   point.other["n_layers"] = std::to_string(spec.shape.n_layers);
   point.other["d_model"] = std::to_string(spec.shape.d_model);
+  point.other["n_heads"] = std::to_string(spec.shape.n_heads);
+  point.other["n_kv_heads"] = std::to_string(spec.shape.n_kv_heads);
+  point.other["d_head"] = std::to_string(spec.shape.d_head);
+  point.other["d_ff"] = std::to_string(spec.shape.d_ff);
+  point.other["ffn"] = spec.shape.ffn == FfnKind::gelu ? "gelu" : "swiglu";
+  point.other["tied_embeddings"] = spec.shape.tied_embeddings ? "true" : "false";
   point.other["vocab_size"] = std::to_string(spec.shape.vocab_size);
   point.other["seq_len"] = std::to_string(spec.shape.seq_len);
   return point;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "isoflop/conventions.h"
 #include "isoflop/estimate.h"
 #include "isoflop/hyper.h"
 #include "isoflop/law.h"
@@ -53,6 +54,7 @@ struct Fit {
   std::optional<FrontierLaw> frontier;
   std::optional<ParametricFit> parametric;
   std::optional<HyperFit> hyper;
+  std::optional<ConventionLadder> conventions;  // where every point states its shape
   std::vector<HoldoutScore> holdout;
   std::vector<std::string> warnings;
   [[nodiscard]] bool usable() const { return scale_opt.usable(); }
