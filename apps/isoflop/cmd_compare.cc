@@ -49,9 +49,9 @@ void add_compare_command(CLI::App& app, int&) {
   CLI::App* command =
       app.add_subcommand("compare", "Two laws or sweeps: exponents, effective speedup");
   auto options = std::make_shared<Options>();
-  command->add_option("a", options->a, "Baseline: law id or file, sweep folder or points CSV")
+  command->add_option("law_a", options->a, "Baseline: law id or file, sweep folder or points CSV")
       ->required();
-  command->add_option("b", options->b, "Variant: the same")->required();
+  command->add_option("law_b", options->b, "Variant: the same")->required();
   command
       ->add_option("--asymptote", options->comparison.asymptote,
                    "Loss no compute goes below, pinned for both (default: the baseline's fit)")

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/atomic_file.h"
 #include "base/text.h"
 #include "commands.h"
 #include "isoflop/error.h"
@@ -30,18 +31,25 @@ FitOptions fit_options(const Options& options) {
   return fit;
 }
 
+ReportChapter chapter_of(const LoadedPoints& loaded, const Fit& result) {
+  ReportChapter chapter;
+  chapter.title = loaded.points.frame.dataset.empty() ? "points" : loaded.points.frame.dataset;
+  chapter.points = loaded.points;
+  chapter.records = loaded.records;
+  chapter.fit = result;
+  return chapter;
+}
+
+// mine.json is explained by mine.METHODS.md.
+std::filesystem::path methods_file(std::filesystem::path law_file) {
+  return law_file.replace_extension(".METHODS.md");
+}
+
 int run_fit(const Options& options) {
   const LoadedPoints loaded = load_points(options.source);
   const Fit result = fit(loaded.points, fit_options(options));
-  if (options.json) {
-    std::printf("%s", to_json(result).c_str());
-  } else {
-    ReportChapter chapter;
-    chapter.title = loaded.points.frame.dataset;
-    chapter.points = loaded.points;
-    chapter.fit = result;
-    std::printf("%s", text_summary(chapter).c_str());
-  }
+  const ReportChapter chapter = chapter_of(loaded, result);
+  std::printf("%s", options.json ? to_json(result).c_str() : text_summary(chapter).c_str());
   if (loaded.points.n_skipped_rows > 0) {
     std::fprintf(stderr, "warning: %lld rows were left out\n",
                  static_cast<long long>(loaded.points.n_skipped_rows));
@@ -53,7 +61,10 @@ int run_fit(const Options& options) {
     std::fprintf(stderr, "isoflop: these points support no law; see the warnings\n");
     return kFailures;
   }
-  if (!options.out.empty()) save_law(law, options.out);
+  if (!options.out.empty()) {
+    save_law(law, options.out);
+    write_file_atomically(methods_file(options.out), methods_markdown(chapter));
+  }
   return kDone;
 }
 

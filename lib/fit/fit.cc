@@ -165,6 +165,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   const std::vector<BudgetGroup> curves = curves_of(groups);
   const std::vector<Sample> samples = surface_samples(groups);
   Fit result;
+  result.options = options;
   result.frame = points.frame;
   result.vocab_size = common_count(points, "vocab_size");
   result.seq_len = common_count(points, "seq_len");

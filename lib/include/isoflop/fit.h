@@ -43,6 +43,7 @@ struct FitOptions {
 
 /// Everything that `isoflop fit` says about one set of points.
 struct Fit {
+  FitOptions options;  // what was asked
   Frame frame;
   /// Where a column of that name has one value for all points: what a proposal inherits.
   std::optional<std::int64_t> vocab_size, seq_len;

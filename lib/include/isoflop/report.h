@@ -40,6 +40,10 @@ void write_html(const Report& report, const std::filesystem::path& file,
 /// The same figures as Vega 5 JSON, one `<chapter>-<figure>.vg.json` each, for a notebook.
 void write_figures(const Report& report, const std::filesystem::path& folder);
 
+/// The checklist of "(Mis)Fitting" (arXiv:2502.18969), filled in from the points, the runs' records
+/// and the fit; what they do not state is said to be missing. Markdown.
+[[nodiscard]] std::string methods_markdown(const ReportChapter& chapter);
+
 /// For the terminal: valleys, laws, hold-out, warnings. Width 100; no fit: the points' extent.
 [[nodiscard]] std::string text_summary(const ReportChapter& chapter);
 
