@@ -129,7 +129,7 @@ double CentredSurface::shift_slope(double size, double tokens) const {
 }
 
 double CentredSurface::ln_optimum(double compute) const {
-  return std::log(optimal_allocation(law()).flops_per_token(compute));
+  return std::log(optimal_allocation(law()).flops_per_token(compute) / law().flops_factor());
 }
 
 double CentredSurface::ln_optimal_loss(double compute) const {

@@ -69,7 +69,7 @@ std::vector<CandidateRun> candidates_from(const PointSet& points, LossLaw::Scale
 
   std::vector<CandidateRun> candidates;
   for (const double budget : candidate_budgets(budgets)) {
-    const double centre = has_optimum ? optimal_allocation(law).flops_per_token(budget) : 0;
+    const double centre = has_optimum ? optimal_allocation(law).flops_per_token(budget) / law.flops_factor() : 0;
     for (const double size : sizes) {
       const double off = std::abs(std::log(size / centre));
       if (has_optimum && off > std::log(kHalfWidth)) continue;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which way of choosing runs learns most per FLOP: campaigns simulated on known surfaces. Every
 // strategy begins with 5 sizes at each of the 3 smallest budgets, chooses among the cells of a grid
-// of 6 budgets x 9 sizes and of the 5 budgets between, and refits after every round. The yardstick
-// is the grid itself, all 54 runs, with the same losses.
+// of 6 budgets x 9 sizes, of the 5 budgets between, of one below and one above, each with two seeds,
+// and refits after every round. The yardstick is the grid itself, all 54 runs, with the same losses.
+// The target is 10 times the grid's largest budget.
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -61,12 +62,13 @@ struct Study {
   std::array<Course, kStrategies.size()> courses;
 };
 
-Study simulate(const World& world, double noise, double tau, int n_replications, int n_draws) {
+Study simulate(const World& world, double noise, double tau, int n_replications, int n_draws,
+               double loss_weight) {
   Study study;
   for (int r = 0; r < n_replications; ++r) {
     const Campaign campaign{.surface = world.surface, .noise = noise, .tau = tau,
                             .seed = static_cast<std::uint64_t>(r),
-                            .first_budget = world.first_budget};
+                            .first_budget = world.first_budget, .loss_weight = loss_weight};
     const Pool pool = make_pool(campaign);
     Campaigner whole(campaign, pool);
     for (std::size_t i = 0; i < pool.cells.size(); ++i) {
@@ -140,15 +142,16 @@ void print(const Study& study) {
 int main(int argc, char** argv) {
   const int n_replications = argc > 1 ? std::atoi(argv[1]) : 40;
   const int n_draws = argc > 2 ? std::atoi(argv[2]) : 4;
-  if (n_replications < 1 || n_draws < 0) {
-    std::fprintf(stderr, "next_bench [replications [draws]]\n");
+  const double loss_weight = argc > 3 ? std::atof(argv[3]) : 1;
+  if (n_replications < 1 || n_draws < 0 || !(loss_weight >= 0)) {
+    std::fprintf(stderr, "next_bench [replications [draws [loss weight]]]\n");
     return 2;
   }
   for (const World& world : worlds()) {
     for (const double noise : {0.002, 0.005}) {
       for (const double tau : {0.05, 0.1}) {
         std::printf("%s, noise %g, tau %g, %d campaigns\n", world.name, noise, tau, n_replications);
-        print(simulate(world, noise, tau, n_replications, n_draws));
+        print(simulate(world, noise, tau, n_replications, n_draws, loss_weight));
         std::fflush(stdout);
       }
     }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,7 @@
 namespace isoflop::test {
 
 /// A sweep that could be run: a grid of budgets and sizes, and a pool of cells to choose from, which
-/// has the budgets between as well. Losses come from a surface whose curve is moved sideways at each
+/// has the budgets between, one below, one above and a second seed as well. Losses come from a surface whose curve is moved sideways at each
 /// budget, and noise.
 struct Campaign {
   LossLaw surface;
@@ -28,13 +29,17 @@ struct Campaign {
   double half_width = 4;
   double centre_off = 1.5;  // of the grid's sizes, from the true optimum
   double first_budget = 1e17, budget_ratio = std::sqrt(10.0);
+  double loss_weight = 1;  // of next
 
   [[nodiscard]] double target() const {
     return 10 * first_budget * std::pow(budget_ratio, n_budgets - 1);
   }
 };
 
-/// Cells in order of budget and size; `in_grid` says which are of the full grid.
+/// Every size can be run with two seeds.
+inline constexpr int kSeeds = 2;
+
+/// Cells in order of budget, seed and size; `in_grid` says which are of the full grid.
 struct Pool {
   std::vector<CandidateRun> cells;
   std::vector<double> losses;
@@ -47,18 +52,19 @@ inline Pool make_pool(const Campaign& campaign) {
   Pool pool;
   const Rng noise(campaign.seed, 1), shifts(campaign.seed, 2);
   const SweepOracle oracle{.surface = campaign.surface, .budgets = {}};
-  for (int half = 0; half < 2 * campaign.n_budgets - 1; ++half) {
+  for (int half = -2; half <= 2 * campaign.n_budgets; ++half) {
     const double budget = campaign.first_budget * std::pow(campaign.budget_ratio, half / 2.0);
-    const double shift = campaign.tau * shifts.normal(static_cast<std::uint64_t>(half));
-    for (int i = 0; i < campaign.n_sizes; ++i) {
-      const double step = 2.0 * i / (campaign.n_sizes - 1) - 1;
+    const double shift = campaign.tau * shifts.normal(static_cast<std::uint64_t>(half + 2));
+    for (int i = 0; i < campaign.n_sizes * kSeeds; ++i) {
+      const int nth = i % campaign.n_sizes;
+      const double step = 2.0 * nth / (campaign.n_sizes - 1) - 1;
       const double size =
           oracle.optimum(budget) * campaign.centre_off * std::pow(campaign.half_width, step);
       const double tokens = budget / (campaign.surface.flops_factor() * size);
-      const double loss =
-          campaign.surface(size * std::exp(-shift), tokens * std::exp(shift)) *
-          std::exp(campaign.noise * noise.normal(pool.cells.size()));
-      const bool in_grid = half % 2 == 0;
+      const double loss = campaign.surface(size * std::exp(-shift), tokens * std::exp(shift)) *
+                          std::exp(campaign.noise * noise.normal(pool.cells.size()));
+      const bool in_grid =
+          half % 2 == 0 && half >= 0 && half < 2 * campaign.n_budgets && i < campaign.n_sizes;
       if (in_grid) pool.grid_cost += budget;
       if (in_grid && half <= 4 && i % 2 == 0) pool.start.push_back(pool.cells.size());
       pool.cells.push_back({.budget = budget,
@@ -128,7 +134,7 @@ class Campaigner {
       index.push_back(i);
     }
     if (left.empty() || !(money > 0)) return;
-    for (const std::size_t i : chosen(strategy, left, options)) observe(index[i]);
+    for (const std::size_t i : chosen(strategy, left, index, options)) observe(index[i]);
   }
 
  private:
@@ -172,17 +178,17 @@ class Campaigner {
 
   [[nodiscard]] std::vector<std::size_t> chosen(Strategy strategy,
                                                 const std::vector<CandidateRun>& left,
+                                                const std::vector<std::size_t>& index,
                                                 const NextOptions& options) const {
     if (strategy == Strategy::next) return by_next(left, options);
     std::vector<double> order;
     const Rng rng(campaign_.seed, 3);
-    for (const CandidateRun& run : left) {
-      const auto bits = static_cast<std::uint64_t>(std::llround(1e6 * std::log(run.tokens)));
-      order.push_back(strategy == Strategy::random ? rng.uniform(bits) : run.cost);
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      order.push_back(strategy == Strategy::random ? rng.uniform(index[i]) : left[i].cost);
     }
     if (strategy == Strategy::d_optimal) return by_determinant(left, options);
     std::vector<std::size_t> indices(left.size());
-    for (std::size_t i = 0; i < left.size(); ++i) indices[i] = i;
+    std::iota(indices.begin(), indices.end(), std::size_t{0});
     std::stable_sort(indices.begin(), indices.end(),
                      [&](std::size_t a, std::size_t b) { return order[a] < order[b]; });
     std::vector<std::size_t> result;
@@ -200,7 +206,8 @@ class Campaigner {
     const NextProblem problem = make_next_problem(points(), left, campaign_.surface.scale);
     const auto draws = draw_surfaces(*model_, problem.samples, options);
     const GreedyDesign design =
-        spend(start_design(*model_, draws, problem, left, campaign_.target(), 1), options.flops);
+        spend(start_design(*model_, draws, problem, left, campaign_.target(), campaign_.loss_weight),
+              options.flops);
     std::vector<std::size_t> result;
     for (const ChosenRun& run : design.runs()) result.push_back(run.candidate);
     return result;
