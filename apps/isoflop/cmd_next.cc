@@ -45,9 +45,9 @@ void print_runs(const NextRuns& next, std::span<const CandidateRun> candidates) 
 }
 
 void print_power(const std::optional<double>& flops, const char* of) {
-  std::printf("to halve the interval of %s: %s\n", of,
-              flops ? (rounded_text(*flops, 3) + " FLOPs").c_str()
-                    : "more than all candidates together");
+  std::printf(
+      "to halve the interval of %s: %s\n", of,
+      flops ? (rounded_text(*flops, 3) + " FLOPs").c_str() : "more than all candidates together");
 }
 
 void print(const NextRuns& next, std::span<const CandidateRun> candidates) {

@@ -42,9 +42,8 @@ std::vector<PlannedRun> runs_of(Experiment experiment, const Law& prior,
 std::vector<double> extra_budgets(std::vector<double> own) {
   std::vector<double> extra = candidate_budgets(own);
   std::erase_if(extra, [&](double budget) {
-    return std::any_of(own.begin(), own.end(), [&](double other) {
-      return std::abs(std::log(budget / other)) < 1e-6;
-    });
+    return std::any_of(own.begin(), own.end(),
+                       [&](double other) { return std::abs(std::log(budget / other)) < 1e-6; });
   });
   // Four digits are enough of a budget that somebody reads.
   for (double& budget : extra) {

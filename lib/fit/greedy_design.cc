@@ -11,7 +11,8 @@ namespace isoflop {
 namespace {
 
 // Greedy by the ratio alone can be arbitrarily far from the best design under a budget; the better
-// of it and of greedy by the gain alone cannot (Khuller, Moss and Naor, Inf. Proc. Letters 70, 1999).
+// of it and of greedy by the gain alone cannot (Khuller, Moss and Naor, Inf. Proc. Letters 70,
+// 1999).
 constexpr std::array kCostPowers = {1.0, 0.75, 0.5, 0.25, 0.0};
 
 double relative(const TargetError& now, const TargetError& start, double loss_weight) {

@@ -12,9 +12,9 @@
 namespace isoflop {
 namespace {
 
-constexpr int kRounds = 4;           // of variances, then parameters
-constexpr int kStepsPerRound = 6;    // of Gauss-Newton
-constexpr double kMostLogStep = 0.7; // per step
+constexpr int kRounds = 4;            // of variances, then parameters
+constexpr int kStepsPerRound = 6;     // of Gauss-Newton
+constexpr double kMostLogStep = 0.7;  // per step
 constexpr double kPriorExponent = 0.35;
 const double kExponentSpread = std::log(3.0);
 const double kCoefficientSpread = std::log(20.0);
@@ -101,8 +101,8 @@ CentredSurface::CentredSurface(const LossLaw& law, std::span<const BudgetSample>
 bool CentredSurface::is_interior(const LossLaw& law) {
   // An exponent of 5 is a wall, not a power law.
   constexpr double kLeast = 1e-3, kMost = 5;
-  return law.a > 0 && law.b > 0 && law.irreducible >= 0 && law.alpha > kLeast && law.beta > kLeast &&
-         law.alpha < kMost && law.beta < kMost;
+  return law.a > 0 && law.b > 0 && law.irreducible >= 0 && law.alpha > kLeast &&
+         law.beta > kLeast && law.alpha < kMost && law.beta < kMost;
 }
 
 CentredSurface::Terms CentredSurface::terms(double size, double tokens) const {
@@ -194,8 +194,7 @@ MixedSurface fit_mixed_surface(std::span<const BudgetSample> samples, const Loss
     used = {estimated.noise, std::max(estimated.tau, tau_floor)};
     surface = gauss_newton(surface, samples, used, limit);
   }
-  return {
-      .surface = surface, .noise = used.noise, .tau = used.tau, .tau_estimated = estimated.tau};
+  return {.surface = surface, .noise = used.noise, .tau = used.tau, .tau_estimated = estimated.tau};
 }
 
 }  // namespace isoflop

@@ -10,8 +10,8 @@ namespace isoflop {
 namespace {
 
 constexpr double kSameSize = 1.01;
-constexpr double kHalfWidth = 8;         // sizes around the optimum
-constexpr std::size_t kMostBudgets = 12; // of the points; with more there is none between them
+constexpr double kHalfWidth = 8;          // sizes around the optimum
+constexpr std::size_t kMostBudgets = 12;  // of the points; with more there is none between them
 
 std::vector<double> distinct(std::vector<double> values, double ratio) {
   std::sort(values.begin(), values.end());
@@ -69,7 +69,8 @@ std::vector<CandidateRun> candidates_from(const PointSet& points, LossLaw::Scale
 
   std::vector<CandidateRun> candidates;
   for (const double budget : candidate_budgets(budgets)) {
-    const double centre = has_optimum ? optimal_allocation(law).flops_per_token(budget) / law.flops_factor() : 0;
+    const double centre =
+        has_optimum ? optimal_allocation(law).flops_per_token(budget) / law.flops_factor() : 0;
     for (const double size : sizes) {
       const double off = std::abs(std::log(size / centre));
       if (has_optimum && off > std::log(kHalfWidth)) continue;
@@ -79,11 +80,8 @@ std::vector<CandidateRun> candidates_from(const PointSet& points, LossLaw::Scale
                std::abs(std::log(sample.compute / budget)) < std::log(1.05);
       });
       if (done) continue;
-      candidates.push_back({.budget = budget,
-                            .compute = budget,
-                            .scale = size,
-                            .tokens = tokens,
-                            .cost = budget});
+      candidates.push_back(
+          {.budget = budget, .compute = budget, .scale = size, .tokens = tokens, .cost = budget});
     }
   }
   return candidates;

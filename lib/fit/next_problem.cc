@@ -57,8 +57,7 @@ std::vector<CentredSurface> draw_surfaces(const MixedSurface& model,
           s.ln_loss(sample.size, sample.tokens) +
           s.shift_slope(sample.size, sample.tokens) * model.tau * shifts.normal(sample.budget) +
           model.noise / std::sqrt(sample.n_runs) * noise.normal(drawn.size());
-      drawn.push_back(
-          {.size = sample.size, .tokens = sample.tokens, .loss = std::exp(ln_loss)});
+      drawn.push_back({.size = sample.size, .tokens = sample.tokens, .loss = std::exp(ln_loss)});
     }
     const ParametricFit refit = fit_loss_law(drawn, fit);
     if (!refit.usable() || !CentredSurface::is_interior(refit.law)) continue;
@@ -92,8 +91,9 @@ std::vector<MissingSide> missing_sides(const NextProblem& problem) {
   for (std::size_t i = 0; i < problem.groups.size(); ++i) {
     const std::vector<Sample> curve = one_per_scale(problem.groups[i]).samples;
     if (curve.size() < kMinCurvePoints) continue;
-    const auto best = std::min_element(curve.begin(), curve.end(),
-                                       [](const auto& a, const auto& b) { return a.metric < b.metric; });
+    const auto best =
+        std::min_element(curve.begin(), curve.end(),
+                         [](const auto& a, const auto& b) { return a.metric < b.metric; });
     const auto below = static_cast<std::size_t>(best - curve.begin());
     const std::size_t above = curve.size() - 1 - below;
     if (below < kRunsEachSide) {

@@ -61,13 +61,15 @@ MixedSurface fit_points(const NextProblem& problem, const NextOptions& options) 
       samples, {.objective = options.objective, .delta = options.delta, .scale = options.scale});
   require(fit.status != FitStatus::too_few_points,
           "the points carry no fit: a loss surface needs at least " +
-              std::to_string(kMinSurfacePoints) + " runs of at least 3 sizes and 3 lengths, there are " +
+              std::to_string(kMinSurfacePoints) +
+              " runs of at least 3 sizes and 3 lengths, there are " +
               std::to_string(samples.size()) + " runs");
-  require(fit.usable(), "the points carry no fit: the loss surface is " +
-                            std::string(to_string(fit.status)));
-  require(CentredSurface::is_interior(fit.law),
-          "the points carry no fit: the loss surface has no optimum at a given compute (at a bound: " +
-              (fit.at_bound.empty() ? "an exponent above 5" : join(fit.at_bound, ", ")) + ")");
+  require(fit.usable(),
+          "the points carry no fit: the loss surface is " + std::string(to_string(fit.status)));
+  require(
+      CentredSurface::is_interior(fit.law),
+      "the points carry no fit: the loss surface has no optimum at a given compute (at a bound: " +
+          (fit.at_bound.empty() ? "an exponent above 5" : join(fit.at_bound, ", ")) + ")");
   return fit_mixed_surface(problem.samples, fit.law, kTauFloor);
 }
 
@@ -91,7 +93,8 @@ void bracket(GreedyDesign& design, const NextProblem& problem,
       design.take(i, true);
       ++n;
     }
-    warn_of_missing_side(problem.groups[side.budget].budget, side.below, side.n_missing, n, warnings);
+    warn_of_missing_side(problem.groups[side.budget].budget, side.below, side.n_missing, n,
+                         warnings);
   }
 }
 
@@ -121,8 +124,8 @@ NextRuns next_runs(const PointSet& points, std::span<const CandidateRun> candida
   next.n_bootstrap = options.n_bootstrap;
   next.n_bootstrap_failed = options.n_bootstrap - static_cast<std::int64_t>(draws.size());
 
-  const GreedyDesign start = start_design(model, draws, problem, candidates, next.target_compute,
-                                          options.loss_weight);
+  const GreedyDesign start =
+      start_design(model, draws, problem, candidates, next.target_compute, options.loss_weight);
   GreedyDesign bracketed = start;
   bracket(bracketed, problem, candidates, options.flops, next.warnings);
   const GreedyDesign design = spend(bracketed, options.flops);

@@ -35,9 +35,10 @@ void warn_of_shared_trunks(const NextRuns& next, std::span<const CandidateRun> c
     if (!trunk.empty() && !seen.insert(trunk).second) ++n_shared;
   }
   if (n_shared == 0) return;
-  warnings.push_back(std::to_string(n_shared) + " of the " + std::to_string(next.runs.size()) +
-                     " runs are branches of another one's trunk. They share seed and data order and "
-                     "are not independent; the predicted intervals count them as if they were.");
+  warnings.push_back(
+      std::to_string(n_shared) + " of the " + std::to_string(next.runs.size()) +
+      " runs are branches of another one's trunk. They share seed and data order and "
+      "are not independent; the predicted intervals count them as if they were.");
 }
 
 }  // namespace

@@ -117,7 +117,8 @@ Variances estimate_variances(const LinearModel& model, double noise_floor) {
   double low = best - kStep, high = best + kStep;
   while (high - low > 1e-4) {
     const double left = high - kGolden * (high - low), right = low + kGolden * (high - low);
-    (at(left).misfit < at(right).misfit ? high : low) = at(left).misfit < at(right).misfit ? right : left;
+    (at(left).misfit < at(right).misfit ? high : low) =
+        at(left).misfit < at(right).misfit ? right : left;
   }
   const double ln_ratio = (low + high) / 2;
   const double noise = at(ln_ratio).noise;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which way of choosing runs learns most per FLOP: campaigns simulated on known surfaces. Every
 // strategy begins with 5 sizes at each of the 3 smallest budgets, chooses among the cells of a grid
-// of 6 budgets x 9 sizes, of the 5 budgets between, of one below and one above, each with two seeds,
-// and refits after every round. The yardstick is the grid itself, all 54 runs, with the same losses.
-// The target is 10 times the grid's largest budget.
+// of 6 budgets x 9 sizes, of the 5 budgets between, of one below and one above, each with two
+// seeds, and refits after every round. The yardstick is the grid itself, all 54 runs, with the same
+// losses. The target is 10 times the grid's largest budget.
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -26,11 +26,19 @@ struct World {
 std::vector<World> worlds() {
   return {{"Epoch's Chinchilla", epoch_surface(), 1e17},
           {"alpha 0.5, beta 0.3",
-           {.irreducible = 1.7, .a = 8000, .alpha = 0.5, .b = 500, .beta = 0.3,
+           {.irreducible = 1.7,
+            .a = 8000,
+            .alpha = 0.5,
+            .b = 500,
+            .beta = 0.3,
             .scale = LossLaw::Scale::params},
            1e17},
           {"small models, bytes",
-           {.irreducible = 0.9, .a = 60, .alpha = 0.3, .b = 900, .beta = 0.45,
+           {.irreducible = 0.9,
+            .a = 60,
+            .alpha = 0.3,
+            .b = 900,
+            .beta = 0.45,
             .scale = LossLaw::Scale::flops_per_token},
            1e12}};
 }
@@ -66,9 +74,12 @@ Study simulate(const World& world, double noise, double tau, int n_replications,
                double loss_weight) {
   Study study;
   for (int r = 0; r < n_replications; ++r) {
-    const Campaign campaign{.surface = world.surface, .noise = noise, .tau = tau,
+    const Campaign campaign{.surface = world.surface,
+                            .noise = noise,
+                            .tau = tau,
                             .seed = static_cast<std::uint64_t>(r),
-                            .first_budget = world.first_budget, .loss_weight = loss_weight};
+                            .first_budget = world.first_budget,
+                            .loss_weight = loss_weight};
     const Pool pool = make_pool(campaign);
     Campaigner whole(campaign, pool);
     for (std::size_t i = 0; i < pool.cells.size(); ++i) {
@@ -95,7 +106,8 @@ std::string reached(const Course& course, const Quantity& quantity, double goal)
     if (quantity(course[k]) > goal) continue;
     double share = course[k].mean_share();
     if (k > 0) {
-      const double before = std::log(quantity(course[k - 1])), after = std::log(quantity(course[k]));
+      const double before = std::log(quantity(course[k - 1])),
+                   after = std::log(quantity(course[k]));
       const double part = before > after ? (before - std::log(goal)) / (before - after) : 1;
       share = std::exp((1 - part) * std::log(course[k - 1].mean_share()) + part * std::log(share));
     }
@@ -122,10 +134,12 @@ void print(const Study& study) {
     line("rmse of ln N*", "", course, [](const Sums& x) { return x.scale_rmse(); });
     line("half-width of ln L*", "", course, [](const Sums& x) { return x.loss_width(); });
     line("rmse of ln L*", "", course, [](const Sums& x) { return x.loss_rmse(); });
-    line("coverage", "", course, [](const Sums& x) { return static_cast<double>(x.n_covered) / x.n; });
+    line("coverage", "", course,
+         [](const Sums& x) { return static_cast<double>(x.n_covered) / x.n; });
   }
-  std::printf("  share of the grid's FLOPs at which its half-width of ln N* and ln L*, and its rmse "
-              "of each, are reached\n");
+  std::printf(
+      "  share of the grid's FLOPs at which its half-width of ln N* and ln L*, and its rmse "
+      "of each, are reached\n");
   for (std::size_t s = 0; s < kStrategies.size(); ++s) {
     const Course& course = study.courses[s];
     const auto at = [&](auto value) { return reached(course, value, value(study.grid)); };

@@ -13,9 +13,7 @@ using namespace isoflop::test;
 
 namespace {
 
-auto near(double value, double tolerance) {
-  return Catch::Matchers::WithinAbs(value, tolerance);
-}
+auto near(double value, double tolerance) { return Catch::Matchers::WithinAbs(value, tolerance); }
 
 std::vector<BudgetSample> grid_samples(const Campaign& campaign) {
   const Pool pool = make_pool(campaign);
@@ -106,7 +104,8 @@ TEST_CASE("errors at the target are those of the marginal covariance, computed i
   struct Case {
     double tau, ln_scale, ln_loss;
   };
-  for (const Case& c : {Case{0.001, 0.018103513, 0.0014256501}, {0.05, 0.0593231596, 0.0015217787},
+  for (const Case& c : {Case{0.001, 0.018103513, 0.0014256501},
+                        {0.05, 0.0593231596, 0.0015217787},
                         {0.1, 0.0959971857, 0.0016009521}}) {
     const Campaign campaign{.surface = epoch_surface()};
     const std::vector<BudgetSample> samples = grid_samples(campaign);
@@ -158,7 +157,9 @@ TEST_CASE("noise and scatter between budgets are found as planted") {
   for (const double tau : {0.05, 0.15}) {
     double noise_squares = 0, tau_squares = 0;
     for (int i = 0; i < kReplications; ++i) {
-      const Campaign campaign{.surface = epoch_surface(), .noise = 0.003, .tau = tau,
+      const Campaign campaign{.surface = epoch_surface(),
+                              .noise = 0.003,
+                              .tau = tau,
                               .seed = static_cast<std::uint64_t>(i)};
       const MixedSurface model =
           fit_mixed_surface(grid_samples(campaign), campaign.surface, kTauFloor);
@@ -179,8 +180,8 @@ TEST_CASE("an outlier moves neither noise nor optimum by much") {
   samples[20].loss *= 1.5;
   const MixedSurface dirty = fit_mixed_surface(samples, campaign.surface, kTauFloor);
   CHECK(dirty.noise < 2 * clean.noise);
-  const double moved = dirty.surface.ln_optimum(campaign.target()) -
-                       clean.surface.ln_optimum(campaign.target());
+  const double moved =
+      dirty.surface.ln_optimum(campaign.target()) - clean.surface.ln_optimum(campaign.target());
   CHECK(std::abs(moved) < 0.1);
 }
 
@@ -255,8 +256,8 @@ TEST_CASE("the floor of tau is told where it stands in, and not where the sweep 
 
 TEST_CASE("a minimum that is not bracketed comes first") {
   // Sizes from 2.8 times the optimum up: the best is the smallest.
-  const Campaign campaign{.surface = epoch_surface(), .noise = 1e-4, .half_width = 2,
-                          .centre_off = 4};
+  const Campaign campaign{
+      .surface = epoch_surface(), .noise = 1e-4, .half_width = 2, .centre_off = 4};
   const Begun begun = begin(campaign, 3);
   Campaign wide = campaign;
   wide.half_width = 16;

@@ -18,9 +18,9 @@
 
 namespace isoflop::test {
 
-/// A sweep that could be run: a grid of budgets and sizes, and a pool of cells to choose from, which
-/// has the budgets between, one below, one above and a second seed as well. Losses come from a surface whose curve is moved sideways at each
-/// budget, and noise.
+/// A sweep that could be run: a grid of budgets and sizes, and a pool of cells to choose from,
+/// which has the budgets between, one below, one above and a second seed as well. Losses come from
+/// a surface whose curve is moved sideways at each budget, and noise.
 struct Campaign {
   LossLaw surface;
   double noise = 0.002, tau = 0.05;
@@ -67,11 +67,8 @@ inline Pool make_pool(const Campaign& campaign) {
           half % 2 == 0 && half >= 0 && half < 2 * campaign.n_budgets && i < campaign.n_sizes;
       if (in_grid) pool.grid_cost += budget;
       if (in_grid && half <= 4 && i % 2 == 0) pool.start.push_back(pool.cells.size());
-      pool.cells.push_back({.budget = budget,
-                            .compute = budget,
-                            .scale = size,
-                            .tokens = tokens,
-                            .cost = budget});
+      pool.cells.push_back(
+          {.budget = budget, .compute = budget, .scale = size, .tokens = tokens, .cost = budget});
       pool.losses.push_back(loss);
       pool.in_grid.push_back(in_grid);
     }
@@ -165,11 +162,12 @@ class Campaigner {
     for (const BudgetSample& s : problem_.samples) {
       samples.push_back({.size = s.size, .tokens = s.tokens, .loss = s.loss});
     }
-    const LossLaw law =
-        fit_loss_law(samples, {.delta = 1, .scale = campaign_.surface.scale}).law;
+    const LossLaw law = fit_loss_law(samples, {.delta = 1, .scale = campaign_.surface.scale}).law;
     if (CentredSurface::is_interior(law)) return law;
     // A start in the middle of what is published.
-    LossLaw middle{.irreducible = samples.front().loss / 2, .alpha = 0.35, .beta = 0.35,
+    LossLaw middle{.irreducible = samples.front().loss / 2,
+                   .alpha = 0.35,
+                   .beta = 0.35,
                    .scale = campaign_.surface.scale};
     middle.a = samples.front().loss / 4 * std::pow(samples.front().size, middle.alpha);
     middle.b = samples.front().loss / 4 * std::pow(samples.front().tokens, middle.beta);
@@ -205,9 +203,9 @@ class Campaigner {
                                                  const NextOptions& options) const {
     const NextProblem problem = make_next_problem(points(), left, campaign_.surface.scale);
     const auto draws = draw_surfaces(*model_, problem.samples, options);
-    const GreedyDesign design =
-        spend(start_design(*model_, draws, problem, left, campaign_.target(), campaign_.loss_weight),
-              options.flops);
+    const GreedyDesign design = spend(
+        start_design(*model_, draws, problem, left, campaign_.target(), campaign_.loss_weight),
+        options.flops);
     std::vector<std::size_t> result;
     for (const ChosenRun& run : design.runs()) result.push_back(run.candidate);
     return result;

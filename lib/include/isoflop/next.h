@@ -22,14 +22,14 @@ struct CandidateRun {
   double cost = 0;  // [FLOPs] of it alone
   /// Of the cost, what runs of its trunk share: it is paid once, for the longest of those chosen.
   double stem = 0;
-  std::string trunk = {};           // empty: it shares nothing
+  std::string trunk = {};               // empty: it shares nothing
   std::string shape = {}, run_id = {};  // where it is known which run it would be
 };
 
 struct NextOptions {
   LossLaw::Scale scale = LossLaw::Scale::flops_per_token;
-  double flops = 0;                                 // to spend
-  std::optional<double> target_compute = {};        // default: 10 x the largest budget
+  double flops = 0;                                    // to spend
+  std::optional<double> target_compute = {};           // default: 10 x the largest budget
   ObjectiveKind objective = ObjectiveKind::huber_log;  // of the fits that it starts from
   double delta = 1e-3;
   /// What halving Var[ln L*] is worth, in halvings of Var[ln N*].
@@ -68,9 +68,9 @@ struct NextRuns {
   std::vector<std::string> warnings;
 };
 
-/// Scatter of ln N* between budgets that is believed of any sweep. Noise alone says 2 % a hundredfold
-/// out, where hold-outs of public sweeps are off by 5 to 87 %; without a floor all money would go to
-/// many cheap runs.
+/// Scatter of ln N* between budgets that is believed of any sweep. Noise alone says 2 % a
+/// hundredfold out, where hold-outs of public sweeps are off by 5 to 87 %; without a floor all
+/// money would go to many cheap runs.
 inline constexpr double kTauFloor = 0.05;
 
 /// The candidates to do next, chosen greedily by the fall of Var[ln N*(C)] and Var[ln L*(C)] at the
@@ -78,8 +78,8 @@ inline constexpr double kTauFloor = 0.05;
 /// surface E + A / N^alpha + B / D^beta, with the curve of each budget moved sideways in ln N by a
 /// random effect of standard deviation tau, which the runs of that budget share. So a budget never
 /// tells more than 1 / tau^2 of ln N*, however many runs it has. First come the runs that bracket a
-/// minimum which is not. Throws Error(invalid_argument) where the points do not determine a surface,
-/// and for options and candidates outside their domain.
+/// minimum which is not. Throws Error(invalid_argument) where the points do not determine a
+/// surface, and for options and candidates outside their domain.
 [[nodiscard]] NextRuns next_runs(const PointSet& points, std::span<const CandidateRun> candidates,
                                  const NextOptions& options);
 
