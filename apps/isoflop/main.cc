@@ -65,6 +65,7 @@ int run(int argc, char** argv) {
   add_status_command(app, exit_code);
   add_train_command(app, exit_code);
   add_fit_command(app, exit_code);
+  add_next_command(app, exit_code);
   add_compare_command(app, exit_code);
   add_forecast_command(app, exit_code);
   add_report_command(app, exit_code);

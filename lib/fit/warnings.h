@@ -7,6 +7,7 @@
 
 #include "fit/curves.h"
 #include "isoflop/fit.h"
+#include "isoflop/next.h"
 
 namespace isoflop {
 
@@ -25,6 +26,12 @@ void warn_of_surface(const Fit& fit, Words& warnings);
 void warn_of_hyper(const Fit& fit, Words& warnings);
 void warn_of_conventions(const Fit& fit, Words& warnings);
 void warn_of_holdout(const Fit& fit, Words& warnings);
+
+/// What a reader must know before running what next_runs() chose.
+void warn_of_missing_side(double budget, bool below, std::size_t n_missing, std::size_t n_chosen,
+                          Words& warnings);
+void warn_of_next(const NextRuns& next, double largest_budget,
+                  std::span<const CandidateRun> candidates, Words& warnings);
 
 /// All of them.
 [[nodiscard]] std::vector<std::string> collect_warnings(const Fit& fit,

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "base/text.h"
+#include "commands.h"
+#include "environment.h"
+#include "isoflop/error.h"
+#include "isoflop/next.h"
+#include "isoflop/run.h"
+#include "next_candidates.h"
+#include "plan/trunks.h"
+#include "points_source.h"
+
+namespace isoflop::cli {
+namespace {
+
+struct Options {
+  PointsSource source;
+  NextOptions next;
+  std::string scale = "flops_per_token", out;
+  bool json = false;
+};
+
+std::string factor_text(double half_width) {
+  return "+-" + rounded_text(half_width, 3) + " (x" + rounded_text(std::exp(-half_width), 3) +
+         " to x" + rounded_text(std::exp(half_width), 3) + ")";
+}
+
+void print_runs(const NextRuns& next, std::span<const CandidateRun> candidates) {
+  std::printf("%12s %12s %12s %12s  %s\n", "budget", "scale", "tokens", "cost", "");
+  for (const ChosenRun& chosen : next.runs) {
+    const CandidateRun& run = candidates[chosen.candidate];
+    std::string note = run.shape;
+    if (chosen.brackets) note += "  brackets the minimum";
+    if (!run.trunk.empty()) note += "  trunk " + run.trunk;
+    std::printf("%12s %12s %12s %12s  %s\n", rounded_text(run.budget, 4).c_str(),
+                rounded_text(run.scale, 4).c_str(), rounded_text(run.tokens, 4).c_str(),
+                rounded_text(chosen.cost, 4).c_str(), note.c_str());
+  }
+}
+
+void print_power(const std::optional<double>& flops, const char* of) {
+  std::printf(
+      "to halve the interval of %s: %s\n", of,
+      flops ? (rounded_text(*flops, 3) + " FLOPs").c_str() : "more than all candidates together");
+}
+
+void print(const NextRuns& next, std::span<const CandidateRun> candidates) {
+  std::printf("target %s FLOPs: optimal %s %s, loss %s\n",
+              rounded_text(next.target_compute, 4).c_str(),
+              std::string(to_string(next.scale)).c_str(), rounded_text(next.scale_opt, 4).c_str(),
+              rounded_text(next.loss_opt, 4).c_str());
+  std::printf("90 %% now:   ln N* %s, ln L* %s\n", factor_text(next.now.ln_scale).c_str(),
+              factor_text(next.now.ln_loss).c_str());
+  std::printf("90 %% after: ln N* %s, ln L* %s\n", factor_text(next.after.ln_scale).c_str(),
+              factor_text(next.after.ln_loss).c_str());
+  std::printf("%zu runs of %zu candidates, %s of %s FLOPs\n", next.runs.size(), candidates.size(),
+              rounded_text(next.spent, 4).c_str(), rounded_text(next.flops, 4).c_str());
+  print_runs(next, candidates);
+  print_power(next.flops_to_halve_scale, "ln N*");
+  print_power(next.flops_to_halve_loss, "ln L*");
+}
+
+/// The chosen runs as a plan: with those of `sweep` where they are to be added to it.
+Plan plan_of(const NextRuns& next, const std::vector<PlannedRun>& runs, Plan plan, bool added) {
+  if (!added) plan.runs.clear();
+  for (const ChosenRun& chosen : next.runs) {
+    const PlannedRun& run = runs[chosen.candidate];
+    const bool planned = std::any_of(plan.runs.begin(), plan.runs.end(),
+                                     [&](const auto& old) { return old.run_id == run.run_id; });
+    if (!planned) plan.runs.push_back(run);
+  }
+  std::stable_sort(plan.runs.begin(), plan.runs.end(),
+                   [](const PlannedRun& a, const PlannedRun& b) { return a.cost < b.cost; });
+  set_first_steps(plan.runs);
+  plan.warnings = next.warnings;
+  return plan;
+}
+
+void save(const Options& options, const std::string& sweep, const NextRuns& next,
+          const std::vector<PlannedRun>& runs, const Plan& plan) {
+  const SweepFolder out{options.out};
+  const bool there = std::filesystem::exists(out.plan_file());
+  const bool added = there && std::filesystem::equivalent(out.root, sweep);
+  if (there && !added) {
+    throw Error(ErrorCode::invalid_argument,
+                "--out: " + options.out + " holds another sweep; name " + sweep +
+                    " to add the runs to it, or a folder that is not there yet");
+  }
+  save_sweep(out, plan_of(next, runs, plan, added));
+}
+
+void report(const Options& options, const NextRuns& next,
+            std::span<const CandidateRun> candidates) {
+  if (options.json) {
+    std::printf("%s", to_json(next, candidates).c_str());
+  } else {
+    print(next, candidates);
+  }
+  for (const std::string& warning : next.warnings) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
+}
+
+void next_of_csv(const Options& options, const PointSet& points) {
+  if (!options.out.empty()) {
+    throw Error(ErrorCode::invalid_argument,
+                "--out: needs a sweep folder first; a CSV does not say how its runs were trained");
+  }
+  const std::vector<CandidateRun> candidates = candidates_from(points, options.next.scale);
+  report(options, next_runs(points, candidates, options.next), candidates);
+}
+
+void next_of_sweep(const Options& options, const LoadedPoints& loaded) {
+  const std::string& sweep = options.source.files_or_sweeps.front();
+  const Plan plan = load_plan(SweepFolder{sweep}.plan_file());
+  const Law prior = plan.experiment.prior.empty() ? Law{} : find_law(plan.experiment.prior);
+  std::vector<std::string> done;
+  for (const RunRecord& record : loaded.records) done.push_back(record.run_id);
+  const std::vector<PlannedRun> runs = sweep_candidates(plan, prior, done);
+  const std::vector<CandidateRun> candidates = candidate_runs(runs, options.next.scale);
+  const NextRuns next = next_runs(loaded.points, candidates, options.next);
+  if (!options.out.empty()) save(options, sweep, next, runs, plan);
+  report(options, next, candidates);
+}
+
+void run_next(Options options) {
+  options.next.scale =
+      options.scale == "params" ? LossLaw::Scale::params : LossLaw::Scale::flops_per_token;
+  const LoadedPoints loaded = load_points(options.source);
+  if (std::filesystem::is_directory(options.source.files_or_sweeps.front())) {
+    next_of_sweep(options, loaded);
+  } else {
+    next_of_csv(options, loaded.points);
+  }
+}
+
+}  // namespace
+
+void add_next_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("next", "Which runs to add for the most knowledge per FLOP");
+  add_points_source_options(*command, options->source);
+  command->add_option("--flops", options->next.flops, "To spend")->required();
+  command->add_option("--target", options->next.target_compute,
+                      "Compute whose optimum is asked for (default: 10 x the largest budget)");
+  command->add_option("--scale", options->scale, "Model scale of the fits")
+      ->check(CLI::IsMember({"params", "flops_per_token"}))
+      ->capture_default_str();
+  command
+      ->add_option("--loss-weight", options->next.loss_weight,
+                   "Worth of the loss at the target beside the size")
+      ->capture_default_str();
+  command->add_option("--bootstrap", options->next.n_bootstrap, "Refits to average over")
+      ->capture_default_str();
+  command->add_option("--seed", options->next.seed, "Of the refits")->capture_default_str();
+  command->add_option("--out", options->out,
+                      "Sweep folder to write the chosen runs to; the sweep itself: to add them");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options, &exit_code] {
+    run_next(*options);
+    exit_code = kDone;
+  });
+}
+
+}  // namespace isoflop::cli

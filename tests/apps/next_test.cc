@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "apps/run_cli.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "support/catch.h"
+#include "support/sweep_oracle.h"
+
+using namespace isoflop;
+using namespace isoflop::test;
+
+namespace {
+
+void write_points(const TempDir& dir) {
+  const SweepOracle oracle{.surface = epoch_surface(),
+                           .budgets = geometric_budgets(1e17, std::sqrt(10.0), 3),
+                           .noise = 0.002,
+                           .tau = 0.05};
+  std::string csv = "N,tokens,loss,budget\n";
+  for (const Point& point : oracle.points().points) {
+    csv += exact_text(*point.params) + "," + exact_text(point.tokens) + "," +
+           exact_text(*point.loss) + "," + exact_text(*point.budget) + "\n";
+  }
+  dir.write("points.csv", csv);
+}
+
+std::vector<std::string> command(const std::vector<std::string>& more) {
+  std::vector<std::string> all = {"next",    "points.csv", "--columns",   "params=N",
+                                  "--scale", "params",     "--bootstrap", "1"};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("next says which runs to add to a CSV of points, and what they will tell") {
+  const TempDir dir;
+  write_points(dir);
+  const CliResult result = run_cli(dir, command({"--flops", "2e19", "--json"}));
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const Json json = parse_json(result.out, "stdout");
+  const JsonReader reader(json, "stdout");
+  reader.require_schema("isoflop.next/1");
+  CHECK(reader.at("target_compute").number() == Approx(1e19));
+  double sum = 0;
+  for (const JsonReader& run : reader.at("runs").elements()) sum += run.at("cost").positive();
+  CHECK(sum == Approx(reader.at("spent").number()));
+  CHECK(sum <= 2e19);
+  CHECK(reader.at("interval_after").at("ln_scale").number() <
+        reader.at("interval_now").at("ln_scale").number());
+
+  const CliResult text = run_cli(dir, command({"--flops", "2e19", "--target", "1e20"}));
+  CHECK(text.exit_code == 0);
+  CHECK_THAT(text.out, contains("to halve the interval of ln N*"));
+  CHECK_THAT(text.err, contains("times the largest budget"));
+}
+
+TEST_CASE("next refuses what has no answer, with exit code 2") {
+  const TempDir dir;
+  write_points(dir);
+  const auto refusal = [&](const std::vector<std::string>& more) {
+    const CliResult result = run_cli(dir, command(more));
+    CHECK(result.exit_code == 2);
+    CHECK(result.out.empty());
+    return result.err;
+  };
+  CHECK_THAT(refusal({"--flops", "-1"}), contains("must be finite and > 0, got -1"));
+  CHECK_THAT(refusal({"--flops", "1e3"}), contains("buy no run"));
+  CHECK_THAT(refusal({"--flops", "1e19", "--target", "0"}), contains("the target must be"));
+  CHECK_THAT(refusal({"--flops", "1e19", "--out", "x"}), contains("--out: needs a sweep folder"));
+  dir.write("points.csv", "N,tokens,loss,budget\n1e8,1e9,4,1e17\n2e8,1e9,3.9,1e18\n");
+  CHECK_THAT(refusal({"--flops", "1e19"}), contains("the points carry no fit"));
+}
