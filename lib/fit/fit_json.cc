@@ -46,6 +46,9 @@ std::string to_json(const Fit& fit) {
   if (fit.frontier) json.set("frontier", frontier_json(*fit.frontier));
   if (fit.parametric) json.set("parametric", surface_json(*fit.parametric));
   if (fit.hyper) json.set("hyper", hyper_json(*fit.hyper));
+  Json mistuning = Json::array();
+  for (const Mistuning& bound : fit.mistuning) mistuning.push_back(mistuning_json(bound));
+  json.set("mistuning", mistuning);
   Json holdout = Json::array();
   for (const HoldoutScore& score : fit.holdout) holdout.push_back(holdout_json(score));
   json.set("holdout", holdout).set("warnings", Json::array_of(fit.warnings));

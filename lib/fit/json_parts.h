@@ -11,5 +11,6 @@ namespace isoflop {
 [[nodiscard]] Json power_law_json(const PowerLawFit& fit);
 [[nodiscard]] Json surface_json(const ParametricFit& fit);
 [[nodiscard]] Json hyper_json(const HyperFit& fit);
+[[nodiscard]] Json mistuning_json(const Mistuning& mistuning);
 
 }  // namespace isoflop
