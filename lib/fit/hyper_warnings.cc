@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
@@ -60,13 +61,16 @@ void warn_of_lines(const HyperFit& hyper, Words& warnings) {
   }
 }
 
+/// An exponent off by less moves a setting by less than 5 % over a decade.
+constexpr double kLeastDrift = 0.02;
+
 /// An exponent at the narrowest and the widest band, and its interval at the fit's own.
 struct Drift {
   std::string name;
   double narrow, wide;
   Interval interval;
   [[nodiscard]] bool is_large() const {
-    return std::abs(wide - narrow) > interval.high - interval.low;
+    return std::abs(wide - narrow) > std::max(kLeastDrift, interval.high - interval.low);
   }
 };
 
