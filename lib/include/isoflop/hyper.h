@@ -49,7 +49,7 @@ struct HyperCell {
   /// A near-optimal run has the largest or smallest of the grid's values: the band goes on outside.
   bool batch_at_edge = false, peak_lr_at_edge = false;
   double best_batch_tokens = 0, best_peak_lr = 0;  // of the best run
-  LocalOptimum surface;
+  LocalOptimum surface = {};
   std::int64_t n_batches = 0, n_rates = 0;  // distinct values, roundings of one value merged
   std::int64_t n_diverged = 0;              // metric above 1.5 x the best
   /// As measured in the best run (gradient noise scale); absent where the points have no such
