@@ -7,6 +7,7 @@
 #include "base/atomic_file.h"
 #include "base/text.h"
 #include "commands.h"
+#include "environment.h"
 #include "isoflop/error.h"
 #include "isoflop/fit.h"
 #include "isoflop/report.h"
@@ -19,6 +20,7 @@ struct Options {
   PointsSource source;
   FitOptions fit;
   std::string scale = "flops_per_token", objective = "huber_log", out, id;
+  std::vector<std::string> excess_of;
   bool json = false;
 };
 
@@ -28,6 +30,13 @@ FitOptions fit_options(const Options& options) {
   fit.objective = options.objective == "mse"     ? ObjectiveKind::mse
                   : options.objective == "huber" ? ObjectiveKind::huber
                                                  : ObjectiveKind::huber_log;
+  for (const std::string& name : options.excess_of) {
+    fit.excess_of.push_back(find_law(name, "--excess-of"));
+    if (!fit.excess_of.back().hyper && !fit.excess_of.back().hyper_nd) {
+      throw Error(ErrorCode::invalid_argument,
+                  "--excess-of: law \"" + name + "\" says nothing about batch and learning rate");
+    }
+  }
   return fit;
 }
 
@@ -97,6 +106,12 @@ void add_fit_command(CLI::App& app, int& exit_code) {
                    "Near-optimal: within this share of a grid's best (default: 0.0025, or twice "
                    "the noise where that is more)")
       ->check(CLI::Range(1e-6, 0.999));
+  command
+      ->add_option("--excess-of", options->excess_of,
+                   "Law (id or file) whose batch and learning rate are held against the grids; "
+                   "repeatable")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_option("--out", options->out, "Law file to write");
   command->add_option("--id", options->id, "Id of the law (default: the file's name)");
   command->add_flag("--json", options->json, "Print JSON");

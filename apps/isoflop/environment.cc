@@ -36,7 +36,7 @@ fs::path fits_folder() {
               "no folder with laws: looked at $ISOFLOP_FITS, ./fits and beside the program");
 }
 
-Law find_law(const std::string& id_or_file) {
+Law find_law(const std::string& id_or_file, const std::string& option) {
   if (id_or_file.find('/') != std::string::npos || id_or_file.ends_with(".json")) {
     return load_law(id_or_file);
   }
@@ -45,7 +45,7 @@ Law find_law(const std::string& id_or_file) {
     if (law.id == id_or_file) return law;
     ids.push_back(law.id);
   }
-  throw Error(ErrorCode::invalid_argument, "--law: no law \"" + id_or_file + "\"" +
+  throw Error(ErrorCode::invalid_argument, option + ": no law \"" + id_or_file + "\"" +
                                                did_you_mean(id_or_file, ids) +
                                                "; known: " + join(ids, ", "));
 }

@@ -20,6 +20,6 @@ namespace isoflop::cli {
 
 /// `id_or_file` is a file if it has a slash or ends in .json, else the id of a law in fits/.
 /// Throws Error(invalid_argument) naming the ids that exist.
-[[nodiscard]] Law find_law(const std::string& id_or_file);
+[[nodiscard]] Law find_law(const std::string& id_or_file, const std::string& option = "--law");
 
 }  // namespace isoflop::cli

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <set>
 #include <tuple>
 
 #include "base/text.h"
@@ -65,6 +64,17 @@ ScaleSource scale_source(const PointSet& set, LossLaw::Scale scale) {
                   " and some do not; a fit needs it for all of them, or for none");
 }
 
+/// Of a column critical_batch_tokens, or noise_scale_tokens (arXiv:1812.06162: they agree about).
+std::optional<double> critical_batch(const Point& point) {
+  for (const char* name : {"critical_batch_tokens", "noise_scale_tokens"}) {
+    const auto entry = point.other.find(name);
+    if (entry == point.other.end()) continue;
+    const std::optional<double> value = parse_double(entry->second);
+    if (value && *value > 0 && std::isfinite(*value)) return value;
+  }
+  return std::nullopt;
+}
+
 Sample sample_of(const Point& point, const PointSet& set, LossLaw::Scale scale, ScaleSource source,
                  std::size_t index) {
   const std::string place = where(point, index);
@@ -89,6 +99,7 @@ Sample sample_of(const Point& point, const PointSet& set, LossLaw::Scale scale, 
   sample.params = point.params ? *point.params : *point.flops_per_token / 6;
   sample.batch_tokens = point.batch_tokens;
   sample.peak_lr = point.peak_lr;
+  sample.critical_batch_tokens = critical_batch(point);
   sample.trunk = point.trunk;
   return sample;
 }
@@ -96,7 +107,8 @@ Sample sample_of(const Point& point, const PointSet& set, LossLaw::Scale scale, 
 bool nearly_equal(double a, double b) { return std::abs(a - b) <= 1e-9 * std::max(a, b); }
 
 bool equal_or_absent(const std::optional<double>& a, const std::optional<double>& b) {
-  return a.has_value() == b.has_value() && (!a || nearly_equal(*a, *b));
+  if (!a || !b) return a.has_value() == b.has_value();
+  return nearly_equal(*a, *b) || std::abs(std::log(*a / *b)) < kSameSetting;
 }
 
 bool same_setting(const Sample& a, const Sample& b) {
@@ -275,21 +287,36 @@ std::vector<Sample> surface_samples(std::span<const BudgetGroup> groups) {
   return result;
 }
 
+std::vector<Interval> distinct_settings(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  std::vector<Interval> distinct;
+  for (const double value : values) {
+    if (!distinct.empty() && std::log(value / distinct.back().low) < kSameSetting) {
+      distinct.back().high = value;
+    } else {
+      distinct.push_back({value, value});
+    }
+  }
+  return distinct;
+}
+
 std::vector<GridCell> grid_cells(std::span<const BudgetGroup> groups) {
   std::vector<GridCell> cells;
   for (const BudgetGroup& group : groups) {
     for (const auto& [first, last] : scale_runs(group.samples)) {
-      std::set<double> batches, rates;
+      std::vector<double> batches, rates;
       GridCell cell;
       cell.budget = group.budget;
       for (std::size_t i = first; i < last; ++i) {
         const Sample& sample = group.samples[i];
         if (!sample.batch_tokens || !sample.peak_lr) continue;
-        batches.insert(*sample.batch_tokens);
-        rates.insert(*sample.peak_lr);
+        batches.push_back(*sample.batch_tokens);
+        rates.push_back(*sample.peak_lr);
         cell.samples.push_back(sample);
       }
-      if (std::max(batches.size(), rates.size()) < kMinGridValues) continue;
+      const std::size_t n_values = std::max(distinct_settings(std::move(batches)).size(),
+                                            distinct_settings(std::move(rates)).size());
+      if (n_values < kMinGridValues) continue;
       cell.compute = log_mean(cell.samples, &Sample::compute);
       cells.push_back(std::move(cell));
     }

@@ -11,6 +11,10 @@
 
 namespace isoflop {
 
+/// Batch sizes or learning rates closer than this in ln are one value, printed with different
+/// roundings (.00276 and .002762).
+inline constexpr double kSameSetting = 0.01;
+
 /// One setting of a run, averaged over seeds, with the metric and scale that the fit is about.
 struct Sample {
   double scale = 0;
@@ -19,6 +23,7 @@ struct Sample {
   double metric = 0;
   double params = 0;  // N, or M / 6 where the points have no N
   std::optional<double> batch_tokens, peak_lr;
+  std::optional<double> critical_batch_tokens;  // measured, by a column of that name
   std::string trunk;
   std::int64_t n_seeds = 1;
   std::int64_t group = 0;  // which budget, ascending
@@ -54,7 +59,10 @@ struct GridCell {
 /// hyper-parameters, all of them where it was not.
 [[nodiscard]] std::vector<Sample> surface_samples(std::span<const BudgetGroup> groups);
 
-/// The cells with at least 3 learning rates or batch sizes.
+/// Distinct values of > 0 up to kSameSetting, ascending; each with the range that it stands for.
+[[nodiscard]] std::vector<Interval> distinct_settings(std::vector<double> values);
+
+/// The cells with at least 3 distinct learning rates or batch sizes.
 [[nodiscard]] std::vector<GridCell> grid_cells(std::span<const BudgetGroup> groups);
 
 /// C / (scale * tokens), geometric mean: 1 for flops_per_token, about 6 for params.

@@ -7,11 +7,13 @@
 
 #include "base/text.h"
 #include "fit/curves.h"
+#include "fit/excess_loss.h"
 #include "fit/frontier_fit.h"
 #include "fit/holdout.h"
 #include "fit/hyper_fit.h"
 #include "fit/isoflop_fit.h"
 #include "fit/loss_law_fit.h"
+#include "fit/mistuning.h"
 #include "fit/parabola.h"
 #include "fit/warnings.h"
 #include "isoflop/conventions.h"
@@ -87,6 +89,24 @@ double run_noise(const Fit& fit) {
   const double about_parabolas = n > 0 ? std::sqrt(squares / n) : 0;
   const double about_grids = fit.hyper ? fit.hyper->noise.value_or(0) : 0;
   return std::max(about_parabolas, about_grids);
+}
+
+void set_hyper(Fit& fit, std::span<const BudgetGroup> groups, std::span<const BudgetGroup> curves,
+               const FitOptions& options) {
+  const std::vector<GridCell> cells = grid_cells(groups);
+  fit.hyper = fit_hyper(cells, options.band, options.hyper_prior);
+  if (fit.hyper) {
+    for (const Law& law : options.excess_of) {
+      for (ExcessLoss& excess : excess_loss_of(law, cells, *fit.hyper)) {
+        fit.hyper->excess_loss.push_back(std::move(excess));
+      }
+    }
+  }
+  const HyperFit* const hyper = fit.hyper ? &*fit.hyper : nullptr;
+  for (std::size_t i = 0; i < fit.valleys.size(); ++i) {
+    fit.mistuning.push_back(
+        bound_mistuning(fit.valleys[i], curves[i], cells, hyper, run_noise(fit)));
+  }
 }
 
 /// The law's doubt and the run's own luck.
@@ -188,7 +208,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   if (parametric.status != FitStatus::too_few_points) result.parametric = parametric;
   set_predicted_bias(result, curves);
 
-  result.hyper = fit_hyper(grid_cells(groups), options.band, options.hyper_prior);
+  set_hyper(result, groups, curves, options);
   surface.unit.clear();
   surface.stratum.clear();
   result.holdout = score_holdouts(curves, result.valleys, samples, options.holdout, surface);

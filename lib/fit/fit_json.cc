@@ -47,6 +47,9 @@ std::string to_json(const Fit& fit) {
   if (fit.parametric) json.set("parametric", surface_json(*fit.parametric));
   if (fit.hyper) json.set("hyper", hyper_json(*fit.hyper));
   if (fit.conventions) json.set("conventions", conventions_json(*fit.conventions));
+  Json mistuning = Json::array();
+  for (const Mistuning& bound : fit.mistuning) mistuning.push_back(mistuning_json(bound));
+  json.set("mistuning", mistuning);
   Json holdout = Json::array();
   for (const HoldoutScore& score : fit.holdout) holdout.push_back(holdout_json(score));
   json.set("holdout", holdout).set("warnings", Json::array_of(fit.warnings));

@@ -3,114 +3,174 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
-#include <Eigen/Dense>
-
+#include "base/text.h"
+#include "fit/excess_loss.h"
 #include "fit/grid_noise.h"
-#include "fit/power_law_fit.h"
+#include "fit/hyper_regression.h"
+#include "fit/local_optimum.h"
 
 namespace isoflop {
 namespace {
 
-constexpr std::size_t kMinCells = 3;
 constexpr double kPaperBand = 0.0025;  // arXiv:2401.02954, sec. 3.1
 constexpr double kNoiseBand = 2;       // standard deviations
-// Ratio of the spreads of (ln N, ln D) along and across their main direction above which the two
-// exponents cannot be told apart: cells at the optimum of each budget lie on one line.
-constexpr double kMaxCondition = 30;
+constexpr double kBands[] = {0.001, 0.0025, 0.005, 0.01, 0.02};
+constexpr double kDivergedRatio = 1.5;
 // An exponent known no better than to +-0.5 is not known: a decade of budget would multiply the
 // learning rate by anything from 1/3 to 3. The prior's is taken then.
 constexpr double kMaxExponentWidth = 1;
 
-bool is_determined(const Interval& exponent) {
-  return exponent.high - exponent.low <= kMaxExponentWidth;
-}
-
-struct Range {
-  double low, high;
-  [[nodiscard]] bool ends_at(double value) const {
-    return high > low && (value <= low || value >= high);
+/// What the regressions of one estimator see.
+struct Rows {
+  std::vector<HyperRow> batches, rates;
+  void add(std::int64_t cell, const HyperCell& where, double batch, double rate) {
+    HyperRow row{.compute = where.compute,
+                 .params = where.params,
+                 .tokens = where.tokens,
+                 .value = batch,
+                 .cell = cell};
+    batches.push_back(row);
+    row.value = rate;
+    rates.push_back(row);
   }
 };
 
-Range range_of(const GridCell& cell, std::optional<double> Sample::*member) {
-  Range range{*(cell.samples.front().*member), *(cell.samples.front().*member)};
-  for (const Sample& sample : cell.samples) {
-    range.low = std::min(range.low, *(sample.*member));
-    range.high = std::max(range.high, *(sample.*member));
-  }
-  return range;
+std::vector<double> values_of(const GridCell& cell, std::optional<double> Sample::*member) {
+  std::vector<double> values;
+  for (const Sample& sample : cell.samples) values.push_back(*(sample.*member));
+  return values;
 }
 
-HyperCell summarize(const GridCell& cell, double band) {
+// A grid of one value has no edge.
+bool ends_at(const std::vector<Interval>& distinct, double value) {
+  return distinct.size() > 1 && (value <= distinct.front().high || value >= distinct.back().low);
+}
+
+HyperCell describe(const GridCell& cell, double band) {
   const auto best =
       std::min_element(cell.samples.begin(), cell.samples.end(),
                        [](const Sample& a, const Sample& b) { return a.metric < b.metric; });
-  const Range batches = range_of(cell, &Sample::batch_tokens);
-  const Range rates = range_of(cell, &Sample::peak_lr);
+  const std::vector<Interval> batches = distinct_settings(values_of(cell, &Sample::batch_tokens));
+  const std::vector<Interval> rates = distinct_settings(values_of(cell, &Sample::peak_lr));
   HyperCell result;
   result.budget = cell.budget;
   result.compute = cell.compute;
   result.params = best->params;
   result.tokens = best->tokens;
   result.best_metric = best->metric;
+  result.best_batch_tokens = *best->batch_tokens;
+  result.best_peak_lr = *best->peak_lr;
+  result.critical_batch_tokens = best->critical_batch_tokens;
   result.n_runs = static_cast<std::int64_t>(cell.samples.size());
-  double log_batch = 0;
-  double log_rate = 0;
+  result.n_batches = static_cast<std::int64_t>(batches.size());
+  result.n_rates = static_cast<std::int64_t>(rates.size());
+  double log_batch = 0, log_rate = 0;
   for (const Sample& sample : cell.samples) {
+    if (sample.metric > kDivergedRatio * best->metric) ++result.n_diverged;
     if (sample.metric > (1 + band) * best->metric) continue;
     ++result.n_near_optimal;
     log_batch += std::log(*sample.batch_tokens);
     log_rate += std::log(*sample.peak_lr);
-    result.batch_at_edge |= batches.ends_at(*sample.batch_tokens);
-    result.peak_lr_at_edge |= rates.ends_at(*sample.peak_lr);
+    result.batch_at_edge |= ends_at(batches, *sample.batch_tokens);
+    result.peak_lr_at_edge |= ends_at(rates, *sample.peak_lr);
   }
   result.batch_tokens = std::exp(log_batch / static_cast<double>(result.n_near_optimal));
   result.peak_lr = std::exp(log_rate / static_cast<double>(result.n_near_optimal));
   return result;
 }
 
-PowerLawFit law_of(const std::vector<HyperCell>& cells, double HyperCell::*value,
-                   double prior_exponent) {
-  std::vector<PowerLawPoint> points;
-  for (const HyperCell& cell : cells) points.push_back({.x = cell.compute, .y = cell.*value});
-  const PowerLawFit fit = fit_power_law(points);
-  if (fit.usable() && is_determined(fit.exponent)) return fit;
-  return fit_coefficient(points, prior_exponent);
+Rows band_rows(std::span<const GridCell> cells, std::span<const HyperCell> found, double band) {
+  Rows rows;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    for (const Sample& sample : cells[i].samples) {
+      if (sample.metric > (1 + band) * found[i].best_metric) continue;
+      rows.add(static_cast<std::int64_t>(i), found[i], *sample.batch_tokens, *sample.peak_lr);
+    }
+  }
+  return rows;
 }
 
-struct FormFit {
-  HyperLawNd::Form form;
-  double residual_sd;
-};
+// One row per cell that has an answer.
+Rows cell_rows(std::span<const HyperCell> found, HyperEstimator estimator) {
+  Rows rows;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const HyperCell& cell = found[i];
+    const auto index = static_cast<std::int64_t>(i);
+    if (estimator == HyperEstimator::band_cells) {
+      rows.add(index, cell, cell.batch_tokens, cell.peak_lr);
+    } else if (estimator == HyperEstimator::argmin) {
+      rows.add(index, cell, cell.best_batch_tokens, cell.best_peak_lr);
+    } else if (cell.surface.usable()) {
+      rows.add(index, cell, cell.surface.batch_tokens, cell.surface.peak_lr);
+    }
+  }
+  return rows;
+}
 
-// ln y = c + p ln N + q ln D (p only where `with_params`) by least squares.
-std::optional<FormFit> fit_form(const std::vector<HyperCell>& cells, double HyperCell::*value,
-                                bool with_params) {
-  const auto n = static_cast<Eigen::Index>(cells.size());
-  const Eigen::Index n_columns = with_params ? 3 : 2;
-  if (n <= n_columns) return std::nullopt;
-  Eigen::MatrixXd design(n, n_columns);
-  Eigen::VectorXd y(n);
-  for (Eigen::Index i = 0; i < n; ++i) {
-    const HyperCell& cell = cells[static_cast<std::size_t>(i)];
-    design(i, 0) = 1;
-    design(i, 1) = std::log(cell.tokens);
-    if (with_params) design(i, 2) = std::log(cell.params);
-    y[i] = std::log(cell.*value);
+HyperEstimate estimate(HyperEstimator estimator, double band, const Rows& rows) {
+  HyperEstimate result;
+  result.estimator = estimator;
+  result.band = band;
+  result.batch_tokens = fit_compute_law(rows.batches);
+  result.peak_lr = fit_compute_law(rows.rates);
+  result.peak_lr_nd = fit_params_tokens_law(rows.rates);
+  result.batch_tokens_d = fit_tokens_law(rows.batches);
+  result.n_values = static_cast<std::int64_t>(rows.rates.size());
+  for (std::size_t i = 0; i < rows.rates.size(); ++i) {
+    result.n_cells += i == 0 || rows.rates[i].cell != rows.rates[i - 1].cell;
   }
-  const Eigen::MatrixXd slopes = design.rightCols(n_columns - 1);
-  const Eigen::MatrixXd centred = slopes.rowwise() - slopes.colwise().mean();
-  const Eigen::VectorXd spread = centred.jacobiSvd().singularValues();
-  if (spread.minCoeff() <= 1e-6 || spread.maxCoeff() > kMaxCondition * spread.minCoeff()) {
-    return std::nullopt;
+  return result;
+}
+
+PowerLawFit with_prior(const PowerLawFit& fit, std::span<const HyperRow> rows, double exponent) {
+  if (fit.usable() && fit.exponent.high - fit.exponent.low <= kMaxExponentWidth) return fit;
+  return fit_compute_coefficient(rows, exponent);
+}
+
+// Whether `a` is `b` printed with 2 to 4 significant digits.
+bool is_rounding_of(double a, double b) {
+  for (int digits = 2; digits <= 4; ++digits) {
+    if (parse_double(rounded_text(b, digits)) == a) return true;
   }
-  const Eigen::VectorXd b = design.colPivHouseholderQr().solve(y);
-  const double dof = static_cast<double>(n - n_columns);
-  return FormFit{.form = {.coefficient = std::exp(b[0]),
-                          .exponent_params = with_params ? b[2] : 0,
-                          .exponent_tokens = b[1]},
-                 .residual_sd = std::sqrt((y - design * b).squaredNorm() / dof)};
+  return false;
+}
+
+// Learning rates that are one value printed with different roundings: too near each other to be two
+// of one cell, or the one being the other rounded.
+std::vector<Interval> merged_rates(std::span<const GridCell> cells) {
+  std::vector<Interval> merged;
+  std::vector<double> all;
+  for (const GridCell& cell : cells) {
+    const std::vector<double> rates = values_of(cell, &Sample::peak_lr);
+    all.insert(all.end(), rates.begin(), rates.end());
+    for (const Interval& value : distinct_settings(rates)) {
+      if (value.high > value.low * (1 + 1e-9)) merged.push_back(value);
+    }
+  }
+  if (!merged.empty()) return merged;
+  for (const Interval& value : distinct_settings(std::move(all))) {
+    if (value.low == value.high) continue;
+    if (is_rounding_of(value.low, value.high) || is_rounding_of(value.high, value.low)) {
+      merged.push_back(value);
+    }
+  }
+  return merged;
+}
+
+void set_laws(HyperFit& fit, const Rows& rows, const HyperLaw& prior) {
+  const HyperEstimate& band = fit.estimates.front();
+  fit.batch_tokens = with_prior(band.batch_tokens, rows.batches, prior.batch_tokens.exponent);
+  fit.peak_lr = with_prior(band.peak_lr, rows.rates, prior.peak_lr.exponent);
+  if (band.peak_lr_nd) {
+    fit.peak_lr_nd = band.peak_lr_nd->form;
+    fit.peak_lr_nd_residual_sd = band.peak_lr_nd->residual_sd;
+  }
+  if (band.batch_tokens_d) {
+    fit.batch_tokens_d = band.batch_tokens_d->form;
+    fit.batch_tokens_d_residual_sd = band.batch_tokens_d->residual_sd;
+  }
 }
 
 }  // namespace
@@ -121,20 +181,28 @@ std::optional<HyperFit> fit_hyper(std::span<const GridCell> cells, std::optional
   HyperFit fit;
   fit.noise = grid_noise(cells);
   fit.band = band.value_or(std::max(kPaperBand, kNoiseBand * fit.noise.value_or(0)));
-  for (const GridCell& cell : cells) fit.cells.push_back(summarize(cell, fit.band));
+  const std::vector<LocalOptimum> optima = find_optima(cells, surface_window(fit.noise));
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    fit.cells.push_back(describe(cells[i], fit.band));
+    fit.cells.back().surface = optima[i];
+    fit.n_near_optimal += fit.cells.back().n_near_optimal;
+  }
   fit.n_cells = static_cast<std::int64_t>(fit.cells.size());
-  for (const HyperCell& cell : fit.cells) fit.n_near_optimal += cell.n_near_optimal;
-  fit.batch_tokens = law_of(fit.cells, &HyperCell::batch_tokens, prior.batch_tokens.exponent);
-  fit.peak_lr = law_of(fit.cells, &HyperCell::peak_lr, prior.peak_lr.exponent);
-  if (fit.cells.size() < kMinCells) return fit;
-  if (const auto form = fit_form(fit.cells, &HyperCell::peak_lr, true)) {
-    fit.peak_lr_nd = form->form;
-    fit.peak_lr_nd_residual_sd = form->residual_sd;
+  fit.merged_rates = merged_rates(cells);
+
+  const Rows rows = band_rows(cells, fit.cells, fit.band);
+  fit.estimates.push_back(estimate(HyperEstimator::band, fit.band, rows));
+  for (const HyperEstimator other :
+       {HyperEstimator::band_cells, HyperEstimator::argmin, HyperEstimator::surface}) {
+    const double width = other == HyperEstimator::band_cells ? fit.band : 0;
+    fit.estimates.push_back(estimate(other, width, cell_rows(fit.cells, other)));
   }
-  if (const auto form = fit_form(fit.cells, &HyperCell::batch_tokens, false)) {
-    fit.batch_tokens_d = form->form;
-    fit.batch_tokens_d_residual_sd = form->residual_sd;
+  for (const double width : kBands) {
+    fit.band_sensitivity.push_back(
+        estimate(HyperEstimator::band, width, band_rows(cells, fit.cells, width)));
   }
+  set_laws(fit, rows, prior);
+  fit.excess_loss = own_excess_loss(cells, fit);
   return fit;
 }
 

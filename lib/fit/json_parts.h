@@ -12,5 +12,6 @@ namespace isoflop {
 [[nodiscard]] Json surface_json(const ParametricFit& fit);
 [[nodiscard]] Json hyper_json(const HyperFit& fit);
 [[nodiscard]] Json conventions_json(const ConventionLadder& ladder);
+[[nodiscard]] Json mistuning_json(const Mistuning& mistuning);
 
 }  // namespace isoflop

@@ -5,8 +5,6 @@
 #include <filesystem>
 #include <iostream>
 
-#include "fit/curves.h"
-#include "fit/hyper_fit.h"
 #include "fit/loss_law_fit.h"
 #include "support/catch.h"
 #include "support/read_csv.h"
@@ -73,37 +71,6 @@ TEST_CASE("the bootstrap's standard errors are those of 4000 resamples") {
   CHECK(fit.standard_errors.at("E") == Approx(0.0257).epsilon(0.08));
   CHECK(fit.standard_errors.at("alpha") == Approx(0.0154).epsilon(0.08));
   CHECK(fit.standard_errors.at("beta") == Approx(0.0206).epsilon(0.08));
-}
-
-TEST_CASE("Step Law's grids give learning rates that follow N and D, not C") {
-  const auto columns = test::read_csv(reference("steplaw_dense.csv"));
-  PointSet set;
-  set.frame.dataset = "step law";
-  for (std::size_t i = 0; i < columns.at("loss").size(); ++i) {
-    Point point;
-    point.params = columns.at("params")[i];
-    point.tokens = columns.at("tokens")[i];
-    point.loss = columns.at("loss")[i];
-    point.batch_tokens = columns.at("batch_tokens")[i];
-    point.peak_lr = columns.at("peak_lr")[i];
-    set.points.push_back(point);
-  }
-  const auto groups = group_by_budget(set, LossLaw::Scale::params);
-  const HyperLaw prior = {{0.2920, 0.3271}, {0.3118, -0.1250}};
-  const auto fit = fit_hyper(grid_cells(groups), 0.0025, prior);
-  REQUIRE(fit);
-  CHECK(fit->n_cells == 17);
-  CHECK(fit->n_near_optimal == 129);
-  REQUIRE(fit->peak_lr_nd);
-  // The same rule (0.25 %, cell means, least squares) computed independently. The paper's own laws
-  // do not come out of the data it released (steplaw issue 10).
-  CHECK(fit->peak_lr_nd->coefficient == Approx(84.706847588).epsilon(1e-8));
-  CHECK(fit->peak_lr_nd->exponent_params == Approx(-0.7970499688).epsilon(1e-9));
-  CHECK(fit->peak_lr_nd->exponent_tokens == Approx(0.2191030463).epsilon(1e-9));
-  CHECK(fit->batch_tokens_d->coefficient == Approx(0.3211437207).epsilon(1e-8));
-  CHECK(fit->batch_tokens_d->exponent_tokens == Approx(0.5946518671).epsilon(1e-9));
-  CHECK(fit->peak_lr_nd_residual_sd < 0.3 * fit->peak_lr.residual_sd);
-  CHECK(fit->batch_tokens_d_residual_sd < 0.5 * fit->batch_tokens.residual_sd);
 }
 
 int main(int argc, char** argv) {

@@ -73,7 +73,8 @@ TEST_CASE("assumed exponents enter the law and its source says so") {
     part->law = {0.3, 0.3};
     part->exponent_assumed = true;
   }
-  result.hyper->cells.push_back({.budget = 1e11, .compute = 1e11});
+  HyperCell& cell = result.hyper->cells.emplace_back();
+  cell.budget = cell.compute = 1e11;
   const Law law = to_law(result, "x", "sweep x");
   REQUIRE(law.hyper);
   CHECK(law.hyper->fitted_to == Flops(1e11));

@@ -39,6 +39,8 @@ struct FitOptions {
   std::optional<double> band = std::nullopt;
   /// Its exponents stand in where fewer than 3 grids were run (default: arXiv:2401.02954, eq. 1).
   HyperLaw hyper_prior = {{0.2920, 0.3271}, {0.3118, -0.1250}};
+  /// Laws whose batch and learning rate are held against the grids; see HyperFit::excess_loss.
+  std::vector<Law> excess_of = {};
 };
 
 /// Everything that `isoflop fit` says about one set of points.
@@ -56,6 +58,7 @@ struct Fit {
   std::optional<ParametricFit> parametric;
   std::optional<HyperFit> hyper;
   std::optional<ConventionLadder> conventions;  // where every point states its shape
+  std::vector<Mistuning> mistuning;  // one per valley
   std::vector<HoldoutScore> holdout;
   std::vector<std::string> warnings;
   [[nodiscard]] bool usable() const { return scale_opt.usable(); }
