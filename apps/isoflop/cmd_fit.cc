@@ -59,10 +59,7 @@ int run_fit(const Options& options) {
   const Fit result = fit(loaded.points, fit_options(options));
   const ReportChapter chapter = chapter_of(loaded, result);
   std::printf("%s", options.json ? to_json(result).c_str() : text_summary(chapter).c_str());
-  if (loaded.points.n_skipped_rows > 0) {
-    std::fprintf(stderr, "warning: %lld rows were left out\n",
-                 static_cast<long long>(loaded.points.n_skipped_rows));
-  }
+  print_points_notes(loaded.points, options.source.skip_outliers);
   const std::string stem = std::filesystem::path(options.out).stem().string();
   const Law law = to_law(result, options.id.empty() ? stem : options.id, loaded.source);
   const bool usable = law.allocation || law.hyper || law.loss || law.frontier;

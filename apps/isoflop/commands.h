@@ -13,6 +13,7 @@ enum ExitCode : int { kDone = 0, kFailures = 1, kBadInput = 2, kUnavailable = 3 
 
 /// Each adds one subcommand of isoflop, whose callback does the work and sets `exit_code`.
 void add_flops_command(CLI::App& app, int& exit_code);
+void add_import_command(CLI::App& app, int& exit_code);
 void add_laws_command(CLI::App& app, int& exit_code);
 void add_propose_command(CLI::App& app, int& exit_code);
 void add_data_command(CLI::App& app, int& exit_code);

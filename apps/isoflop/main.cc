@@ -64,6 +64,7 @@ int run(int argc, char** argv) {
   add_sweep_command(app, exit_code);
   add_status_command(app, exit_code);
   add_train_command(app, exit_code);
+  add_import_command(app, exit_code);
   add_fit_command(app, exit_code);
   add_next_command(app, exit_code);
   add_compare_command(app, exit_code);

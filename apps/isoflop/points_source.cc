@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "points_source.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <iterator>
 
@@ -9,22 +10,21 @@
 #include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/run.h"
+#include "name_pairs.h"
 
 namespace isoflop::cli {
 namespace {
 
+/// Sweeps have thousands of runs at most; a million rows are every step of some curves, and would
+/// be resampled as if they were independent.
+constexpr std::int64_t kMaxPoints = 200'000;
+
 PointsCsvOptions csv_options(const PointsSource& source) {
   PointsCsvOptions options;
   options.skip_bad_rows = source.skip_bad_rows;
-  if (source.columns.empty()) return options;
-  for (const std::string& pair : split(source.columns, ',')) {
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) {
-      throw Error(ErrorCode::invalid_argument,
-                  "--columns: must be ours=theirs,..., got \"" + pair + "\"");
-    }
-    options.columns[pair.substr(0, equals)] = pair.substr(equals + 1);
-  }
+  options.skip_outliers = source.skip_outliers;
+  options.max_points = kMaxPoints;
+  options.columns = name_pairs("--columns", source.columns);
   return options;
 }
 
@@ -41,10 +41,21 @@ LoadedPoints load_sweep(const std::string& folder) {
   return loaded;
 }
 
+[[noreturn]] void refuse_empty(const std::string& file, const PointSet& set) {
+  const std::int64_t n_outliers = set.n_outliers;
+  throw Error(ErrorCode::parse,
+              file + (set.n_skipped_rows + n_outliers == 0
+                          ? ": has a header and no rows"
+                          : ": has no row that can be used; " + std::to_string(set.n_skipped_rows) +
+                                " were left out as bad and " + std::to_string(n_outliers) +
+                                " as outliers"));
+}
+
 LoadedPoints load_one(const std::string& file_or_sweep, const PointsSource& source) {
   if (std::filesystem::is_directory(file_or_sweep)) return load_sweep(file_or_sweep);
   LoadedPoints loaded;
   loaded.points = load_points_csv(file_or_sweep, csv_options(source));
+  if (loaded.points.points.empty()) refuse_empty(file_or_sweep, loaded.points);
   loaded.source = "points of " + std::filesystem::path(file_or_sweep).filename().string();
   return loaded;
 }
@@ -64,6 +75,8 @@ void add_points_source_options(CLI::App& command, PointsSource& source) {
                      "Names of the CSV's columns: params=N,tokens=D,loss=val_loss");
   command.add_flag("--skip-bad-rows", source.skip_bad_rows,
                    "Leave out and count rows that cannot be used");
+  command.add_flag("--skip-outliers", source.skip_outliers,
+                   "Leave out and count rows with 1 in the column outlier, which else are used");
 }
 
 LoadedPoints load_points(const PointsSource& source) {
@@ -75,9 +88,26 @@ LoadedPoints load_points(const PointsSource& source) {
     append(all.questions, std::move(next.questions));
     append(all.records, std::move(next.records));
     all.points.n_skipped_rows += next.points.n_skipped_rows;
+    all.points.n_outliers += next.points.n_outliers;
+    append(all.points.warnings, std::move(next.points.warnings));
     all.source += "; " + next.source;
   }
   return all;
+}
+
+void print_points_notes(const PointSet& points, bool skip_outliers) {
+  if (points.n_skipped_rows > 0) {
+    std::fprintf(stderr, "warning: %lld rows were left out\n",
+                 static_cast<long long>(points.n_skipped_rows));
+  }
+  if (points.n_outliers > 0) {
+    std::fprintf(stderr, "note: %lld rows are marked as outliers and %s\n",
+                 static_cast<long long>(points.n_outliers),
+                 skip_outliers ? "were left out" : "were used; --skip-outliers leaves them out");
+  }
+  for (const std::string& warning : points.warnings) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
 }
 
 }  // namespace isoflop::cli

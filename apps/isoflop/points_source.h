@@ -17,7 +17,7 @@ namespace isoflop::cli {
 struct PointsSource {
   std::vector<std::string> files_or_sweeps;
   std::string columns = {};  // params=N,tokens=D
-  bool skip_bad_rows = false;
+  bool skip_bad_rows = false, skip_outliers = false;
 };
 
 struct LoadedPoints {
@@ -30,5 +30,8 @@ struct LoadedPoints {
 void add_points_source_options(CLI::App& command, PointsSource& source);
 /// All sources together. Throws Error(frame_mismatch) if they do not share a frame.
 [[nodiscard]] LoadedPoints load_points(const PointsSource& source);
+
+/// Says on stderr what was left out, what is suspected, and which units cannot be meant.
+void print_points_notes(const PointSet& points, bool skip_outliers);
 
 }  // namespace isoflop::cli

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "isoflop/error.h"
+#include "record/require_text.h"
 
 namespace isoflop {
 namespace {
@@ -25,11 +26,38 @@ CsvReader::CsvReader(const std::filesystem::path& file)
                 file_ + ": cannot be read: " + (stream_ ? "is a folder" : std::strerror(errno)));
   }
   refill();
+  require_text(buffer_, file_);
   if (buffer_.starts_with(kByteOrderMark)) next_ = kByteOrderMark.size();
 }
 
 void CsvReader::fail(const std::string& complaint) const {
-  throw Error(ErrorCode::parse, file_ + ": row " + std::to_string(row_) + complaint);
+  const std::string line = line_ == row_ ? "" : " (line " + std::to_string(line_) + ")";
+  throw Error(ErrorCode::parse, file_ + ": row " + std::to_string(row_) + line + complaint);
+}
+
+// `offset`: from the row's first character.
+void CsvReader::fail_at(std::size_t offset, const std::string& complaint) const {
+  const std::string_view before = std::string_view(buffer_).substr(begin_, offset);
+  const std::int64_t line = line_ + std::count(before.begin(), before.end(), '\n');
+  const std::size_t newline = before.rfind('\n');
+  const std::size_t character = newline == std::string_view::npos ? offset : offset - newline - 1;
+  fail(": " + complaint + " (line " + std::to_string(line) + ", character " +
+       std::to_string(character + 1) + ")");
+}
+
+void CsvReader::fail_unclosed() const {
+  const std::string_view text = std::string_view(buffer_).substr(begin_, end_ - begin_);
+  std::size_t opened = 0;
+  bool open = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '"') continue;
+    if (open && i + 1 < text.size() && text[i + 1] == '"') {
+      ++i;
+    } else if ((open = !open)) {
+      opened = i;
+    }
+  }
+  fail_at(opened, "a quote is opened and never closed");
 }
 
 // Drops what is behind the row in progress and appends a chunk. False where the file has ended.
@@ -56,6 +84,7 @@ bool CsvReader::read_line() {
       end_ = newline;
       next_ = newline + 1;
       unterminated_ = false;
+      ++next_line_;
       return true;
     }
     const std::size_t scanned = buffer_.size() - begin_;
@@ -65,6 +94,7 @@ bool CsvReader::read_line() {
   if (next_ >= buffer_.size()) return false;
   end_ = next_ = buffer_.size();
   unterminated_ = true;
+  ++next_line_;
   return true;
 }
 
@@ -86,13 +116,17 @@ bool CsvReader::next() {
   do {
     begin_ = next_;
     ++row_;
+    line_ = next_line_;
     if (!read_line()) return false;
-    if (!extend_to_closing_quote()) fail(": a quote is opened and never closed");
+    if (!extend_to_closing_quote()) fail_unclosed();
     if (end_ > begin_ && buffer_[end_ - 1] == '\r') --end_;
   } while (trim(std::string_view(buffer_).substr(begin_, end_ - begin_)).empty());
   fields_.clear();
   unquoted_.clear();
   const std::string_view line = std::string_view(buffer_).substr(begin_, end_ - begin_);
+  if (const std::size_t nul = line.find('\0'); nul != std::string_view::npos) {
+    fail_at(nul, "a NUL byte in a text");
+  }
   if (line.find('"') == std::string_view::npos) {
     split_plain(line);
   } else {
@@ -111,28 +145,43 @@ void CsvReader::split_plain(std::string_view line) {
 }
 
 void CsvReader::split_quoted(std::string_view line) {
-  std::string* field = &unquoted_.emplace_back();
-  bool quoted = false, was_quoted = false;
-  const auto finish = [&] {
-    fields_.push_back(was_quoted ? std::string_view(*field) : trim(*field));
-    was_quoted = false;
-  };
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (c == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
-      *field += c;
-      ++i;
-    } else if (c == '"') {
-      quoted = !quoted;
-      was_quoted = true;
-    } else if (c == ',' && !quoted) {
-      finish();
-      field = &unquoted_.emplace_back();
+  std::size_t at = 0;
+  while (true) {
+    const std::size_t first = std::min(line.find_first_not_of(" \t", at), line.size());
+    if (first < line.size() && line[first] == '"') {
+      at = read_quoted(line, first + 1, unquoted_.emplace_back());
+      fields_.emplace_back(unquoted_.back());
     } else {
-      *field += c;
+      const std::size_t comma = std::min(line.find(',', at), line.size());
+      const std::string_view field = line.substr(at, comma - at);
+      if (const std::size_t quote = field.find('"'); quote != std::string_view::npos) {
+        fail_at(at + quote, "a quote inside a field that does not begin with one");
+      }
+      fields_.push_back(trim(field));
+      at = comma;
     }
+    if (at == line.size()) return;
+    ++at;
   }
-  finish();
+}
+
+// From behind the opening quote. Returns where the field's comma or the row's end is.
+std::size_t CsvReader::read_quoted(std::string_view line, std::size_t at,
+                                   std::string& field) const {
+  while (true) {
+    const std::size_t quote = line.find('"', at);
+    if (quote == std::string_view::npos) fail_unclosed();
+    field += line.substr(at, quote - at);
+    at = quote + 1;
+    if (at == line.size() || line[at] != '"') break;
+    field += '"';
+    ++at;
+  }
+  const std::size_t next = std::min(line.find_first_not_of(" \t", at), line.size());
+  if (next < line.size() && line[next] != ',') {
+    fail_at(next, "text after a closing quote, where a comma must be");
+  }
+  return next;
 }
 
 }  // namespace isoflop

@@ -13,23 +13,28 @@
 namespace isoflop {
 
 /// Reads a CSV file row by row in bounded memory (RFC 4180: fields may be quoted, quotes in them
-/// are doubled; commas and newlines may stand inside quotes). Accepts CRLF and a byte order mark.
+/// are doubled; commas and newlines may stand inside quotes). Accepts CRLF, a byte order mark, and
+/// blanks around quotes.
 class CsvReader {
  public:
-  /// Throws Error(parse) if the file cannot be read.
+  /// Throws Error(parse) if the file cannot be read, or is no text in UTF-8.
   explicit CsvReader(const std::filesystem::path& file);
 
-  /// Moves to the next row that is not blank. False at the end. Throws Error(parse) naming the row
-  /// for a quote that is never closed and for a row longer than 1 MiB.
+  /// Moves to the next row that is not blank. False at the end. Throws Error(parse) naming row,
+  /// line and character for quotes that RFC 4180 does not allow and for a NUL byte, and the row for
+  /// one longer than 1 MiB.
   bool next();
 
   /// The fields of the row; valid until next().
   [[nodiscard]] std::span<const std::string_view> fields() const { return fields_; }
   /// 1 for the header, as a spreadsheet counts.
   [[nodiscard]] std::int64_t row() const { return row_; }
+  /// Of the file, where the row begins; more than row() after newlines inside quotes.
+  [[nodiscard]] std::int64_t line() const { return line_; }
   /// Whether the row ended with the file, not with a newline.
   [[nodiscard]] bool unterminated() const { return unterminated_; }
   [[nodiscard]] const std::string& file() const { return file_; }
+  /// Throws Error(parse) "<file>: row 3 (line 5)<complaint>"; the line where it is not the row.
   [[noreturn]] void fail(const std::string& complaint) const;
 
  private:
@@ -38,13 +43,16 @@ class CsvReader {
   bool extend_to_closing_quote();
   void split_plain(std::string_view line);
   void split_quoted(std::string_view line);
+  std::size_t read_quoted(std::string_view line, std::size_t at, std::string& field) const;
+  [[noreturn]] void fail_at(std::size_t offset, const std::string& complaint) const;
+  [[noreturn]] void fail_unclosed() const;
 
   std::string file_;
   std::ifstream stream_;
   std::string buffer_;
   std::size_t begin_ = 0, end_ = 0;  // the row within the buffer, without its newline
   std::size_t next_ = 0;             // where the row after it begins
-  std::int64_t row_ = 0;
+  std::int64_t row_ = 0, line_ = 0, next_line_ = 1;
   bool unterminated_ = false;
   std::vector<std::string_view> fields_;
   std::deque<std::string> unquoted_;  // owns the fields that had quotes; a deque keeps addresses

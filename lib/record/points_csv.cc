@@ -9,38 +9,19 @@
 #include "isoflop/error.h"
 #include "isoflop/point.h"
 #include "record/csv_reader.h"
+#include "record/point_checks.h"
+#include "record/point_columns.h"
 
 namespace isoflop {
 namespace {
 
-enum Column : std::size_t {
-  kParams,
-  kFlopsPerToken,
-  kTokens,
-  kCompute,
-  kBudget,
-  kLoss,
-  kBitsPerByte,
-  kBatchTokens,
-  kPeakLr,
-  kDataset,
-  kSeed,
-  kTrunk,
-  kRunId,
-  kColumnCount
-};
-constexpr std::array<std::string_view, kColumnCount> kNames = {
-    "params",       "flops_per_token", "tokens",  "compute", "budget", "loss",  "bits_per_byte",
-    "batch_tokens", "peak_lr",         "dataset", "seed",    "trunk",  "run_id"};
-
-std::vector<std::string> known_names() { return {kNames.begin(), kNames.end()}; }
-
 /// Where each column of ours is in the file's rows, and what else is there.
 struct Layout {
   std::vector<std::string> header;
-  std::array<std::optional<std::size_t>, kColumnCount> field;
-  std::vector<std::size_t> others;
-  [[nodiscard]] const std::string& name(Column column) const { return header[*field[column]]; }
+  std::array<std::optional<std::size_t>, kPointColumnCount> field;
+  std::vector<std::size_t> others;  // but for `outlier`
+  std::optional<std::size_t> outlier;
+  [[nodiscard]] const std::string& name(PointColumn column) const { return header[*field[column]]; }
 };
 
 std::size_t index_in(const std::vector<std::string>& names, const std::string& name) {
@@ -48,30 +29,31 @@ std::size_t index_in(const std::vector<std::string>& names, const std::string& n
 }
 
 void apply_column_map(const std::map<std::string, std::string>& columns, const std::string& file,
-                      std::array<std::string, kColumnCount>& wanted,
+                      std::array<std::string, kPointColumnCount>& wanted,
                       const std::vector<std::string>& header) {
   for (const auto& [ours, theirs] : columns) {
-    const auto known = std::find(kNames.begin(), kNames.end(), ours);
-    if (known == kNames.end()) {
-      throw Error(ErrorCode::invalid_argument,
-                  "columns: " + ours + " is no column of ours; there are " +
-                      join(known_names(), ", ") + did_you_mean(ours, known_names()));
-    }
+    const PointColumn column = point_column(ours, "columns");
     if (index_in(header, theirs) == header.size()) {
       throw Error(ErrorCode::parse, file + ": row 1: has no column " + theirs + " (wanted as " +
                                         ours + "); it has " + join(header, ", ") +
                                         did_you_mean(theirs, header));
     }
-    wanted[static_cast<std::size_t>(known - kNames.begin())] = theirs;
+    for (const auto& [other, same] : columns) {
+      if (other < ours && same == theirs) {
+        throw Error(ErrorCode::invalid_argument,
+                    "columns: " + theirs + " is wanted as " + other + " and as " + ours);
+      }
+    }
+    wanted[column] = theirs;
   }
 }
 
 void require_columns(const Layout& layout, const std::string& file) {
-  const auto need = [&](std::initializer_list<Column> any_of) {
+  const auto need = [&](std::initializer_list<PointColumn> any_of) {
     std::vector<std::string> names;
-    for (const Column column : any_of) {
+    for (const PointColumn column : any_of) {
       if (layout.field[column]) return;
-      names.emplace_back(kNames[column]);
+      names.emplace_back(kPointColumnNames[column]);
     }
     throw Error(ErrorCode::parse, file + ": row 1: has no column " + join(names, " or ") +
                                       "; it has " + join(layout.header, ", ") +
@@ -94,18 +76,26 @@ Layout read_header(CsvReader& csv, const PointsCsvOptions& options) {
   for (const std::string& name : layout.header) {
     if (!seen.insert(name).second) csv.fail(": the column " + name + " appears twice");
   }
-  std::array<std::string, kColumnCount> wanted;
-  std::copy(kNames.begin(), kNames.end(), wanted.begin());
+  std::array<std::string, kPointColumnCount> wanted;
+  std::copy(kPointColumnNames.begin(), kPointColumnNames.end(), wanted.begin());
   apply_column_map(options.columns, csv.file(), wanted, layout.header);
   std::set<std::size_t> taken;
-  for (std::size_t column = 0; column < kColumnCount; ++column) {
+  for (std::size_t column = 0; column < kPointColumnCount; ++column) {
     const std::size_t index = index_in(layout.header, wanted[column]);
     if (index == layout.header.size()) continue;
     layout.field[column] = index;
-    taken.insert(index);
+    if (!taken.insert(index).second) {
+      csv.fail(": the column " + layout.header[index] + " is wanted as two columns of ours, one " +
+               std::string(kPointColumnNames[column]));
+    }
   }
   for (std::size_t i = 0; i < layout.header.size(); ++i) {
-    if (!taken.contains(i)) layout.others.push_back(i);
+    if (taken.contains(i)) continue;
+    if (layout.header[i] == kOutlierName) {
+      layout.outlier = i;
+    } else {
+      layout.others.push_back(i);
+    }
   }
   require_columns(layout, csv.file());
   return layout;
@@ -116,19 +106,17 @@ class RowReader {
  public:
   RowReader(const CsvReader& csv, const Layout& layout) : csv_(csv), layout_(layout) {}
 
-  [[nodiscard]] std::string_view text(Column column) const {
+  [[nodiscard]] std::string_view text(PointColumn column) const {
     return layout_.field[column] ? csv_.fields()[*layout_.field[column]] : std::string_view();
   }
-  [[nodiscard]] std::optional<double> positive(Column column) const {
+  [[nodiscard]] std::optional<double> positive(PointColumn column) const {
     const std::string_view cell = text(column);
     if (cell.empty()) return std::nullopt;
-    const std::optional<double> value = parse_double(cell);
-    if (!value || !std::isfinite(*value) || *value <= 0) {
-      complain(column, "must be a number > 0, got \"" + std::string(cell) + "\"");
-    }
+    const std::optional<double> value = parse_quantity(cell);
+    if (!value) complain(column, quantity_complaint(cell));
     return value;
   }
-  [[nodiscard]] std::optional<std::int64_t> integer(Column column) const {
+  [[nodiscard]] std::optional<std::int64_t> integer(PointColumn column) const {
     const std::string_view cell = text(column);
     if (cell.empty()) return std::nullopt;
     const std::optional<std::int64_t> value = parse_integer(cell);
@@ -136,7 +124,7 @@ class RowReader {
     return value;
   }
   /// The row must have a value in one of two columns.
-  void require_either(bool has, Column a, Column b) const {
+  void require_either(bool has, PointColumn a, PointColumn b) const {
     if (!has) complain(layout_.field[a] ? a : b, "is empty, must be a number > 0");
   }
   void require_all_fields() const {
@@ -146,9 +134,16 @@ class RowReader {
               (csv_.unterminated() ? "; the file ends within this row, without a newline" : ""));
   }
 
+  void require_consistent(const Point& point) const {
+    if (const auto fault = fault_of(point)) complain(fault->column, fault->what);
+  }
+
  private:
-  [[noreturn]] void complain(Column column, const std::string& what) const {
-    csv_.fail(", column " + layout_.name(column) + ": " + what);
+  [[noreturn]] void complain(PointColumn column, const std::string& what) const {
+    csv_.fail(
+        ", column " +
+        (layout_.field[column] ? layout_.name(column) : std::string(kPointColumnNames[column])) +
+        ": " + what);
   }
   const CsvReader& csv_;
   const Layout& layout_;
@@ -171,6 +166,7 @@ Point read_point(const CsvReader& csv, const Layout& layout) {
   point.budget = row.positive(kBudget);
   point.batch_tokens = row.positive(kBatchTokens);
   point.peak_lr = row.positive(kPeakLr);
+  row.require_consistent(point);
   point.dataset = row.text(kDataset);
   point.seed = row.integer(kSeed);
   point.trunk = row.text(kTrunk);
@@ -180,6 +176,32 @@ Point read_point(const CsvReader& csv, const Layout& layout) {
     if (!csv.fields()[i].empty()) point.other.emplace(layout.header[i], csv.fields()[i]);
   }
   return point;
+}
+
+/// What the column `outlier` says; nothing where it is of another meaning.
+std::optional<bool> outlier_of(const CsvReader& csv, const Layout& layout) {
+  if (!layout.outlier) return false;
+  return parse_flag(csv.fields()[*layout.outlier]);
+}
+
+/// Reads the row that `csv` is at.
+void add_row(const CsvReader& csv, const Layout& layout, const PointsCsvOptions& options,
+             UnitWatch& watch, PointSet& set) {
+  Point point = read_point(csv, layout);
+  const std::optional<bool> outlier = outlier_of(csv, layout);
+  if (!outlier && options.skip_outliers) {
+    csv.fail(", column " + std::string(kOutlierName) + ": must be empty, 0 or 1, got \"" +
+             std::string(csv.fields()[*layout.outlier]) + "\"");
+  }
+  if (outlier.value_or(false)) {
+    ++set.n_outliers;
+    if (options.skip_outliers) return;
+  }
+  if (outlier != false) {
+    point.other.emplace(kOutlierName, csv.fields()[*layout.outlier]);
+  }
+  watch.see(point, csv.row());
+  set.points.push_back(std::move(point));
 }
 
 Frame common_frame(const std::vector<Point>& points) {
@@ -197,14 +219,6 @@ Frame common_frame(const std::vector<Point>& points) {
   return frame;
 }
 
-std::string cell(const std::string& text) {
-  const bool plain = text.find_first_of(",\"\r\n") == std::string::npos && trim(text) == text;
-  if (plain) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + '"';
-}
-
 std::string cell(const std::optional<double>& value) { return value ? exact_text(*value) : ""; }
 
 std::string row_text(const Point& point, const std::set<std::string>& others) {
@@ -217,13 +231,13 @@ std::string row_text(const Point& point, const std::set<std::string>& others) {
                                     cell(point.bits_per_byte),
                                     cell(point.batch_tokens),
                                     cell(point.peak_lr),
-                                    cell(point.dataset),
+                                    csv_cell(point.dataset),
                                     point.seed ? std::to_string(*point.seed) : "",
-                                    cell(point.trunk),
-                                    cell(point.label)};
+                                    csv_cell(point.trunk),
+                                    csv_cell(point.label)};
   for (const std::string& name : others) {
     const auto found = point.other.find(name);
-    cells.push_back(found == point.other.end() ? "" : cell(found->second));
+    cells.push_back(found == point.other.end() ? "" : csv_cell(found->second));
   }
   return join(cells, ",") + "\n";
 }
@@ -234,14 +248,20 @@ PointSet load_points_csv(const std::filesystem::path& file, const PointsCsvOptio
   CsvReader csv(file);
   const Layout layout = read_header(csv, options);
   PointSet set;
+  UnitWatch watch;
   while (csv.next()) {
     try {
-      set.points.push_back(read_point(csv, layout));
+      add_row(csv, layout, options, watch, set);
     } catch (const Error&) {
       if (!options.skip_bad_rows) throw;
       ++set.n_skipped_rows;
     }
+    if (options.max_points && static_cast<std::int64_t>(set.points.size()) > *options.max_points) {
+      csv.fail(": has more than " + std::to_string(*options.max_points) +
+               " points before it; fit a sample of the rows, or the last point of each run");
+    }
   }
+  set.warnings = watch.warnings();
   set.frame = common_frame(set.points);
   return set;
 }
@@ -251,8 +271,8 @@ void save_points_csv(std::span<const Point> points, const std::filesystem::path&
   for (const Point& point : points) {
     for (const auto& [name, value] : point.other) others.insert(name);
   }
-  std::vector<std::string> header = known_names();
-  for (const std::string& name : others) header.push_back(cell(name));
+  std::vector<std::string> header = point_column_names();
+  for (const std::string& name : others) header.push_back(csv_cell(name));
   std::string text = join(header, ",") + "\n";
   for (const Point& point : points) text += row_text(point, others);
   write_file_atomically(file, text);

@@ -40,18 +40,24 @@ struct PointSet {
   Frame frame;
   std::vector<Point> points;
   std::int64_t n_skipped_rows = 0;
+  std::int64_t n_outliers = 0;        // rows with outlier = 1, whether left out or not
+  std::vector<std::string> warnings;  // units that cannot be meant
 };
 
 struct PointsCsvOptions {
   /// Canonical column name -> the file's own, e.g. {"params", "N"}.
   std::map<std::string, std::string> columns;
   bool skip_bad_rows = false;
+  bool skip_outliers = false;  // leave out rows whose column `outlier` says 1 or true
+  std::optional<std::int64_t> max_points = {};  // more are an error, before they fill the memory
 };
 
 /// Reads a points CSV: header row; columns by name, any order; columns we do not know are kept.
 /// Needs tokens, loss or bits_per_byte, and params or flops_per_token; an empty cell is absent.
 /// `run_id` is the label. Throws Error(parse) naming file, row (the header is row 1), column and
-/// value for a row that cannot be used, unless skip_bad_rows, which counts them. The frame: the
+/// value for a row that cannot be used, unless skip_bad_rows, which counts them; and for a budget
+/// more than 10 % from the compute beside it. A cell of the column `outlier` may be empty, 0 or
+/// false, 1 or true; rows with 1 are counted. The frame: the
 /// data set that all rows name, else none; bits_per_byte where all rows have it, else loss_nats.
 [[nodiscard]] PointSet load_points_csv(const std::filesystem::path& file,
                                        const PointsCsvOptions& options = {});

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "isoflop/point.h"
+#include "record/point_columns.h"
+
+namespace isoflop {
+
+/// What is wrong with a row, and in which column.
+struct PointFault {
+  PointColumn column;
+  std::string what;
+};
+
+/// A number > 0 as a cell says it, or the complaint about it: text, a sign, a number that is not
+/// finite, or one below the smallest normal double, which has lost digits.
+[[nodiscard]] std::optional<double> parse_quantity(std::string_view cell);
+[[nodiscard]] std::string quantity_complaint(std::string_view cell);
+
+/// What no single cell shows: compute that no double holds, and a budget more than 10 % from the
+/// compute stated beside it.
+[[nodiscard]] std::optional<PointFault> fault_of(const Point& point);
+
+/// Watches the rows go by for units that cannot be meant.
+class UnitWatch {
+ public:
+  void see(const Point& point, std::int64_t row);
+  /// One sentence per suspicion, with how many rows and the first.
+  [[nodiscard]] std::vector<std::string> warnings() const;
+
+ private:
+  struct Count {
+    std::int64_t n = 0, first_row = 0;
+    void add(std::int64_t row) {
+      if (n++ == 0) first_row = row;
+    }
+  };
+  Count few_tokens_, large_loss_, high_bits_;
+};
+
+}  // namespace isoflop
