@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "commands.h"
+#include "gpu_options.h"
 #include "isoflop/error.h"
 #include "isoflop/fit.h"
 #include "isoflop/report.h"
@@ -17,6 +18,7 @@ namespace {
 struct Options {
   PointsSource source;
   FitOptions fit;
+  GpuOptions gpu;
   std::string scale = "flops_per_token", objective = "huber_log", out, id;
   bool json = false;
 };
@@ -27,6 +29,7 @@ FitOptions fit_options(const Options& options) {
   fit.objective = options.objective == "mse"     ? ObjectiveKind::mse
                   : options.objective == "huber" ? ObjectiveKind::huber
                                                  : ObjectiveKind::huber_log;
+  fit.compute_rate = compute_rate(options.gpu);
   return fit;
 }
 
@@ -81,6 +84,13 @@ void add_fit_command(CLI::App& app, int& exit_code) {
       ->add_option("--holdout", options->fit.holdout, "Largest budgets to hold out, up to so many")
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
+  command
+      ->add_option("--target", options->fit.targets,
+                   "A budget to predict [FLOPs]; may be repeated (default: 10 and 100 times the "
+                   "largest)")
+      ->allow_extra_args(false)
+      ->check(CLI::PositiveNumber);
+  add_gpu_options(*command, options->gpu);
   command
       ->add_option("--band", options->fit.band,
                    "Near-optimal: within this share of a grid's best (default: 0.0025, or twice "

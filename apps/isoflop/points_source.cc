@@ -75,6 +75,7 @@ LoadedPoints load_points(const PointsSource& source) {
     append(all.questions, std::move(next.questions));
     append(all.records, std::move(next.records));
     all.points.n_skipped_rows += next.points.n_skipped_rows;
+    all.points.n_diverged_runs += next.points.n_diverged_runs;
     all.source += "; " + next.source;
   }
   return all;

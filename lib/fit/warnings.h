@@ -24,9 +24,13 @@ void warn_of_allocation(const Fit& fit, Words& warnings);
 void warn_of_surface(const Fit& fit, Words& warnings);
 void warn_of_hyper(const Fit& fit, Words& warnings);
 void warn_of_holdout(const Fit& fit, Words& warnings);
+void warn_of_targets(const Fit& fit, Words& warnings);
+void warn_of_sample_size(const Fit& fit, Words& warnings);
+void warn_of_health(const PointSet& points, Words& warnings);
 
 /// All of them.
 [[nodiscard]] std::vector<std::string> collect_warnings(const Fit& fit,
-                                                        std::span<const BudgetGroup> curves);
+                                                        std::span<const BudgetGroup> curves,
+                                                        const PointSet& points);
 
 }  // namespace isoflop

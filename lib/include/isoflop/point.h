@@ -40,6 +40,7 @@ struct PointSet {
   Frame frame;
   std::vector<Point> points;
   std::int64_t n_skipped_rows = 0;
+  std::int64_t n_diverged_runs = 0;  // of the sweep, not among the points
 };
 
 struct PointsCsvOptions {
