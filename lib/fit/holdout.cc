@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fit/holdout.h"
 
+#include <cmath>
 #include <functional>
 
 #include "fit/isoflop_fit.h"
@@ -60,6 +61,12 @@ HoldoutScore score_of(const Predicted& predicted, const Valley& found, const Rem
           .loss_error = predicted.loss / found.loss_opt - 1};
 }
 
+// A law of few budgets may point beyond what a number can hold.
+bool is_told(const HoldoutScore& score) {
+  const auto is_ratio = [](double error) { return error > -1 && std::isfinite(error); };
+  return is_ratio(score.scale_error) && is_ratio(score.tokens_error) && is_ratio(score.loss_error);
+}
+
 }  // namespace
 
 std::vector<HoldoutScore> score_holdouts(std::span<const BudgetGroup> curves,
@@ -84,9 +91,9 @@ std::vector<HoldoutScore> score_holdouts(std::span<const BudgetGroup> curves,
       const Valley& found = valleys[*held_out];
       const double k = flops_factor(curves[*held_out].samples);
       const auto add = [&](const std::optional<Predictor>& predictor, const char* method) {
-        if (predictor) {
-          scores.push_back(score_of((*predictor)(found.compute, k), found, used, method));
-        }
+        if (!predictor) return;
+        const HoldoutScore score = score_of((*predictor)(found.compute, k), found, used, method);
+        if (is_told(score)) scores.push_back(score);
       };
       add(by_isoflop, "isoflop");
       add(by_surface, "parametric");

@@ -15,7 +15,7 @@ double width_of(const Interval& interval) { return interval.high - interval.low;
 
 void add(std::vector<IntervalWorth>& worths, const char* of, const Interval& interval,
          double noise_width, double n_runs) {
-  if (!(width_of(interval) > 0) || !(noise_width > 0)) return;
+  if (!(width_of(interval) > 0) || !(noise_width > 0) || !std::isfinite(noise_width)) return;
   worths.push_back({.of = of,
                     .interval = interval,
                     .noise_width = noise_width,

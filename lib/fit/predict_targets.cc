@@ -26,6 +26,14 @@ Interval widened(double value, const Interval& interval, double log_half_width) 
           value * std::exp(std::hypot(std::log(interval.high / value), log_half_width))};
 }
 
+bool is_size(double value) { return value > 0 && std::isfinite(value); }
+
+/// Nothing for an interval so wide that its ends are no numbers any more.
+std::optional<Interval> told(const Interval& interval) {
+  if (!is_size(interval.low) || !is_size(interval.high)) return std::nullopt;
+  return interval;
+}
+
 const HoldoutSummary* summary_of(const Fit& fit, const std::string& method) {
   for (const HoldoutSummary& summary : fit.holdout_summary) {
     if (summary.method == method) return &summary;
@@ -36,11 +44,12 @@ const HoldoutSummary* summary_of(const Fit& fit, const std::string& method) {
 std::optional<TargetEstimate> by_isoflop(const Fit& fit, double compute, double ratio) {
   if (!fit.scale_opt.usable() || !fit.tokens_opt.usable()) return std::nullopt;
   TargetEstimate estimate{.method = "isoflop"};
-  estimate.scale = {fit.scale_opt.law(compute), fit.scale_opt.prediction_interval(compute)};
-  estimate.tokens = {fit.tokens_opt.law(compute), fit.tokens_opt.prediction_interval(compute)};
+  estimate.scale = {fit.scale_opt.law(compute), told(fit.scale_opt.prediction_interval(compute))};
+  estimate.tokens = {fit.tokens_opt.law(compute),
+                     told(fit.tokens_opt.prediction_interval(compute))};
   if (fit.frontier) {
     const double loss = (*fit.frontier)(compute);
-    estimate.loss = {loss, around(loss, loss_error_at(fit.frontier->relative_error, ratio))};
+    estimate.loss = {loss, told(around(loss, loss_error_at(fit.frontier->relative_error, ratio)))};
   }
   return estimate;
 }
@@ -64,27 +73,31 @@ std::optional<TargetEstimate> by_surface(const Fit& fit, double compute, double 
     return std::nullopt;
   }
   const Optimum best = surface_optimum(fit.parametric->law, compute, k);
+  if (!is_size(best.size) || !is_size(best.tokens)) return std::nullopt;
   TargetEstimate estimate{.method = "parametric"};
   estimate.scale.value = best.size;
   estimate.tokens.value = best.tokens;
   const double noise = kNormal90 * fit.sample_size.run_noise;
   const double doubt = loss_error_at(worst_loss_error_per_decade(fit, "parametric"), ratio);
-  estimate.loss = {best.loss, around(best.loss, std::hypot(doubt, noise))};
+  estimate.loss = {best.loss, told(around(best.loss, std::hypot(doubt, noise)))};
   std::vector<double> sizes, tokens, losses;
   for (const LossLaw& law : fit.parametric->draws) {
     if (!has_optimum(law)) continue;
     const Optimum drawn = surface_optimum(law, compute, k);
+    if (!is_size(drawn.size) || !is_size(drawn.tokens)) continue;
     sizes.push_back(drawn.size);
     tokens.push_back(drawn.tokens);
     losses.push_back(drawn.loss);
   }
   if (sizes.size() < 2) return estimate;
   const double tau = fit.scale_opt.usable() ? fit.scale_opt.t * fit.scale_opt.tau : 0;
-  estimate.scale.interval = widened(best.size, percentile_interval(sizes), tau);
-  estimate.tokens.interval = widened(best.tokens, percentile_interval(tokens), tau);
-  const Interval drawn = percentile_interval(losses);
-  estimate.loss.interval = Interval{std::min(estimate.loss.interval->low, drawn.low),
-                                    std::max(estimate.loss.interval->high, drawn.high)};
+  estimate.scale.interval = told(widened(best.size, percentile_interval(sizes), tau));
+  estimate.tokens.interval = told(widened(best.tokens, percentile_interval(tokens), tau));
+  if (estimate.loss.interval) {
+    const Interval drawn = percentile_interval(losses);
+    estimate.loss.interval->low = std::min(estimate.loss.interval->low, drawn.low);
+    estimate.loss.interval->high = std::max(estimate.loss.interval->high, drawn.high);
+  }
   return estimate;
 }
 
@@ -105,7 +118,7 @@ Estimated honest_scale(const Fit& fit, const Target& target) {
     include(around(value, kMedianTo90 * summary->median_per_decade.scale * decades));
   }
   Estimated scale{.value = value};
-  if (hull.low < hull.high) scale.interval = hull;
+  if (hull.low < hull.high) scale.interval = told(hull);
   return scale;
 }
 
@@ -134,12 +147,14 @@ void set_costs(const Fit& fit, const TargetOptions& options, Target& target) {
   const double unit = options.flops_factor / law.flops_factor();
   const double product = target.compute / unit;
   for (const double excess : kFlatExcesses) {
-    target.flat.push_back(flat_range(law, product, excess));
+    const FlatRange range = flat_range(law, product, excess);
+    if (is_size(range.low) && is_size(range.high)) target.flat.push_back(range);
   }
   if (!target.scale.interval) return;
   const Interval& range = *target.scale.interval;
-  const auto cost_if_optimum_is = [&](double size) {
+  const auto cost_if_optimum_is = [&](double size) -> std::optional<MissCost> {
     Deadweight waste = deadweight(law, product, target.scale.value / size);
+    if (!std::isfinite(waste.excess_loss)) return std::nullopt;
     waste.equivalent_compute *= unit;
     waste.wasted_compute *= unit;
     return miss_cost(waste, options.rate);

@@ -154,3 +154,12 @@ TEST_CASE("where C is not 6 N D the surface is asked at the sizes that C buys") 
   CHECK(target.flat[0].low < estimate.scale.value);
   CHECK(target.flat[0].high > estimate.scale.value);
 }
+
+TEST_CASE("laws that point nowhere still give an answer that can be written") {
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    test::SweepOracle oracle = sweep(0.05);
+    oracle.budgets = test::geometric_budgets(1e18, 1.02, 4);
+    oracle.seed = seed;
+    CHECK_NOTHROW(to_json(fit(oracle.points(), options(10))));
+  }
+}
