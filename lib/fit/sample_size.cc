@@ -121,7 +121,7 @@ std::optional<SeedNoise> pool_seed_noise(std::span<const Sample> samples) {
 }
 
 void count_sample(const PointSet& points, std::span<const Sample> samples, Fit& fit) {
-  SampleSize& size = fit.sample_size;
+  SampleSize& size = fit.sample_size = {};
   size.n_runs = static_cast<std::int64_t>(points.points.size());
   double sum = 0, squares = 0;
   for (const double w : cluster_sizes(points)) {

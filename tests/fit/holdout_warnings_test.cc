@@ -59,9 +59,9 @@ TEST_CASE("a red light is said") {
   Fit fit = usable_fit();
   fit.targets = {target(99, ExtrapolationLight::caution)};
   CHECK(warned(warn_of_targets, fit).empty());
-  fit.targets = {target(1000, ExtrapolationLight::only_with_holdout_evidence)};
+  fit.targets = {target(300, ExtrapolationLight::only_with_holdout_evidence)};
   CHECK(warned(warn_of_targets, fit) ==
-        "At 1e+21 FLOPs, 1000 times the largest budget, a prediction is worth something only with "
+        "At 1e+21 FLOPs, 300 times the largest budget, a prediction is worth something only with "
         "hold-out evidence.\n");
 }
 
@@ -93,7 +93,7 @@ TEST_CASE("an interval that the noise does not allow is said, with the runs it w
   Fit fit = usable_fit();
   fit.sample_size.n_runs = 240;
   fit.sample_size.effective = 240;
-  fit.sample_size.intervals = {{.of = "parametric.a", .runs_needed = 900}};
+  fit.sample_size.intervals = {{.of = "parametric.a", .interval = {}, .runs_needed = 900}};
   CHECK(warned(warn_of_sample_size, fit).empty());
   fit.sample_size.intervals[0].runs_needed = 6e5;
   CHECK(warned(warn_of_sample_size, fit) ==

@@ -96,7 +96,7 @@ TEST_CASE("the headline interval holds both estimators and what hold-outs were o
   }
   Fit worse = result;
   for (HoldoutSummary& summary : worse.holdout_summary) summary.median_per_decade.scale = 0.5;
-  const Target target = predict_targets(worse, {.flops_factor = 6}).front();
+  const Target target = predict_targets(worse, {.computes = {}, .flops_factor = 6}).front();
   // A normal error of median 0.5 has a 90 % half-width of 1.645 / 0.6745 times that.
   const double half_width = std::log(target.scale.interval->high / target.scale.value);
   CHECK(half_width == Approx(0.5 * 1.6449 / 0.6745).epsilon(1e-3));
