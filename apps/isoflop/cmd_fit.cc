@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "commands.h"
 #include "environment.h"
+#include "gpu_options.h"
 #include "isoflop/error.h"
 #include "isoflop/fit.h"
 #include "isoflop/report.h"
@@ -19,6 +20,7 @@ namespace {
 struct Options {
   PointsSource source;
   FitOptions fit;
+  GpuOptions gpu;
   std::string scale = "flops_per_token", objective = "huber_log", out, id;
   std::vector<std::string> excess_of;
   bool json = false;
@@ -37,6 +39,7 @@ FitOptions fit_options(const Options& options) {
                   "--excess-of: law \"" + name + "\" says nothing about batch and learning rate");
     }
   }
+  fit.compute_rate = compute_rate(options.gpu);
   return fit;
 }
 
@@ -98,6 +101,13 @@ void add_fit_command(CLI::App& app, int& exit_code) {
       ->add_option("--holdout", options->fit.holdout, "Largest budgets to hold out, up to so many")
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
+  command
+      ->add_option("--target", options->fit.targets,
+                   "A budget to predict [FLOPs]; may be repeated (default: 10 and 100 times the "
+                   "largest)")
+      ->allow_extra_args(false)
+      ->check(CLI::PositiveNumber);
+  add_gpu_options(*command, options->gpu);
   command
       ->add_option("--band", options->fit.band,
                    "Near-optimal: within this share of a grid's best (default: 0.0025, or twice "

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "commands.h"
 #include "environment.h"
+#include "gpu_options.h"
 #include "isoflop/dataset.h"
 #include "isoflop/error.h"
 #include "isoflop/proposal.h"
@@ -16,33 +17,15 @@
 namespace isoflop::cli {
 namespace {
 
-/// Dense bf16 peak by the vendor's data sheet [FLOP/s].
-struct Gpu {
-  const char* name;
-  double peak_flops;
-};
-constexpr std::array kGpus = {Gpu{"a100", 312e12},  Gpu{"h100", 989e12}, Gpu{"h200", 989e12},
-                              Gpu{"b200", 2250e12}, Gpu{"l40s", 362e12}, Gpu{"rtx4090", 165e12}};
-
 struct Options {
-  std::string law = "deepseek-llm-2024", gpu, out, dataset, data_root;
+  GpuOptions gpu;
+  std::string law = "deepseek-llm-2024", out, dataset, data_root;
   double compute = 0;
-  std::optional<double> data_tokens, mfu, price;
+  std::optional<double> data_tokens;
   std::optional<std::int64_t> seq_len, vocab_size, validation_tokens;
   std::int64_t gpus = 1;
   bool json = false;
 };
-
-double peak_of(const std::string& name) {
-  std::vector<std::string> known;
-  for (const Gpu& gpu : kGpus) {
-    if (name == gpu.name) return gpu.peak_flops;
-    known.emplace_back(gpu.name);
-  }
-  throw Error(ErrorCode::invalid_argument, "--gpu: unknown GPU \"" + name + "\"" +
-                                               did_you_mean(name, known) +
-                                               "; known: " + join(known, ", "));
-}
 
 ProposalRequest request_of(const Options& options) {
   ProposalRequest request;
@@ -50,11 +33,11 @@ ProposalRequest request_of(const Options& options) {
   request.seq_len = options.seq_len;
   request.vocab_size = options.vocab_size;
   request.data_tokens = options.data_tokens;
-  if (!options.gpu.empty()) {
-    request.gpu_peak_flops = peak_of(options.gpu);
-    request.mfu = options.mfu.value_or(0.4);
+  if (const auto rate = compute_rate(options.gpu)) {
+    request.gpu_peak_flops = rate->gpu_peak_flops;
+    request.mfu = rate->mfu;
   }
-  request.price_per_gpu_hour = options.price;
+  request.price_per_gpu_hour = options.gpu.price;
   request.n_gpus = options.gpus;
   return request;
 }
@@ -145,11 +128,8 @@ void add_propose_command(CLI::App& app, int&) {
   command->add_option("--seq-len", options->seq_len, "Sequence length (default: the law's)");
   command->add_option("--vocab-size", options->vocab_size, "Vocabulary (default: the law's)");
   command->add_option("--data-tokens", options->data_tokens, "Unique tokens at hand");
-  command->add_option("--gpu", options->gpu, "For the cost: a100, h100, h200, b200, ...");
+  add_gpu_options(*command, options->gpu);
   command->add_option("--gpus", options->gpus, "How many")->check(CLI::Range(1, 1'000'000));
-  command->add_option("--mfu", options->mfu, "Share of the GPU's peak (default: 0.4)")
-      ->check(CLI::Range(0.001, 1.0));
-  command->add_option("--price", options->price, "Per GPU-hour")->check(CLI::NonNegativeNumber);
   command->add_option("--out", options->out, "Spec file to write, for `isoflop train`");
   command->add_option("--dataset", options->dataset, "Data set of that spec");
   command->add_option("--data-root", options->data_root,

@@ -90,6 +90,7 @@ LoadedPoints load_points(const PointsSource& source) {
     all.points.n_skipped_rows += next.points.n_skipped_rows;
     all.points.n_outliers += next.points.n_outliers;
     append(all.points.warnings, std::move(next.points.warnings));
+    all.points.n_diverged_runs += next.points.n_diverged_runs;
     all.source += "; " + next.source;
   }
   return all;

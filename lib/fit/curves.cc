@@ -123,6 +123,8 @@ void add_sample(std::vector<Sample>& samples, const Sample& sample, bool has_see
     for (Sample& known : samples) {
       if (!same_setting(known, sample)) continue;
       const double n = static_cast<double>(known.n_seeds);
+      if (known.by_seed.empty()) known.by_seed.push_back(known.metric);
+      known.by_seed.push_back(sample.metric);
       known.metric = (n * known.metric + sample.metric) / (n + 1);
       ++known.n_seeds;
       return;

@@ -26,7 +26,8 @@ struct Sample {
   std::optional<double> critical_batch_tokens;  // measured, by a column of that name
   std::string trunk;
   std::int64_t n_seeds = 1;
-  std::int64_t group = 0;  // which budget, ascending
+  std::vector<double> by_seed = {};  // the metrics that `metric` is the mean of; empty for one
+  std::int64_t group = 0;            // which budget, ascending
 };
 
 /// The runs at one budget, ascending in scale.

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "fit/allocation_bootstrap.h"
 #include "fit/curves.h"
 #include "fit/excess_loss.h"
 #include "fit/frontier_fit.h"
@@ -15,6 +16,8 @@
 #include "fit/loss_law_fit.h"
 #include "fit/mistuning.h"
 #include "fit/parabola.h"
+#include "fit/predict_targets.h"
+#include "fit/sample_size.h"
 #include "fit/warnings.h"
 #include "isoflop/conventions.h"
 #include "isoflop/error.h"
@@ -23,9 +26,7 @@ namespace isoflop {
 namespace {
 
 constexpr std::int64_t kMaxBootstrap = 1000000;
-// A hold-out over less than a factor of 2 in compute says little per decade.
 constexpr double kNormal90 = 1.6449;  // two-sided
-constexpr double kLeastDecades = 0.3;
 
 void require(bool ok, const std::string& what) {
   if (!ok) throw Error(ErrorCode::invalid_argument, what);
@@ -78,19 +79,6 @@ void set_predicted_bias(Fit& fit, std::span<const BudgetGroup> curves) {
   }
 }
 
-/// Relative sd of one run: about the grids' surface or about the parabolas, whichever is larger.
-double run_noise(const Fit& fit) {
-  double squares = 0, n = 0;
-  for (const Valley& valley : fit.valleys) {
-    if (!valley.usable()) continue;
-    squares += std::pow(valley.residual_rms / valley.loss_opt, 2);
-    ++n;
-  }
-  const double about_parabolas = n > 0 ? std::sqrt(squares / n) : 0;
-  const double about_grids = fit.hyper ? fit.hyper->noise.value_or(0) : 0;
-  return std::max(about_parabolas, about_grids);
-}
-
 void set_hyper(Fit& fit, std::span<const BudgetGroup> groups, std::span<const BudgetGroup> curves,
                const FitOptions& options) {
   const std::vector<GridCell> cells = grid_cells(groups);
@@ -115,12 +103,11 @@ void set_frontier_error(Fit& fit) {
   double per_decade = 0;
   for (const HoldoutScore& score : fit.holdout) {
     if (score.method != "isoflop") continue;
-    const double decades = std::max(kLeastDecades, std::log10(score.ratio));
-    per_decade = std::max(per_decade, std::abs(score.loss_error) / decades);
+    per_decade = std::max(per_decade, std::abs(score.loss_error) / decades_of(score));
   }
   const double doubt = frontier_error(frontier_points(fit.valleys), *fit.frontier, per_decade);
   fit.frontier->relative_error =
-      std::hypot(std::max(doubt, kLossErrorPerDecade), kNormal90 * run_noise(fit));
+      std::hypot(std::max(doubt, kLossErrorPerDecade), kNormal90 * fit.sample_size.run_noise);
 }
 
 void set_range(Fit& fit, std::span<const Sample> samples) {
@@ -208,14 +195,22 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   if (parametric.status != FitStatus::too_few_points) result.parametric = parametric;
   set_predicted_bias(result, curves);
 
+  result.allocation_bootstrap =
+      bootstrap_allocation(curves, {options.n_bootstrap, options.seed, result.scale_opt.tau});
   set_hyper(result, groups, curves, options);
   surface.unit.clear();
   surface.stratum.clear();
   result.holdout = score_holdouts(curves, result.valleys, samples, options.holdout, surface);
+  result.holdout_summary = summarize(result.holdout);
+  count_sample(points, samples, result);
+  result.sample_size.intervals = interval_worths(samples, result);
   set_frontier_error(result);
   set_range(result, samples);
   result.conventions = fit_conventions(points, options.objective, options.delta);
-  result.warnings = collect_warnings(result, curves);
+  result.targets = predict_targets(result, {.computes = options.targets,
+                                            .flops_factor = flops_factor(samples),
+                                            .rate = options.compute_rate});
+  result.warnings = collect_warnings(result, curves, points);
   return result;
 }
 

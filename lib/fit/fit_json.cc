@@ -11,6 +11,9 @@ Json allocation_json(const Fit& fit) {
     json.set("tau", fit.scale_opt.tau);
   }
   json.set("n_valleys", fit.scale_opt.n_points);
+  if (fit.allocation_bootstrap) {
+    json.set("bootstrap", allocation_bootstrap_json(*fit.allocation_bootstrap));
+  }
   return json;
 }
 
@@ -19,14 +22,6 @@ Json frontier_json(const FrontierLaw& law) {
                             {"coefficient", law.coefficient},
                             {"exponent", law.exponent}});
   return json.set_if("relative_error", law.relative_error);
-}
-
-Json holdout_json(const HoldoutScore& score) {
-  return Json::object({{"dropped", score.dropped},
-                       {"ratio", score.ratio},
-                       {"method", score.method},
-                       {"scale_error", score.scale_error},
-                       {"loss_error", score.loss_error}});
 }
 
 }  // namespace
@@ -52,7 +47,12 @@ std::string to_json(const Fit& fit) {
   json.set("mistuning", mistuning);
   Json holdout = Json::array();
   for (const HoldoutScore& score : fit.holdout) holdout.push_back(holdout_json(score));
-  json.set("holdout", holdout).set("warnings", Json::array_of(fit.warnings));
+  json.set("holdout", holdout);
+  json.set("holdout_summary", holdout_summary_json(fit.holdout_summary));
+  Json targets = Json::array();
+  for (const Target& target : fit.targets) targets.push_back(target_json(target));
+  json.set("targets", targets).set("sample_size", sample_size_json(fit.sample_size));
+  json.set("warnings", Json::array_of(fit.warnings));
   return json.pretty();
 }
 

@@ -1,55 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fit/holdout.h"
 
-#include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "fit/isoflop_fit.h"
 
 namespace isoflop {
 namespace {
 
-/// The minimum to be predicted and where the data for it begin.
-struct Target {
-  const Valley& valley;
-  double flops_factor;  // C = k scale tokens at that budget
-  double largest_used;  // [FLOPs]
-  std::int64_t dropped;
+/// What a method that saw the cheaper budgets predicts for one that was left out.
+struct Predicted {
+  double scale = 0, tokens = 0, loss = 0;
+};
+/// Of a budget, and the k of C = k scale tokens there.
+using Predictor = std::function<Predicted(double compute, double flops_factor)>;
+
+/// What remains when the largest budgets are left out.
+struct Remainder {
+  std::int64_t dropped = 1;
+  double largest_used = 0;  // [FLOPs]
+  std::span<const BudgetGroup> curves;
 };
 
-HoldoutScore score_of(const Target& target, const char* method, double scale, double loss) {
-  return {.dropped = target.dropped,
-          .ratio = target.valley.compute / target.largest_used,
-          .method = method,
-          .scale_error = scale / target.valley.scale_opt - 1,
-          .loss_error = loss / target.valley.loss_opt - 1};
+std::optional<Predictor> isoflop_predictor(const Remainder& used) {
+  const IsoFlopFit fit = fit_isoflop(used.curves);
+  if (!fit.scale_opt.usable() || !fit.tokens_opt.usable() || !fit.frontier) return std::nullopt;
+  return [scale = fit.scale_opt.law, tokens = fit.tokens_opt.law, frontier = *fit.frontier](
+             double compute, double /*flops_factor*/) -> Predicted {
+    return {scale(compute), tokens(compute), frontier(compute)};
+  };
 }
 
-std::optional<HoldoutScore> score_isoflop(const Target& target,
-                                          std::span<const BudgetGroup> curves) {
-  const IsoFlopFit fit = fit_isoflop(curves);
-  if (!fit.scale_opt.usable() || !fit.frontier) return std::nullopt;
-  return score_of(target, "isoflop", fit.scale_opt.law(target.valley.compute),
-                  (*fit.frontier)(target.valley.compute));
-}
-
-std::optional<HoldoutScore> score_parametric(const Target& target, std::span<const Sample> samples,
-                                             LossFitOptions options) {
-  std::vector<LossSample> used;
+std::optional<Predictor> parametric_predictor(const Remainder& used,
+                                              std::span<const Sample> samples,
+                                              LossFitOptions options) {
+  std::vector<LossSample> cheaper;
   for (const Sample& sample : samples) {
     // Runs of the largest budget used scatter around it, those of the dropped ones lie above.
-    if (sample.compute > 1.05 * target.largest_used) continue;
-    used.push_back({.size = sample.scale, .tokens = sample.tokens, .loss = sample.metric});
+    if (sample.compute > 1.05 * used.largest_used) continue;
+    cheaper.push_back({.size = sample.scale, .tokens = sample.tokens, .loss = sample.metric});
   }
   options.n_bootstrap = 0;
-  const ParametricFit fit = fit_loss_law(used, options);
-  const LossLaw& law = fit.law;
-  if (!fit.usable() || !(law.a > 0) || !(law.b > 0)) return std::nullopt;
-  const double product = target.valley.compute / target.flops_factor;
-  const double sum = law.alpha + law.beta;
-  const double log_g = std::log(law.alpha * law.a / (law.beta * law.b)) / sum;
-  const double scale = std::exp(log_g + law.beta / sum * std::log(product));
-  return score_of(target, "parametric", scale, law(scale, product / scale));
+  const ParametricFit fit = fit_loss_law(cheaper, options);
+  if (!fit.usable() || !has_optimum(fit.law)) return std::nullopt;
+  return [law = fit.law](double compute, double flops_factor) -> Predicted {
+    const Optimum best = optimum_of(law, compute * law.flops_factor() / flops_factor);
+    return {best.size, best.tokens, best.loss};
+  };
+}
+
+HoldoutScore score_of(const Predicted& predicted, const Valley& found, const Remainder& used,
+                      const char* method) {
+  return {.dropped = used.dropped,
+          .compute = found.compute,
+          .ratio = found.compute / used.largest_used,
+          .method = method,
+          .scale_error = predicted.scale / found.scale_opt - 1,
+          .tokens_error = predicted.tokens / found.tokens_opt - 1,
+          .loss_error = predicted.loss / found.loss_opt - 1};
+}
+
+// A law of few budgets may point beyond what a number can hold.
+bool is_told(const HoldoutScore& score) {
+  const auto is_ratio = [](double error) { return error > -1 && std::isfinite(error); };
+  return is_ratio(score.scale_error) && is_ratio(score.tokens_error) && is_ratio(score.loss_error);
 }
 
 }  // namespace
@@ -67,13 +82,22 @@ std::vector<HoldoutScore> score_holdouts(std::span<const BudgetGroup> curves,
     const auto n_used = static_cast<std::int64_t>(usable.size()) - dropped;
     if (n_used < 3) break;
     const std::size_t last_used = usable[static_cast<std::size_t>(n_used - 1)];
-    const std::size_t held_out = usable.back();
-    const Target target{.valley = valleys[held_out],
-                        .flops_factor = flops_factor(curves[held_out].samples),
-                        .largest_used = curves[last_used].compute,
-                        .dropped = dropped};
-    if (auto score = score_isoflop(target, curves.first(last_used + 1))) scores.push_back(*score);
-    if (auto score = score_parametric(target, samples, surface_options)) scores.push_back(*score);
+    const Remainder used{.dropped = dropped,
+                         .largest_used = curves[last_used].compute,
+                         .curves = curves.first(last_used + 1)};
+    const auto by_isoflop = isoflop_predictor(used);
+    const auto by_surface = parametric_predictor(used, samples, surface_options);
+    for (auto held_out = usable.rbegin(); *held_out > last_used; ++held_out) {
+      const Valley& found = valleys[*held_out];
+      const double k = flops_factor(curves[*held_out].samples);
+      const auto add = [&](const std::optional<Predictor>& predictor, const char* method) {
+        if (!predictor) return;
+        const HoldoutScore score = score_of((*predictor)(found.compute, k), found, used, method);
+        if (is_told(score)) scores.push_back(score);
+      };
+      add(by_isoflop, "isoflop");
+      add(by_surface, "parametric");
+    }
   }
   return scores;
 }

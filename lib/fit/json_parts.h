@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
+
 #include "base/json.h"
 #include "isoflop/fit.h"
 
@@ -13,5 +15,10 @@ namespace isoflop {
 [[nodiscard]] Json hyper_json(const HyperFit& fit);
 [[nodiscard]] Json conventions_json(const ConventionLadder& ladder);
 [[nodiscard]] Json mistuning_json(const Mistuning& mistuning);
+[[nodiscard]] Json holdout_json(const HoldoutScore& score);
+[[nodiscard]] Json holdout_summary_json(std::span<const HoldoutSummary> summaries);
+[[nodiscard]] Json target_json(const Target& target);
+[[nodiscard]] Json sample_size_json(const SampleSize& size);
+[[nodiscard]] Json allocation_bootstrap_json(const AllocationBootstrap& bootstrap);
 
 }  // namespace isoflop

@@ -129,7 +129,8 @@ void bootstrap(ParametricFit& fit, const LossObjective& objective, const Search&
       ++fit.n_bootstrap_failed;
       continue;
     }
-    const auto values = named_values(objective.to_law(end.surface, options.scale));
+    fit.draws.push_back(objective.to_law(end.surface, options.scale));
+    const auto values = named_values(fit.draws.back());
     for (std::size_t j = 0; j < columns.size(); ++j) columns[j].push_back(values[j]);
   }
   fit.n_bootstrap = options.n_bootstrap;

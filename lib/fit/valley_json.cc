@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
 #include "fit/json_parts.h"
 
 namespace isoflop {
@@ -26,7 +28,11 @@ Json power_law_json(const PowerLawFit& fit) {
   Json json = Json::object({{"coefficient", fit.law.coefficient}, {"exponent", fit.law.exponent}});
   if (fit.usable()) {
     json.set("low", fit.exponent.low).set("high", fit.exponent.high);
-    json.set("coefficient_low", fit.coefficient.low).set("coefficient_high", fit.coefficient.high);
+    // Of an exponent that is all but open it leaves the range of a double.
+    if (std::isfinite(fit.coefficient.high)) {
+      json.set("coefficient_low", fit.coefficient.low);
+      json.set("coefficient_high", fit.coefficient.high);
+    }
   }
   if (fit.exponent_assumed) json.set("exponent_assumed", true);
   json.set("residual_sd", fit.residual_sd).set("status", to_string(fit.status));

@@ -8,7 +8,8 @@ namespace isoflop {
 std::string percent_text(double ratio) { return rounded_text(100 * ratio, 2) + " %"; }
 std::string at_budget(double budget) { return "budget " + rounded_text(budget, 3) + ": "; }
 
-std::vector<std::string> collect_warnings(const Fit& fit, std::span<const BudgetGroup> curves) {
+std::vector<std::string> collect_warnings(const Fit& fit, std::span<const BudgetGroup> curves,
+                                          const PointSet& points) {
   Words warnings;
   warn_of_valleys(fit, curves, warnings);
   warn_of_allocation(fit, warnings);
@@ -16,6 +17,9 @@ std::vector<std::string> collect_warnings(const Fit& fit, std::span<const Budget
   warn_of_hyper(fit, warnings);
   warn_of_conventions(fit, warnings);
   warn_of_holdout(fit, warnings);
+  warn_of_targets(fit, warnings);
+  warn_of_sample_size(fit, warnings);
+  warn_of_health(points, warnings);
   return warnings;
 }
 

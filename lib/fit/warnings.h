@@ -26,6 +26,9 @@ void warn_of_surface(const Fit& fit, Words& warnings);
 void warn_of_hyper(const Fit& fit, Words& warnings);
 void warn_of_conventions(const Fit& fit, Words& warnings);
 void warn_of_holdout(const Fit& fit, Words& warnings);
+void warn_of_targets(const Fit& fit, Words& warnings);
+void warn_of_sample_size(const Fit& fit, Words& warnings);
+void warn_of_health(const PointSet& points, Words& warnings);
 
 /// What a reader must know before running what next_runs() chose.
 void warn_of_missing_side(double budget, bool below, std::size_t n_missing, std::size_t n_chosen,
@@ -35,6 +38,7 @@ void warn_of_next(const NextRuns& next, double largest_budget,
 
 /// All of them.
 [[nodiscard]] std::vector<std::string> collect_warnings(const Fit& fit,
-                                                        std::span<const BudgetGroup> curves);
+                                                        std::span<const BudgetGroup> curves,
+                                                        const PointSet& points);
 
 }  // namespace isoflop

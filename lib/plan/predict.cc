@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "isoflop/extrapolation.h"
 #include "isoflop/proposal.h"
 
 namespace isoflop {
@@ -20,12 +21,12 @@ double extrapolation(const Law& law, Flops compute) {
 std::optional<Prediction> predict(const Law& law, const ModelShape& shape, Tokens tokens) {
   const FlopsPerToken m = flops_per_token(shape, law.frame.convention);
   const Flops compute = m * tokens;
-  const double decades = std::max(1.0, std::log10(extrapolation(law, compute)));
-  double error = kLossErrorPerDecade * decades;
+  const double ratio = extrapolation(law, compute);
+  double error = loss_error_at(std::nullopt, ratio);
   double loss = 0;
   if (law.frontier) {
     loss = (*law.frontier)(compute.value());
-    if (law.frontier->relative_error) error = *law.frontier->relative_error * decades;
+    error = loss_error_at(law.frontier->relative_error, ratio);
     if (law.loss) {
       // A rounded shape is off the optimum; the surface knows by how much.
       const AllocationLaw best = optimal_allocation(*law.loss);

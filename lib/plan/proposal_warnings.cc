@@ -4,16 +4,14 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "isoflop/deadweight.h"
+#include "isoflop/extrapolation.h"
 
 namespace isoflop {
 namespace {
 
 using Words = std::vector<std::string>;
 
-// Held-out budgets of published sweeps: sizes within 30 % one decade out; nobody has shown two
-// without a hold-out of his own.
-constexpr double kCaution = 10;
-constexpr double kNeedsEvidence = 100;
 constexpr std::int64_t kFewSteps = 500;
 constexpr double kNotableRounding = 0.01;
 constexpr double kUnspent = 0.005;
@@ -22,23 +20,28 @@ constexpr double kHarmlessEpochs = 4;
 
 std::string percent(double ratio) { return rounded_text(100 * ratio, 3) + " %"; }
 
+std::string advice_of(ExtrapolationLight light) {
+  switch (light) {
+    case ExtrapolationLight::ok:
+      return "within the range where hold-outs have worked.";
+    case ExtrapolationLight::caution:
+      return "caution, check on one budget in between.";
+    case ExtrapolationLight::only_with_holdout_evidence:
+      return "only with hold-out evidence.";
+  }
+  return "";
+}
+
 void warn_of_extrapolation(const Proposal& p, const Law& law, Words& warnings) {
   if (!law.fitted_to) {
     warnings.emplace_back("The law does not say for which budgets it was fitted.");
     return;
   }
   if (p.extrapolation > 1) {
-    std::string text = "Extrapolates " + rounded_text(p.extrapolation, 3) +
-                       " times beyond the largest budget behind the law (" +
-                       rounded_text(law.fitted_to->value(), 3) + " FLOPs): ";
-    if (p.extrapolation < kCaution) {
-      text += "within the range where hold-outs have worked.";
-    } else if (p.extrapolation <= kNeedsEvidence) {
-      text += "caution, check on one budget in between.";
-    } else {
-      text += "only with hold-out evidence.";
-    }
-    warnings.push_back(text);
+    const std::string text = "Extrapolates " + rounded_text(p.extrapolation, 3) +
+                             " times beyond the largest budget behind the law (" +
+                             rounded_text(law.fitted_to->value(), 3) + " FLOPs): ";
+    warnings.push_back(text + advice_of(extrapolation_light(p.extrapolation)));
   }
   if (law.hyper && law.hyper->fitted_to && p.compute_budget > *law.hyper->fitted_to) {
     warnings.push_back("Batch size and learning rate extrapolate " +
@@ -52,11 +55,16 @@ void warn_of_extrapolation(const Proposal& p, const Law& law, Words& warnings) {
   }
 }
 
-void warn_of_rounding(const Proposal& p, Words& warnings) {
+void warn_of_rounding(const Proposal& p, const Law& law, Words& warnings) {
   const double size = p.flops_per_token.value() / *p.law_flops_per_token;
   if (std::abs(size - 1) > kNotableRounding) {
-    warnings.push_back("The nearest shape, " + short_name(p.spec.shape) + ", has " + percent(size) +
-                       " of the law's FLOPs per token.");
+    std::string text = "The nearest shape, " + short_name(p.spec.shape) + ", has " + percent(size) +
+                       " of the law's FLOPs per token";
+    if (law.loss && has_optimum(*law.loss)) {
+      const double share = deadweight(*law.loss, p.compute_budget.value(), size).wasted_share;
+      text += ", which wastes " + percent(share) + " of the budget by its loss surface";
+    }
+    warnings.push_back(text + ".");
   }
   if (p.law_batch_tokens && p.spec.batch_tokens > 0) {
     const double batch = static_cast<double>(p.spec.batch_tokens) / *p.law_batch_tokens;
@@ -110,7 +118,7 @@ std::vector<std::string> proposal_warnings(const Proposal& proposal, const Propo
   Words warnings;
   warn_of_law(proposal, law, warnings);
   warn_of_extrapolation(proposal, law, warnings);
-  warn_of_rounding(proposal, warnings);
+  warn_of_rounding(proposal, law, warnings);
   warn_of_run(proposal, request, warnings);
   return warnings;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "isoflop/deadweight.h"
 #include "isoflop/error.h"
 #include "isoflop/proposal.h"
 #include "plan/proposal_warnings.h"
@@ -128,13 +129,13 @@ void set_steps(Proposal& proposal) {
 void set_cost(Proposal& proposal, const ProposalRequest& request) {
   if (!request.gpu_peak_flops || !request.mfu) return;
   const FlopsPerToken exact = flops_per_token(proposal.spec.shape, FlopsConvention::exact);
-  const double seconds =
-      (exact * proposal.tokens).value() / (*request.gpu_peak_flops * *request.mfu);
-  proposal.gpu_hours = seconds / 3600;
+  const ComputeRate rate{.gpu_peak_flops = *request.gpu_peak_flops,
+                         .mfu = *request.mfu,
+                         .price_per_gpu_hour = request.price_per_gpu_hour};
+  const double flops = (exact * proposal.tokens).value();
+  proposal.gpu_hours = rate.gpu_hours(flops);
   proposal.wall_hours = *proposal.gpu_hours / static_cast<double>(request.n_gpus);
-  if (request.price_per_gpu_hour) {
-    proposal.price = *proposal.gpu_hours * *request.price_per_gpu_hour;
-  }
+  proposal.price = rate.price(flops);
 }
 
 }  // namespace

@@ -45,6 +45,8 @@ std::string signed_percent(double share) {
   return share > 0 ? "+" + text : text;
 }
 
+std::string percent(double share) { return rounded_text(100 * share, 2) + "%"; }
+
 std::string optimum_text(double value, double ln_se) {
   std::string text = si_text(value);
   if (ln_se > 0) text += " \xc2\xb1 " + rounded_text(100 * std::expm1(ln_se), 2) + "%";
@@ -86,13 +88,69 @@ void say_allocation(const ReportChapter& chapter, std::vector<std::string>& sent
   sentences.push_back(sound + ".");
 }
 
-void say_holdout(const Fit& fit, std::vector<std::string>& sentences) {
-  for (const HoldoutScore& score : fit.holdout) {
-    if (score.dropped != 1) continue;
-    sentences.push_back("Hold-out (" + score.method + "): the largest budget, " +
-                        rounded_text(score.ratio, 3) + "x beyond the others, was predicted with " +
-                        signed_percent(score.scale_error) + " error in the optimal scale and " +
-                        signed_percent(score.loss_error) + " in the loss there.");
+void say_holdout(const ReportChapter& chapter, std::vector<std::string>& sentences) {
+  const Fit& fit = *chapter.fit;
+  for (const HoldoutSummary& summary : fit.holdout_summary) {
+    sentences.push_back(
+        "Hold-out (" + summary.method + "): asked for budgets up to " +
+        rounded_text(summary.largest_ratio, 3) + "x beyond those it had seen, " +
+        std::to_string(summary.n_scores) + (summary.n_scores == 1 ? " time" : " times") +
+        ", the law was off by at most " + signed_percent(summary.worst.scale) + " in the optimal " +
+        scale_symbol(chapter) + " and " + signed_percent(summary.worst.loss) +
+        " in the loss there; per decade by " + percent(summary.median_per_decade.scale) + " and " +
+        percent(summary.median_per_decade.loss) + " (median).");
+  }
+  if (fit.usable() && fit.holdout_summary.empty()) {
+    sentences.emplace_back("Hold-out: none, there are too few budgets to leave one out.");
+  }
+}
+
+std::string words(ExtrapolationLight light) {
+  switch (light) {
+    case ExtrapolationLight::ok:
+      return "green";
+    case ExtrapolationLight::caution:
+      return "yellow: caution";
+    case ExtrapolationLight::only_with_holdout_evidence:
+      return "red: only with hold-out evidence";
+  }
+  return "";
+}
+
+std::string with_si_interval(const Estimated& estimated) {
+  std::string text = si_text(estimated.value);
+  if (!estimated.interval) return text;
+  return text + " [" + si_text(estimated.interval->low) + ", " + si_text(estimated.interval->high) +
+         "]";
+}
+
+std::string waste_text(const MissCost& cost) {
+  std::string text = percent(cost.waste.wasted_share) + " of the compute";
+  if (cost.gpu_hours) text += ", " + si_text(*cost.gpu_hours) + " GPU-hours";
+  if (cost.price) text += ", a price of " + si_text(*cost.price);
+  return text;
+}
+
+void say_targets(const ReportChapter& chapter, std::vector<std::string>& sentences) {
+  for (const Target& target : chapter.fit->targets) {
+    std::string text = "At " + budget_text(target.compute) + " FLOPs (" +
+                       rounded_text(target.ratio, 3) + "x, " + words(target.light) +
+                       "): " + scale_symbol(chapter) + " opt " + with_si_interval(target.scale);
+    const TargetEstimate& first = target.estimates.front();
+    if (first.loss.value > 0) {
+      text += ", loss " + rounded_text(first.loss.value, 4);
+      if (first.loss.interval) text += " " + interval_text(*first.loss.interval, 4);
+    }
+    if (target.disagreement) {
+      text += "; the surface's optimum is " + signed_percent(*target.disagreement) + " off that";
+    }
+    if (target.overestimate && target.underestimate) {
+      const bool over =
+          target.overestimate->waste.wasted_share >= target.underestimate->waste.wasted_share;
+      text +=
+          "; at worst it wastes " + waste_text(over ? *target.overestimate : *target.underestimate);
+    }
+    sentences.push_back(text + ".");
   }
 }
 
@@ -169,8 +227,9 @@ std::vector<std::string> verdict_of(const ReportChapter& chapter) {
   std::vector<std::string> sentences;
   if (!chapter.fit) return sentences;
   const Fit& fit = *chapter.fit;
+  say_holdout(chapter, sentences);
+  say_targets(chapter, sentences);
   if (!fit.valleys.empty() || fit.usable()) say_allocation(chapter, sentences);
-  say_holdout(fit, sentences);
   if (fit.hyper && (fit.hyper->batch_tokens.usable() || fit.hyper->peak_lr.usable())) {
     sentences.push_back("The near-optimal batch size goes as C to the power " +
                         exponent_text(fit.hyper->batch_tokens) +
@@ -265,10 +324,12 @@ TextRows law_rows(const ReportChapter& chapter) {
 TextRows holdout_rows(const ReportChapter& chapter) {
   if (!chapter.fit || chapter.fit->holdout.empty()) return {};
   TextRows rows = {
-      {"Budgets left out", "Reach", "Method", "Error in optimal scale", "Error in loss"}};
+      {"Left out", "Budget", "Reach", "Method", "Error in optimal scale", "in tokens", "in loss"}};
   for (const HoldoutScore& score : chapter.fit->holdout) {
-    rows.push_back({std::to_string(score.dropped), rounded_text(score.ratio, 3) + "x", score.method,
-                    signed_percent(score.scale_error), signed_percent(score.loss_error)});
+    rows.push_back({std::to_string(score.dropped), budget_text(score.compute),
+                    rounded_text(score.ratio, 3) + "x", score.method,
+                    signed_percent(score.scale_error), signed_percent(score.tokens_error),
+                    signed_percent(score.loss_error)});
   }
   return rows;
 }

@@ -1,11 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/text.h"
 #include "isoflop/run.h"
 #include "run/run_files.h"
 
 namespace isoflop {
 namespace {
 
-Point point_of(const PlannedRun& run, const Evaluation& validation) {
+/// What a fit's warnings ask for; the names are those of docs/formats.md.
+void set_health_columns(Point& point, const PlannedRun& run, const RunRecord& record) {
+  const RunSpec& spec = run.spec;
+  point.other["n_steps"] = std::to_string(spec.n_steps);
+  point.other["warmup_steps"] = std::to_string(spec.warmup_steps);
+  point.other["precision"] = to_string(spec.precision);
+  point.other["outcome"] = to_string(record.outcome);
+  // A generated source never repeats: its runs are 0 epochs long.
+  if (run.epochs > 0) point.other["unique_tokens"] = exact_text(point.tokens / run.epochs);
+  if (!record.device.empty()) point.other["device"] = record.device;
+  if (!record.version.empty()) {
+    point.other["code_version"] =
+        record.version + (record.git_commit.empty() ? "" : "+" + record.git_commit);
+  }
+}
+
+Point point_of(const PlannedRun& run, const RunRecord& record) {
+  const Evaluation& validation = *record.validation;
   const RunSpec& spec = run.spec;
   Point point;
   point.params = static_cast<double>(count_params(spec.shape).non_embedding());
@@ -32,6 +50,7 @@ Point point_of(const PlannedRun& run, const Evaluation& validation) {
   point.other["tied_embeddings"] = spec.shape.tied_embeddings ? "true" : "false";
   point.other["vocab_size"] = std::to_string(spec.shape.vocab_size);
   point.other["seq_len"] = std::to_string(spec.shape.seq_len);
+  set_health_columns(point, run, record);
   return point;
 }
 
@@ -45,8 +64,11 @@ PointSet collect_points(const SweepFolder& sweep, const Plan& plan) {
   for (const PlannedRun& run : plan.runs) {
     const RecordFile file = read_record(store, run.run_id);
     if (!file.damage.empty()) ++set.n_skipped_rows;
-    if (!file.record || file.record->outcome != RunOutcome::completed) continue;
-    set.points.push_back(point_of(run, *file.record->validation));
+    if (!file.record) continue;
+    if (file.record->outcome == RunOutcome::diverged) ++set.n_diverged_runs;
+    if (file.record->outcome == RunOutcome::completed) {
+      set.points.push_back(point_of(run, *file.record));
+    }
   }
   return set;
 }

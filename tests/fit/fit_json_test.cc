@@ -70,14 +70,95 @@ TEST_CASE("the parametric part says objective, intervals and how sure the optimu
 TEST_CASE("hold-out rows name method, ratio and both errors") {
   const Json document = parse_json(to_json(noisy_fit()), "answer");
   const auto rows = JsonReader(document, "answer").at("holdout").elements();
-  REQUIRE(rows.size() == 2);
+  REQUIRE(rows.size() == 6);
   CHECK(rows[0].at("method").string() == "isoflop");
   CHECK(rows[1].at("method").string() == "parametric");
+  CHECK(rows[0].at("dropped").integer(1, 1) == 1);
+  CHECK(rows[0].at("ratio").number() == Approx(std::sqrt(10.0)));
+  CHECK(rows[2].at("dropped").integer(2, 2) == 2);
+  CHECK(rows[2].at("ratio").number() == Approx(10));
   for (const JsonReader& row : rows) {
-    CHECK(row.at("dropped").integer(1, 1) == 1);
-    CHECK(row.at("ratio").number() == Approx(std::sqrt(10.0)));
+    CHECK_NOTHROW(row.at("compute").positive());
     CHECK_NOTHROW(row.at("scale_error").number());
+    CHECK_NOTHROW(row.at("tokens_error").number());
     CHECK_NOTHROW(row.at("loss_error").number());
+  }
+}
+
+TEST_CASE("the summary of hold-outs gives worst and median errors by method") {
+  const Fit result = noisy_fit();
+  const Json document = parse_json(to_json(result), "answer");
+  const JsonReader summary = JsonReader(document, "answer").at("holdout_summary");
+  for (const char* method : {"isoflop", "parametric"}) {
+    for (const char* part : {"worst", "median_per_decade"}) {
+      for (const char* key : {"scale_error", "tokens_error", "loss_error"}) {
+        CHECK_NOTHROW(summary.at(method).at(part).at(key).number());
+      }
+    }
+    CHECK(summary.at(method).at("n_scores").integer(3, 3) == 3);
+    CHECK(summary.at(method).at("largest_ratio").number() == Approx(10));
+  }
+  CHECK(summary.at("isoflop").at("worst").at("scale_error").number() ==
+        result.holdout_summary[0].worst.scale);
+}
+
+TEST_CASE("targets give each quantity by each estimator, the light and what a miss costs") {
+  FitOptions options{.scale = LossLaw::Scale::params, .n_bootstrap = 20};
+  options.targets = {2e21};
+  options.compute_rate = ComputeRate{.gpu_peak_flops = 989e12, .mfu = 0.4, .price_per_gpu_hour = 2};
+  const test::SweepOracle oracle{.surface = test::epoch_surface(),
+                                 .budgets = test::geometric_budgets(1e18, std::sqrt(10.0), 5),
+                                 .noise = 0.002};
+  const Fit result = fit(oracle.points(), options);
+  const Json document = parse_json(to_json(result), "answer");
+  const auto targets = JsonReader(document, "answer").at("targets").elements(1);
+  const JsonReader& target = targets[0];
+  CHECK(target.at("compute").number() == 2e21);
+  CHECK(target.at("ratio").number() == Approx(20));
+  CHECK(target.at("light").string() == to_string(result.targets[0].light));
+  for (const char* quantity : {"scale", "tokens", "loss"}) {
+    for (const char* method : {"isoflop", "parametric"}) {
+      INFO(quantity << " " << method);
+      const JsonReader value = target.at(quantity).at(method);
+      CHECK(value.at("low").number() <= value.at("value").number());
+      CHECK(value.at("high").number() >= value.at("value").number());
+    }
+  }
+  CHECK(target.at("scale").at("value").number() == result.targets[0].scale.value);
+  CHECK_NOTHROW(target.at("disagreement").number());
+  for (const char* penalty : {"overestimate_penalty", "underestimate_penalty"}) {
+    for (const char* key :
+         {"size_ratio", "excess_loss", "wasted_share", "wasted_compute", "gpu_hours", "price"}) {
+      CHECK_NOTHROW(target.at(penalty).at(key).positive());
+    }
+  }
+  const auto flat = target.at("flat").elements(2);
+  CHECK(flat[0].at("excess").number() == 0.001);
+  CHECK(flat[0].at("low").number() < flat[0].at("high").number());
+}
+
+TEST_CASE("the allocation has a bootstrap interval, and every interval its worth in runs") {
+  const Json document = parse_json(to_json(noisy_fit()), "answer");
+  const JsonReader json(document, "answer");
+  const JsonReader bootstrap = json.at("allocation").at("bootstrap");
+  for (const char* part : {"scale", "tokens"}) {
+    CHECK(bootstrap.at(part).at("low").number() < bootstrap.at(part).at("high").number());
+  }
+  CHECK(bootstrap.at("n_resamples").integer(20, 20) == 20);
+  CHECK_NOTHROW(bootstrap.at("n_failed").integer(0, 20));
+  CHECK_FALSE(bootstrap.at("by_trunk").boolean());
+  const JsonReader size = json.at("sample_size");
+  CHECK(size.at("n_runs").integer(45, 45) == 45);
+  CHECK(size.at("n_independent").integer(45, 45) == 45);
+  CHECK(size.at("effective").number() == Approx(45));
+  CHECK_NOTHROW(size.at("detectable_difference").positive());
+  const auto intervals = size.at("intervals").elements(5);
+  for (const JsonReader& interval : intervals) {
+    CHECK_NOTHROW(interval.at("of").string());
+    CHECK_NOTHROW(interval.at("interval").elements(2));
+    CHECK_NOTHROW(interval.at("noise_width").positive());
+    CHECK_NOTHROW(interval.at("runs_needed").positive());
+    CHECK(interval.at("runs_to_halve").number() == 135);
   }
 }
 

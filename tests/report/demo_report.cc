@@ -141,6 +141,25 @@ PowerLawFit law_at(double y0, double exponent, std::int64_t n_points) {
   return fit;
 }
 
+Target target_at(double compute, double ratio) {
+  const LossLaw law{.irreducible = kIrreducible,
+                    .a = kTerm * std::pow(kScale0, kPower),
+                    .alpha = kPower,
+                    .b = kTerm * std::pow(kTokens0, kPower),
+                    .beta = kPower};
+  const Optimum best = optimum_of(law, compute);
+  Target target{.compute = compute, .ratio = ratio, .light = extrapolation_light(ratio)};
+  target.scale = {best.size, Interval{best.size / 1.5, best.size * 1.5}};
+  target.estimates = {{.method = "isoflop",
+                       .scale = target.scale,
+                       .tokens = {best.tokens},
+                       .loss = {best.loss, Interval{0.98 * best.loss, 1.02 * best.loss}}}};
+  target.disagreement = 0.07;
+  target.overestimate = MissCost{.waste = deadweight(law, compute, 1.5)};
+  target.underestimate = MissCost{.waste = deadweight(law, compute, 1 / 1.5)};
+  return target;
+}
+
 HyperFit hyper_of(const std::vector<double>& budgets) {
   HyperFit hyper;
   hyper.batch_tokens = law_at(1024, 0.3, 3);
@@ -206,8 +225,22 @@ ReportChapter demo_chapter(const DemoOptions& options) {
   fit.frontier =
       FrontierLaw{kIrreducible, 2 * kTerm * std::pow(kCompute0, kPower / 2), -kPower / 2, 0.02};
   fit.hyper = hyper_of(grid_budgets);
-  fit.holdout = {{1, std::sqrt(10.0), "isoflop", -0.083, 0.0041},
-                 {2, 10.0, "isoflop", 0.12, -0.0093}};
+  fit.holdout = {{.dropped = 1,
+                  .compute = 1e13,
+                  .ratio = std::sqrt(10.0),
+                  .method = "isoflop",
+                  .scale_error = -0.083,
+                  .tokens_error = 0.091,
+                  .loss_error = 0.0041},
+                 {.dropped = 2,
+                  .compute = 1e13,
+                  .ratio = 10,
+                  .method = "isoflop",
+                  .scale_error = 0.12,
+                  .tokens_error = -0.11,
+                  .loss_error = -0.0093}};
+  fit.holdout_summary = summarize(fit.holdout);
+  fit.targets = {target_at(10 * fit.compute_to, 10)};
   fit.warnings = {"The budgets span 2 decades; a law from fewer than 2.5 is known to wander.",
                   "At 1e11 FLOPs the near-optimal band reaches the smallest batch of the grid."};
   chapter.fit = fit;

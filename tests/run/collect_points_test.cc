@@ -8,6 +8,7 @@ namespace {
 TEST_CASE("points are the completed runs in plan order, in the plan's frame") {
   test::StubSweep stub(3);
   stub.plan.runs[1].kind = CellKind::grid;
+  stub.plan.runs[2].epochs = 2;
   CHECK(stub.run("ok").count(CellState::completed) == 3);
   const PointSet set = collect_points(stub.sweep, stub.plan);
   CHECK(set.frame ==
@@ -27,10 +28,35 @@ TEST_CASE("points are the completed runs in plan order, in the plan's frame") {
   }
   CHECK(set.points[1].other.at("kind") == "grid");
   CHECK(set.points[0].other.at("d_model") == "32");
+  CHECK(set.points[0].other.at("n_steps") == "500");
+  CHECK(set.points[0].other.at("warmup_steps") == "25");
+  CHECK(set.points[0].other.at("precision") == "fp32");
+  CHECK(set.points[0].other.at("outcome") == "completed");
+  CHECK(set.points[0].other.at("device") == "stub");
+  CHECK(set.points[0].other.count("code_version") == 0);  // its record names none
+  CHECK(set.points[2].other.at("unique_tokens") == "64000");
+  // Of a source that never repeats nothing can be said.
+  CHECK(set.points[0].other.count("unique_tokens") == 0);
+  CHECK(set.n_diverged_runs == 0);
   const PointSet loaded = load_points_csv(stub.sweep.points_file());
   CHECK(loaded.points[2].bits_per_byte == set.points[2].bits_per_byte);
   CHECK(loaded.points[2].other == set.points[2].other);
   CHECK(loaded.frame.metric == Metric::bits_per_byte);
+}
+
+TEST_CASE("a point names the code that made it, and diverged runs are counted") {
+  test::StubSweep stub(2);
+  CHECK(stub.run("ok").count(CellState::completed) == 2);
+  std::optional<RunRecord> record = RunStore(stub.sweep.runs()).find(stub.plan.runs[0].run_id);
+  REQUIRE(record);
+  record->version = "0.1";
+  record->git_commit = "c0ffee";
+  save_run_record(*record, stub.folder(0) / "record.json");
+  CHECK(collect_points(stub.sweep, stub.plan).points[0].other.at("code_version") == "0.1+c0ffee");
+
+  const test::StubSweep diverging(2);
+  CHECK(diverging.run("diverge").count(CellState::diverged) == 2);
+  CHECK(collect_points(diverging.sweep, diverging.plan).n_diverged_runs == 2);
 }
 
 }  // namespace

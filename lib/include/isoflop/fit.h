@@ -7,25 +7,19 @@
 #include <vector>
 
 #include "isoflop/conventions.h"
+#include "isoflop/allocation_bootstrap.h"
+#include "isoflop/deadweight.h"
 #include "isoflop/estimate.h"
+#include "isoflop/holdout.h"
 #include "isoflop/hyper.h"
 #include "isoflop/law.h"
 #include "isoflop/point.h"
+#include "isoflop/sample_size.h"
 #include "isoflop/surface.h"
+#include "isoflop/target.h"
 #include "isoflop/valley.h"
 
 namespace isoflop {
-
-/// The largest budget predicted with the largest `dropped` budgets left out.
-struct HoldoutScore {
-  std::int64_t dropped = 1;
-  double ratio = 1;  // held-out budget / largest budget used
-  /// isoflop: scale by the allocation law, loss by the frontier E + A C^-gamma. parametric: both by
-  /// the surface.
-  std::string method;
-  double scale_error = 0;  // predicted / found optimum - 1
-  double loss_error = 0;   // predicted / found optimum loss - 1
-};
 
 struct FitOptions {
   LossLaw::Scale scale = LossLaw::Scale::flops_per_token;
@@ -33,7 +27,10 @@ struct FitOptions {
   double delta = 1e-3;
   std::int64_t n_bootstrap = 1000;
   std::uint64_t seed = 0;
-  std::int64_t holdout = 1;
+  std::int64_t holdout = 3;  // largest budgets to leave out, up to so many
+  /// Budgets to predict [FLOPs]; none: 10 and 100 times the largest one behind the laws.
+  std::vector<double> targets = {};
+  std::optional<ComputeRate> compute_rate = std::nullopt;  // what wasted FLOPs cost
   /// Near-optimal: metric at most (1 + band) x the best of its cell. Absent: 0.25 % as in
   /// arXiv:2401.02954, or twice the noise between runs where that is more.
   std::optional<double> band = std::nullopt;
@@ -59,7 +56,11 @@ struct Fit {
   std::optional<HyperFit> hyper;
   std::optional<ConventionLadder> conventions;  // where every point states its shape
   std::vector<Mistuning> mistuning;  // one per valley
+  std::optional<AllocationBootstrap> allocation_bootstrap;
   std::vector<HoldoutScore> holdout;
+  std::vector<HoldoutSummary> holdout_summary;  // by method
+  std::vector<Target> targets;
+  SampleSize sample_size;
   std::vector<std::string> warnings;
   [[nodiscard]] bool usable() const { return scale_opt.usable(); }
 };

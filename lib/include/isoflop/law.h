@@ -80,11 +80,6 @@ struct LossLaw {
 
 [[nodiscard]] std::string_view to_string(LossLaw::Scale);
 
-/// What a loss law is off by, one decade past its data, when nothing else is known: the largest
-/// mean error, over six public sweeps, of laws asked for the next budget. A law whose own points
-/// agree better than that has not been asked yet.
-inline constexpr double kLossErrorPerDecade = 0.025;
-
 /// Best loss a budget buys: L*(C) = irreducible + coefficient * C^exponent, exponent < 0.
 struct FrontierLaw {
   double irreducible = 0, coefficient = 0, exponent = 0;

@@ -30,6 +30,7 @@ struct ParametricFit {
   Interval E, A, B, alpha, beta, a, b;  // bootstrap percentiles; empty if n_bootstrap is 0
   std::map<std::string, double> standard_errors;  // bootstrap, by the names above
   std::int64_t n_bootstrap = 0, n_bootstrap_failed = 0;
+  std::vector<LossLaw> draws;  // the surfaces of the resamples that converged
   FitStatus status = FitStatus::too_few_points;
   [[nodiscard]] bool usable() const { return status == FitStatus::ok; }
 };

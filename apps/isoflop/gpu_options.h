@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "isoflop/deadweight.h"
+
+namespace CLI {
+class App;
+}
+
+namespace isoflop::cli {
+
+/// What FLOPs are paid with: --gpu, --mfu, --price.
+struct GpuOptions {
+  std::string gpu;  // empty: nothing is said of time and money
+  std::optional<double> mfu, price;
+};
+
+void add_gpu_options(CLI::App& command, GpuOptions& options);
+
+/// Absent where no GPU is named; throws Error(invalid_argument) for one that is not known.
+[[nodiscard]] std::optional<ComputeRate> compute_rate(const GpuOptions& options);
+
+}  // namespace isoflop::cli

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cmath>
+
+#include <Eigen/Dense>
+
+#include "fit/sample_size.h"
+
+namespace isoflop {
+namespace {
+
+constexpr double kNormal90 = 1.6449;  // two-sided
+
+double width_of(const Interval& interval) { return interval.high - interval.low; }
+
+void add(std::vector<IntervalWorth>& worths, const char* of, const Interval& interval,
+         double noise_width, double n_runs) {
+  if (!(width_of(interval) > 0) || !(noise_width > 0) || !std::isfinite(noise_width)) return;
+  worths.push_back({.of = of,
+                    .interval = interval,
+                    .noise_width = noise_width,
+                    .runs_needed = runs_needed(n_runs, noise_width, width_of(interval)),
+                    .runs_to_halve = 3 * n_runs});
+}
+
+/// Width of the 90 % interval of the slope of ln scale_opt on ln C, if nothing but the errors of
+/// the minima scattered them.
+double allocation_noise_width(const Fit& fit) {
+  double weight = 0, mean = 0, spread = 0;
+  const auto each = [&](const auto& use) {
+    for (const Valley& valley : fit.valleys) {
+      if (!valley.usable() || !(valley.ln_scale_se > 0)) continue;
+      use(std::log(valley.compute), 1 / (valley.ln_scale_se * valley.ln_scale_se));
+    }
+  };
+  each([&](double x, double w) {
+    weight += w;
+    mean += w * x;
+  });
+  if (!(weight > 0)) return 0;
+  mean /= weight;
+  each([&](double x, double w) { spread += w * (x - mean) * (x - mean); });
+  return spread > 0 ? 2 * kNormal90 / std::sqrt(spread) : 0;
+}
+
+using Row = Eigen::Matrix<double, 5, 1>;
+
+/// d ln L / d (E, ln A, ln B, alpha, beta) at one run.
+Row sensitivity(const LossLaw& law, const Sample& sample) {
+  const double size_term = law.a * std::pow(sample.scale, -law.alpha);
+  const double tokens_term = law.b * std::pow(sample.tokens, -law.beta);
+  Row row;
+  row << 1, size_term, tokens_term, -size_term * std::log(sample.scale),
+      -tokens_term * std::log(sample.tokens);
+  return row / law(sample.scale, sample.tokens);
+}
+
+struct SurfaceWidths {
+  double alpha = 0, beta = 0, a = 0;
+};
+
+/// Widths of 90 % intervals by the inverse of the information matrix; zeros where it is singular.
+SurfaceWidths surface_noise_widths(const LossLaw& law, std::span<const Sample> samples) {
+  if (samples.size() <= 5) return {};
+  Eigen::Matrix<double, Eigen::Dynamic, 5> rows(static_cast<Eigen::Index>(samples.size()), 5);
+  double squares = 0;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const Sample& sample = samples[i];
+    rows.row(static_cast<Eigen::Index>(i)) = sensitivity(law, sample).transpose();
+    squares += std::pow(std::log(sample.metric / law(sample.scale, sample.tokens)), 2);
+  }
+  const double sd = std::sqrt(squares / static_cast<double>(samples.size() - 5));
+  const Row scale = rows.colwise().norm().transpose();
+  if (!(scale.minCoeff() > 0)) return {};
+  const Eigen::ColPivHouseholderQR<decltype(rows)> qr(rows * scale.cwiseInverse().asDiagonal());
+  if (qr.rank() < 5) return {};
+  // (R P')^-1 has the covariance's root as rows.
+  const Eigen::Matrix<double, 5, 5> r =
+      qr.matrixR().topLeftCorner<5, 5>().triangularView<Eigen::Upper>();
+  const Eigen::Matrix<double, 5, 5> root =
+      scale.cwiseInverse().asDiagonal() *
+      (qr.colsPermutation() *
+       r.triangularView<Eigen::Upper>().solve(Eigen::Matrix<double, 5, 5>::Identity()).eval());
+  const double sum = law.alpha + law.beta;
+  const Eigen::Matrix<double, 1, 5> a_root =
+      (law.alpha * root.row(4) - law.beta * root.row(3)) / (sum * sum);
+  const double z = 2 * kNormal90 * sd;
+  return {z * root.row(3).norm(), z * root.row(4).norm(), z * a_root.norm()};
+}
+
+}  // namespace
+
+std::vector<IntervalWorth> interval_worths(std::span<const Sample> samples, const Fit& fit) {
+  std::vector<IntervalWorth> worths;
+  const auto n_runs = static_cast<double>(fit.n_points);
+  if (fit.scale_opt.usable()) {
+    const double width = allocation_noise_width(fit);
+    add(worths, "allocation.scale.exponent", fit.scale_opt.exponent, width, n_runs);
+    if (fit.allocation_bootstrap) {
+      add(worths, "allocation.bootstrap.scale.exponent", fit.allocation_bootstrap->scale_exponent,
+          width, n_runs);
+    }
+  }
+  if (!fit.parametric || !fit.parametric->usable() || !fit.parametric->at_bound.empty()) {
+    return worths;
+  }
+  const ParametricFit& surface = *fit.parametric;
+  const SurfaceWidths widths = surface_noise_widths(surface.law, samples);
+  add(worths, "parametric.alpha", surface.alpha, widths.alpha, n_runs);
+  add(worths, "parametric.beta", surface.beta, widths.beta, n_runs);
+  add(worths, "parametric.a", surface.a, widths.a, n_runs);
+  return worths;
+}
+
+}  // namespace isoflop
