@@ -90,10 +90,15 @@ void set_hyper(Fit& fit, std::span<const BudgetGroup> groups, std::span<const Bu
       }
     }
   }
+}
+
+void set_mistuning(Fit& fit, std::span<const BudgetGroup> groups,
+                   std::span<const BudgetGroup> curves) {
+  const std::vector<GridCell> cells = grid_cells(groups);
   const HyperFit* const hyper = fit.hyper ? &*fit.hyper : nullptr;
   for (std::size_t i = 0; i < fit.valleys.size(); ++i) {
     fit.mistuning.push_back(
-        bound_mistuning(fit.valleys[i], curves[i], cells, hyper, run_noise(fit)));
+        bound_mistuning(fit.valleys[i], curves[i], cells, hyper, fit.sample_size.run_noise));
   }
 }
 
@@ -203,6 +208,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   result.holdout = score_holdouts(curves, result.valleys, samples, options.holdout, surface);
   result.holdout_summary = summarize(result.holdout);
   count_sample(points, samples, result);
+  set_mistuning(result, groups, curves);
   result.sample_size.intervals = interval_worths(samples, result);
   set_frontier_error(result);
   set_range(result, samples);

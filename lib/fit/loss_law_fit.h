@@ -23,13 +23,14 @@ struct LossFitOptions {
   /// What is drawn together in a resample: points of one unit are not independent (one trunk).
   /// Points of one stratum (budget) are exchangeable. Empty: every point its own unit, one stratum.
   std::vector<std::int64_t> unit = {}, stratum = {};
+  /// Of the bootstrap; 0 as many as the machine runs at once. Results do not depend on it.
+  int n_threads = 0;
 };
 
-/// The surface at the global optimum of its objective. From every node of a grid in (alpha, beta),
-/// E, A and B solved for exactly, a damped Newton method in all five parameters with exact second
-/// derivatives; for Huber's function twice, at its delta and with delta lowered step by step from
-/// where all points are in the quadratic part. The best end wins; how many starts found it is told.
-/// Bounds are 0 for E, A, B; none above.
+/// The surface at the global optimum of its objective. At every node of a dense grid in (alpha,
+/// beta) E, A and B are solved for exactly; from the local minima, directly and with delta lowered
+/// step by step, a damped Newton method in all five parameters with exact second derivatives. The
+/// best end wins; how many starts found it is told. Bounds are 0 for E, A, B; none above.
 [[nodiscard]] ParametricFit fit_loss_law(std::span<const LossSample> samples,
                                          const LossFitOptions& options);
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <span>
 #include <vector>
 
-#include <Eigen/Core>
-
+#include "fit/surface_kernels.h"
 #include "isoflop/fit.h"
 
 namespace isoflop {
@@ -18,46 +19,75 @@ struct LossSample {
 /// (E, A', B', alpha, beta): the surface as E + A' u^-alpha + B' v^-beta with u and v the size and
 /// the tokens over their geometric means. That takes the near-dependence of A on alpha out: the
 /// condition number falls from 1e11 to about 10 (arXiv:2603.22339).
-using SurfaceVector = Eigen::Matrix<double, 5, 1>;
-using SurfaceMatrix = Eigen::Matrix<double, 5, 5>;
+using SurfaceVector = std::array<double, 5>;
 
-/// An objective of the contract over fixed points, with exact first and second derivatives.
+/// An objective of the contract over points that someone else keeps, with exact first and second
+/// derivatives. Cheap to copy.
 class LossObjective {
  public:
-  LossObjective(std::span<const LossSample> samples, ObjectiveKind kind, double delta);
+  LossObjective(const SurfaceColumns& points, ObjectiveKind kind, double delta);
 
   [[nodiscard]] double value(const SurfaceVector& surface) const;
-  /// The value; for Huber's function the Hessian is that of the piece the residual is in.
-  double derivatives(const SurfaceVector& surface, SurfaceVector& gradient,
-                     SurfaceMatrix& hessian) const;
+  /// For Huber's function the Hessian is that of the piece the residual is in.
+  void derivatives(const SurfaceVector& surface, SurfaceDerivatives& result) const;
+  /// The same but for the Hessian, which is that of a step of re-weighted least squares: positive
+  /// semidefinite, and to first order in the residuals a bound of the objective from above.
+  void majorant(const SurfaceVector& surface, SurfaceDerivatives& result) const;
 
-  /// The same points with another delta, or with other weights.
+  /// The same points with another delta.
   [[nodiscard]] LossObjective with_delta(double delta) const;
-  [[nodiscard]] LossObjective with_weights(std::span<const double> weights) const;
-
-  /// E, A', B' >= 0 for given alpha and beta: weighted linear least squares of the loss, relative
-  /// to it where the objective is in logarithms.
-  [[nodiscard]] SurfaceVector linear_start(double alpha, double beta) const;
-  /// What the rounding of doubles alone may make of the value of a perfect fit.
-  [[nodiscard]] double rounding_floor() const;
-  /// Largest |residual|.
-  [[nodiscard]] double largest_residual(const SurfaceVector& surface) const;
-
-  [[nodiscard]] LossLaw to_law(const SurfaceVector& surface, LossLaw::Scale scale) const;
-  [[nodiscard]] double delta() const { return delta_; }
+  [[nodiscard]] double delta() const { return loss_.delta; }
   [[nodiscard]] bool is_huber() const { return kind_ != ObjectiveKind::mse; }
-  [[nodiscard]] std::size_t size() const { return points_.size(); }
+  [[nodiscard]] ObjectiveKind kind() const { return kind_; }
+  [[nodiscard]] const SurfaceColumns& points() const { return points_; }
+  /// What the rounding of doubles alone may make of the value of a perfect fit.
+  [[nodiscard]] double rounding_floor() const { return rounding_floor_; }
+  /// Predicted - loss, or of the logarithms, in the points' order.
+  void residuals(const SurfaceVector& surface, std::span<double> result) const;
 
  private:
-  struct CentredPoint {
-    double log_size, log_tokens, loss, log_loss, weight;
-  };
-  [[nodiscard]] double residual(double predicted, const CentredPoint& point) const;
+  void finish(SurfaceDerivatives& result) const;
 
-  std::vector<CentredPoint> points_;
-  double mean_log_size_ = 0, mean_log_tokens_ = 0;
+  SurfaceColumns points_;
   ObjectiveKind kind_;
-  double delta_;
+  ResidualLoss loss_;
+  double rounding_floor_ = 0;
+  const SurfaceKernels* kernels_;
+};
+
+/// The columns of samples, centred, and an objective over them.
+class LossPoints {
+ public:
+  explicit LossPoints(std::span<const LossSample> samples);
+
+  [[nodiscard]] std::size_t size() const { return n_; }
+  [[nodiscard]] std::size_t padded_size() const { return x_.size(); }
+  [[nodiscard]] std::span<const double> weights() const { return weight_; }
+  [[nodiscard]] SurfaceColumns columns(ObjectiveKind kind) const;
+  [[nodiscard]] LossObjective objective(ObjectiveKind kind, double delta) const {
+    return {columns(kind), kind, delta};
+  }
+  /// The surface in the units of the samples, and back.
+  [[nodiscard]] LossLaw to_law(const SurfaceVector& surface, LossLaw::Scale scale) const;
+  [[nodiscard]] SurfaceVector to_surface(const LossLaw& law) const;
+
+ private:
+  std::size_t n_;
+  std::vector<double> x_, y_, loss_, log_loss_, weight_;
+  double mean_log_size_ = 0, mean_log_tokens_ = 0;
+};
+
+/// A resample of points: those that were drawn, with multiplicities. Reused without allocating.
+class ResampledPoints {
+ public:
+  explicit ResampledPoints(std::size_t n_points);
+  /// `weights` has one entry per point (padded or not).
+  void assign(const SurfaceColumns& points, std::span<const double> weights);
+  [[nodiscard]] const SurfaceColumns& columns() const { return columns_; }
+
+ private:
+  std::vector<double> x_, y_, target_, weight_;
+  SurfaceColumns columns_;
 };
 
 }  // namespace isoflop

@@ -2,106 +2,150 @@
 #include "fit/newton.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-
-#include <Eigen/Eigenvalues>
 
 namespace isoflop {
 namespace {
 
+constexpr std::size_t kSize = 5;
 constexpr int kMaxIterations = 400;
-constexpr double kRelativeGain = 1e-13;
-constexpr std::array<double, 5> kLow = {0, 0, 0, kMinExponent, kMinExponent};
+// Times the majorant's Hessian; with 1 the step is about half of one of re-weighted least squares.
+constexpr double kFirstDamping = 0.05, kLeastDamping = 2e-3, kMaxDamping = 1e16;
+constexpr SurfaceVector kLow = {0, 0, 0, kMinExponent, kMinExponent};
+
+constexpr std::size_t at(std::size_t row, std::size_t column) {
+  return row * (row + 1) / 2 + column;
+}
+
+/// The quadratic model in the free parameters: held ones have gradient 0 and a unit row. Damping
+/// adds a multiple of `metric`, the majorant's Hessian.
+class Model {
+ public:
+  Model(const SurfaceVector& surface, const SurfaceDerivatives& derivatives)
+      : derivatives_(derivatives) {
+    for (std::size_t i = 0; i < kSize; ++i) held_[i] = is_held(surface, derivatives.gradient, i);
+  }
+
+  /// Solves (H + damping metric) step = -gradient by L D L^T; false where that matrix is not safely
+  /// positive definite.
+  bool solve(double damping, const double* metric, double* step) const {
+    double l[15], d[kSize];
+    for (std::size_t i = 0; i < kSize; ++i) {
+      double w[kSize];
+      for (std::size_t j = 0; j < i; ++j) {
+        double sum = held_[i] || held_[j] ? 0 : entry(at(i, j), damping, metric);
+        for (std::size_t k = 0; k < j; ++k) sum -= w[k] * l[at(j, k)];
+        w[j] = sum;
+        l[at(i, j)] = sum / d[j];
+      }
+      const double diagonal = held_[i] ? 1 : entry(at(i, i), damping, metric);
+      d[i] = diagonal;
+      for (std::size_t j = 0; j < i; ++j) d[i] -= w[j] * l[at(i, j)];
+      if (!(d[i] > 1e-13 * std::abs(diagonal))) return false;
+    }
+    for (std::size_t i = 0; i < kSize; ++i) {
+      step[i] = held_[i] ? 0 : -derivatives_.gradient[i];
+      for (std::size_t j = 0; j < i; ++j) step[i] -= l[at(i, j)] * step[j];
+    }
+    for (std::size_t i = kSize; i-- > 0;) {
+      step[i] /= d[i];
+      for (std::size_t j = i + 1; j < kSize; ++j) step[i] -= l[at(j, i)] * step[j];
+    }
+    return true;
+  }
+  [[nodiscard]] double promised(const double* step) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < kSize; ++i) sum -= 0.5 * derivatives_.gradient[i] * step[i];
+    return sum;
+  }
+
+ private:
+  // The ridge keeps directions that the points do not show at all from being singular.
+  [[nodiscard]] double entry(std::size_t k, double damping, const double* metric) const {
+    const double ridge = k == 0 || k == 2 || k == 5 || k == 9 || k == 14 ? 1 + 1e-9 : 1;
+    return derivatives_.hessian[k] + (damping > 0 ? damping * ridge * metric[k] : 0);
+  }
+
+  const SurfaceDerivatives& derivatives_;
+  bool held_[kSize];
+};
+
+double raised(double damping) { return damping > 0 ? 4 * damping : kFirstDamping; }
+
+}  // namespace
 
 SurfaceVector clipped(SurfaceVector surface) {
-  for (int i = 0; i < 5; ++i) surface[i] = std::max(surface[i], kLow[static_cast<std::size_t>(i)]);
-  for (int i = 3; i < 5; ++i) surface[i] = std::min(surface[i], kMaxExponent);
+  for (std::size_t i = 0; i < kSize; ++i) surface[i] = std::max(surface[i], kLow[i]);
+  for (std::size_t i = 3; i < kSize; ++i) surface[i] = std::min(surface[i], kMaxExponent);
   return surface;
 }
 
-// At a bound with the objective falling beyond it.
-bool is_held(const SurfaceVector& surface, const SurfaceVector& gradient, int i) {
-  const bool low = surface[i] <= kLow[static_cast<std::size_t>(i)] && gradient[i] >= 0;
+bool is_held(const SurfaceVector& surface, const double* gradient, std::size_t i) {
+  const bool low = surface[i] <= kLow[i] && gradient[i] >= 0;
   const bool high = i >= 3 && surface[i] >= kMaxExponent && gradient[i] <= 0;
   return low || high;
 }
 
-/// The quadratic model in the free parameters, by its eigenvectors.
-struct Model {
-  Eigen::SelfAdjointEigenSolver<SurfaceMatrix> eigen;
-  SurfaceVector gradient;  // 0 where held
-  double largest = 0;      // |eigenvalue|
-
-  Model(const SurfaceVector& surface, const SurfaceVector& full_gradient, SurfaceMatrix hessian)
-      : gradient(full_gradient) {
-    for (int i = 0; i < 5; ++i) {
-      if (!is_held(surface, full_gradient, i)) continue;
-      gradient[i] = 0;
-      hessian.row(i).setZero();
-      hessian.col(i).setZero();
-    }
-    eigen.compute(hessian);
-    largest = eigen.eigenvalues().cwiseAbs().maxCoeff();
-  }
-  [[nodiscard]] SurfaceVector step(double damping) const {
-    const SurfaceVector along = eigen.eigenvectors().transpose() * gradient;
-    const SurfaceVector size =
-        (eigen.eigenvalues().cwiseAbs().array() + (damping + 1e-14) * largest).matrix();
-    return -eigen.eigenvectors() * along.cwiseQuotient(size);
-  }
-};
-
-}  // namespace
-
-NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start) {
+NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start,
+                      double tolerance) {
   NewtonResult result{.surface = clipped(start)};
-  SurfaceVector gradient;
-  SurfaceMatrix hessian;
-  result.value = objective.derivatives(result.surface, gradient, hessian);
+  SurfaceDerivatives here, there, metric;
+  objective.derivatives(result.surface, here);
+  result.n_evaluations = 1;
   const double floor = objective.rounding_floor();
-  double damping = 1e-3;
-  for (int i = 0; i < kMaxIterations && std::isfinite(result.value); ++i) {
-    const Model model(result.surface, gradient, hessian);
-    if (!(model.largest > 0) || !std::isfinite(model.largest)) {
-      result.converged = model.largest == 0;
-      break;
-    }
-    const double promised = -0.5 * model.gradient.dot(model.step(0));
-    if (promised <= kRelativeGain * result.value + floor) {
-      result.converged = true;
-      break;
-    }
-    bool lowered = false;
-    while (!lowered && damping < 1e16) {
-      const SurfaceVector next = clipped(result.surface + model.step(damping));
-      const double value = objective.value(next);
-      lowered = value < result.value;
+  double damping = 0;
+  for (int i = 0; i < kMaxIterations && std::isfinite(here.value); ++i) {
+    const Model model(result.surface, here);
+    bool lowered = false, measured = false;
+    while (!lowered && damping < kMaxDamping) {
+      double step[kSize];
+      const bool solved = model.solve(damping, metric.hessian, step);
+      const double promised = solved ? model.promised(step) : 0;
+      if (solved && promised <= tolerance * here.value + floor && damping <= 1) {
+        result.converged = true;
+        break;
+      }
+      if (solved) {
+        SurfaceVector next = result.surface;
+        for (std::size_t j = 0; j < kSize; ++j) next[j] += step[j];
+        next = clipped(next);
+        objective.derivatives(next, there);
+        ++result.n_evaluations;
+        lowered = there.value < here.value;
+        if (lowered) result.surface = next;
+      }
       if (lowered) {
-        result.surface = next;
-        damping = std::max(0.1 * damping, 1e-14);
+        damping = damping / 4 < kLeastDamping ? 0 : damping / 4;
       } else {
-        damping *= 5;
+        if (!measured) {
+          objective.majorant(result.surface, metric);
+          ++result.n_evaluations;
+          measured = true;
+        }
+        damping = raised(damping);
       }
     }
-    if (!lowered) {
-      // No step lowers it any more: the promise is below what doubles resolve.
-      result.converged = promised <= 1e-10 * result.value + floor;
-      break;
-    }
-    result.value = objective.derivatives(result.surface, gradient, hessian);
+    if (result.converged || !lowered) break;
+    std::swap(here, there);
   }
+  result.value = here.value;
   return result;
 }
 
-NewtonResult minimize_by_continuation(const LossObjective& objective, const SurfaceVector& start) {
+NewtonResult minimize_by_continuation(const LossObjective& objective, const SurfaceVector& start,
+                                      double first_delta) {
+  constexpr double kRoughTolerance = 1e-5;
   if (!objective.is_huber()) return minimize(objective, start);
-  SurfaceVector surface = clipped(start);
-  double delta = objective.largest_residual(surface);
-  for (; delta > objective.delta(); delta /= 4) {
-    surface = minimize(objective.with_delta(delta), surface).surface;
+  SurfaceVector surface = start;
+  int n = 0;
+  for (double delta = first_delta; delta > 1.5 * objective.delta(); delta /= 4) {
+    const NewtonResult stage = minimize(objective.with_delta(delta), surface, kRoughTolerance);
+    surface = stage.surface;
+    n += stage.n_evaluations;
   }
-  return minimize(objective, surface);
+  NewtonResult result = minimize(objective, surface);
+  result.n_evaluations += n;
+  return result;
 }
 
 }  // namespace isoflop

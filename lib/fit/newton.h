@@ -6,23 +6,29 @@
 namespace isoflop {
 
 struct NewtonResult {
-  SurfaceVector surface;
+  SurfaceVector surface = {};
   double value = 0;
   bool converged = false;
+  int n_evaluations = 0;
 };
 
 /// Least exponent: below it N^-alpha is a constant to the data, and E says the same.
 inline constexpr double kMinExponent = 1e-4;
 inline constexpr double kMaxExponent = 20;
+/// Within E, A', B' >= 0 and the exponents' range.
+[[nodiscard]] SurfaceVector clipped(SurfaceVector surface);
+/// At a bound with the objective falling beyond it.
+[[nodiscard]] bool is_held(const SurfaceVector& surface, const double* gradient, std::size_t i);
 
-/// Minimises from `start` within E, A', B' >= 0 and the exponents' range, by Newton steps with
-/// negative curvature turned positive and damped until the objective falls. Converged: the full
-/// step promises less than 1e-13 of the value.
-[[nodiscard]] NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start);
+/// Minimises from `start` within the bounds by Newton steps, damped until the objective falls and
+/// where the Hessian is not positive definite. Converged: the full step promises less than
+/// `tolerance` of the value.
+[[nodiscard]] NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start,
+                                    double tolerance = 1e-13);
 
-/// The same for Huber's function by way of larger deltas: from where all residuals are in the
-/// quadratic part down to the objective's own, by factors of 4.
+/// The same for Huber's function by way of larger deltas: from `first_delta` down to the
+/// objective's own, by factors of 4.
 [[nodiscard]] NewtonResult minimize_by_continuation(const LossObjective& objective,
-                                                    const SurfaceVector& start);
+                                                    const SurfaceVector& start, double first_delta);
 
 }  // namespace isoflop

@@ -61,25 +61,27 @@ TEST_CASE("planted surfaces are recovered from noise-free points under every obj
 
 TEST_CASE("the derivatives of the objective are those of its value") {
   const auto samples = samples_of(sweep(test::epoch_surface(), 1e18, 0.02).points());
-  SurfaceVector s;
-  s << 1.7, 0.45, 0.4, 0.36, 0.33;
+  const LossPoints points(samples);
+  const SurfaceVector s = {1.7, 0.45, 0.4, 0.36, 0.33};
   for (const ObjectiveKind kind : kKinds) {
     for (const double delta : {1e-2, 10.0}) {
-      const LossObjective objective(samples, kind, delta);
-      SurfaceVector gradient, ahead, behind;
-      SurfaceMatrix hessian, ignored;
-      CHECK(objective.derivatives(s, gradient, hessian) == Approx(objective.value(s)));
-      for (int i = 0; i < 5; ++i) {
+      const LossObjective objective = points.objective(kind, delta);
+      SurfaceDerivatives here, ahead, behind;
+      objective.derivatives(s, here);
+      CHECK(here.value == Approx(objective.value(s)));
+      for (std::size_t i = 0; i < 5; ++i) {
         const double h = 1e-6;
-        const SurfaceVector step = h * SurfaceVector::Unit(i);
-        const double slope = (objective.derivatives(s + step, ahead, ignored) -
-                              objective.derivatives(s - step, behind, ignored)) /
-                             (2 * h);
-        CHECK(gradient[i] == Approx(slope).epsilon(1e-6).margin(1e-9));
-        for (int j = 0; j < 5; ++j) {
+        SurfaceVector before = s, after = s;
+        before[i] -= h;
+        after[i] += h;
+        objective.derivatives(before, behind);
+        objective.derivatives(after, ahead);
+        CHECK(here.gradient[i] ==
+              Approx((ahead.value - behind.value) / (2 * h)).epsilon(1e-6).margin(1e-9));
+        for (std::size_t j = 0; j <= i; ++j) {
           // Points that cross delta within the step make up the margin.
-          const double bend = (ahead[j] - behind[j]) / (2 * h);
-          CHECK(hessian(i, j) == Approx(bend).epsilon(1e-5).margin(1e-6));
+          const double bend = (ahead.gradient[j] - behind.gradient[j]) / (2 * h);
+          CHECK(here.hessian[i * (i + 1) / 2 + j] == Approx(bend).epsilon(1e-5).margin(1e-6));
         }
       }
     }
@@ -94,13 +96,15 @@ TEST_CASE("no start of a finer search finds a lower objective") {
     for (const ObjectiveKind kind : kKinds) {
       const LossFitOptions options{.objective = kind, .delta = 1e-3};
       const ParametricFit fit = fit_loss_law(samples, options);
-      const LossObjective objective(samples, kind, options.delta);
+      const LossPoints points(samples);
+      const LossObjective objective = points.objective(kind, options.delta);
       const Rng rng(seed, 9);
       double best = fit.objective_value;
       for (std::uint64_t i = 0; i < 60; ++i) {
         const double alpha = std::exp(std::log(0.03) + std::log(100.0) * rng.uniform(2 * i));
         const double beta = std::exp(std::log(0.03) + std::log(100.0) * rng.uniform(2 * i + 1));
-        best = std::min(best, minimize(objective, objective.linear_start(alpha, beta)).value);
+        SurfaceVector start = {fit.law.irreducible, 0.4, 0.4, alpha, beta};
+        best = std::min(best, minimize(objective, start).value);
       }
       CHECK(fit.objective_value <= best * (1 + 1e-9));
     }
@@ -171,6 +175,17 @@ TEST_CASE("a bootstrap is a function of its seed and covers the planted exponent
   CHECK(a.alpha.high > 0.3478);
   options.seed = 6;
   CHECK(fit_loss_law(samples, options).alpha.low != a.alpha.low);
+}
+
+TEST_CASE("a bootstrap does not depend on the number of threads") {
+  const auto samples = samples_of(sweep(test::epoch_surface(), 1e18, 0.003).points());
+  const auto run = [&](int n_threads) {
+    return fit_loss_law(samples, {.n_bootstrap = 70, .seed = 3, .n_threads = n_threads});
+  };
+  const ParametricFit one = run(1), three = run(3);
+  CHECK(one.B.low == three.B.low);
+  CHECK(one.a.high == three.a.high);
+  CHECK(one.standard_errors == three.standard_errors);
 }
 
 TEST_CASE("units are drawn as a whole") {
