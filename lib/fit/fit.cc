@@ -79,8 +79,7 @@ void set_predicted_bias(Fit& fit, std::span<const BudgetGroup> curves) {
   }
 }
 
-void set_hyper(Fit& fit, std::span<const BudgetGroup> groups, std::span<const BudgetGroup> curves,
-               const FitOptions& options) {
+void set_hyper(Fit& fit, std::span<const BudgetGroup> groups, const FitOptions& options) {
   const std::vector<GridCell> cells = grid_cells(groups);
   fit.hyper = fit_hyper(cells, options.band, options.hyper_prior);
   if (fit.hyper) {
@@ -202,7 +201,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
 
   result.allocation_bootstrap =
       bootstrap_allocation(curves, {options.n_bootstrap, options.seed, result.scale_opt.tau});
-  set_hyper(result, groups, curves, options);
+  set_hyper(result, groups, options);
   surface.unit.clear();
   surface.stratum.clear();
   result.holdout = score_holdouts(curves, result.valleys, samples, options.holdout, surface);
