@@ -9,6 +9,7 @@
 #include "isoflop/error.h"
 #include "isoflop/fit.h"
 #include "isoflop/report.h"
+#include "isoflop/training_curve.h"
 #include "points_source.h"
 
 namespace isoflop::cli {
@@ -17,7 +18,7 @@ namespace {
 struct Options {
   PointsSource source;
   FitOptions fit;
-  std::string scale = "flops_per_token", objective = "huber_log", out, id;
+  std::string scale = "flops_per_token", objective = "huber_log", curves, out, id;
   bool json = false;
 };
 
@@ -30,9 +31,20 @@ FitOptions fit_options(const Options& options) {
   return fit;
 }
 
+// Curves of the points' own metric: an envelope of losses says nothing about bits per byte.
+std::vector<TrainingCurve> load_curves(const std::string& file, const PointSet& points) {
+  CurveSet set = load_curves_csv(file);
+  Frame frame = points.frame;
+  frame.metric = set.metric;
+  require_same_frame(points.frame, frame, file);
+  return std::move(set.curves);
+}
+
 int run_fit(const Options& options) {
   const LoadedPoints loaded = load_points(options.source);
-  const Fit result = fit(loaded.points, fit_options(options));
+  FitOptions settings = fit_options(options);
+  if (!options.curves.empty()) settings.curves = load_curves(options.curves, loaded.points);
+  const Fit result = fit(loaded.points, settings);
   if (options.json) {
     std::printf("%s", to_json(result).c_str());
   } else {
@@ -86,6 +98,9 @@ void add_fit_command(CLI::App& app, int& exit_code) {
                    "Near-optimal: within this share of a grid's best (default: 0.0025, or twice "
                    "the noise where that is more)")
       ->check(CLI::Range(1e-6, 0.999));
+  command->add_option("--curves", options->curves,
+                      "CSV of the runs' training curves (run_id, params or flops_per_token, "
+                      "tokens, loss or bits_per_byte), for the envelope");
   command->add_option("--out", options->out, "Law file to write");
   command->add_option("--id", options->id, "Id of the law (default: the file's name)");
   command->add_flag("--json", options->json, "Print JSON");

@@ -111,7 +111,9 @@ void add_sample(std::vector<Sample>& samples, const Sample& sample, bool has_see
     for (Sample& known : samples) {
       if (!same_setting(known, sample)) continue;
       const double n = static_cast<double>(known.n_seeds);
+      const double deviation = sample.metric - known.metric;
       known.metric = (n * known.metric + sample.metric) / (n + 1);
+      known.seed_squares += deviation * (sample.metric - known.metric);
       ++known.n_seeds;
       return;
     }

@@ -21,7 +21,8 @@ struct Sample {
   std::optional<double> batch_tokens, peak_lr;
   std::string trunk;
   std::int64_t n_seeds = 1;
-  std::int64_t group = 0;  // which budget, ascending
+  double seed_squares = 0;  // of the seeds' metrics about their mean, summed
+  std::int64_t group = 0;   // which budget, ascending
 };
 
 /// The runs at one budget, ascending in scale.

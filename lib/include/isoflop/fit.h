@@ -6,11 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "isoflop/envelope.h"
 #include "isoflop/estimate.h"
 #include "isoflop/hyper.h"
 #include "isoflop/law.h"
 #include "isoflop/point.h"
 #include "isoflop/surface.h"
+#include "isoflop/training_curve.h"
 #include "isoflop/valley.h"
 
 namespace isoflop {
@@ -38,6 +40,8 @@ struct FitOptions {
   std::optional<double> band = std::nullopt;
   /// Its exponents stand in where fewer than 3 grids were run (default: arXiv:2401.02954, eq. 1).
   HyperLaw hyper_prior = {{0.2920, 0.3271}, {0.3118, -0.1250}};
+  /// Training curves of the runs, for the envelope (approach 1); by the metric of the points.
+  std::vector<TrainingCurve> curves = {};
 };
 
 /// Everything that `isoflop fit` says about one set of points.
@@ -50,6 +54,11 @@ struct Fit {
   double compute_from = 0, compute_to = 0;  // smallest and largest budget behind the laws
   std::vector<Valley> valleys;              // ascending in budget
   PowerLawFit scale_opt, tokens_opt;
+  std::optional<double> seed_noise;         // relative sd of one run between seeds
+  std::vector<ValleyEstimator> estimators;  // parabola, cubic, akima, parametric
+  std::vector<EstimatorDisagreement> disagreement;
+  std::optional<LawChecks> law_checks;
+  std::optional<EnvelopeFit> envelope;
   std::optional<FrontierLaw> frontier;
   std::optional<ParametricFit> parametric;
   std::optional<HyperFit> hyper;
