@@ -12,6 +12,7 @@
 #include "isoflop/error.h"
 #include "isoflop/fit.h"
 #include "isoflop/report.h"
+#include "isoflop/training_curve.h"
 #include "points_source.h"
 
 namespace isoflop::cli {
@@ -21,7 +22,7 @@ struct Options {
   PointsSource source;
   FitOptions fit;
   GpuOptions gpu;
-  std::string scale = "flops_per_token", objective = "huber_log", out, id;
+  std::string scale = "flops_per_token", objective = "huber_log", curves, out, id;
   std::vector<std::string> excess_of;
   bool json = false;
 };
@@ -57,9 +58,20 @@ std::filesystem::path methods_file(std::filesystem::path law_file) {
   return law_file.replace_extension(".METHODS.md");
 }
 
+// Curves of the points' own metric: an envelope of losses says nothing about bits per byte.
+std::vector<TrainingCurve> load_curves(const std::string& file, const PointSet& points) {
+  CurveSet set = load_curves_csv(file);
+  Frame frame = points.frame;
+  frame.metric = set.metric;
+  require_same_frame(points.frame, frame, file);
+  return std::move(set.curves);
+}
+
 int run_fit(const Options& options) {
   const LoadedPoints loaded = load_points(options.source);
-  const Fit result = fit(loaded.points, fit_options(options));
+  FitOptions settings = fit_options(options);
+  if (!options.curves.empty()) settings.curves = load_curves(options.curves, loaded.points);
+  const Fit result = fit(loaded.points, settings);
   const ReportChapter chapter = chapter_of(loaded, result);
   std::printf("%s", options.json ? to_json(result).c_str() : text_summary(chapter).c_str());
   print_points_notes(loaded.points, options.source.skip_outliers);
@@ -119,6 +131,9 @@ void add_fit_command(CLI::App& app, int& exit_code) {
                    "repeatable")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_option("--curves", options->curves,
+                      "CSV of the runs' training curves (run_id, params or flops_per_token, "
+                      "tokens, loss or bits_per_byte), for the envelope");
   command->add_option("--out", options->out, "Law file to write");
   command->add_option("--id", options->id, "Id of the law (default: the file's name)");
   command->add_flag("--json", options->json, "Print JSON");

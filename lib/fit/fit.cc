@@ -13,11 +13,13 @@
 #include "fit/holdout.h"
 #include "fit/hyper_fit.h"
 #include "fit/isoflop_fit.h"
+#include "fit/law_checks.h"
 #include "fit/loss_law_fit.h"
 #include "fit/mistuning.h"
 #include "fit/parabola.h"
 #include "fit/predict_targets.h"
 #include "fit/sample_size.h"
+#include "fit/valley_estimators.h"
 #include "fit/warnings.h"
 #include "isoflop/conventions.h"
 #include "isoflop/error.h"
@@ -76,6 +78,8 @@ void set_predicted_bias(Fit& fit, std::span<const BudgetGroup> curves) {
   for (std::size_t i = 0; i < fit.valleys.size(); ++i) {
     if (!fit.valleys[i].usable()) continue;
     fit.valleys[i].predicted_bias = predicted_bias(curves[i], fit.valleys[i], fit.parametric->law);
+    fit.valleys[i].closed_form_bias =
+        closed_form_bias(curves[i], fit.valleys[i], fit.parametric->law);
   }
 }
 
@@ -177,14 +181,15 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   const std::vector<Sample> samples = surface_samples(groups);
   Fit result;
   result.options = options;
+  result.options.curves.clear();
   result.frame = points.frame;
   result.vocab_size = common_count(points, "vocab_size");
   result.seq_len = common_count(points, "seq_len");
   result.scale = options.scale;
   result.n_points = static_cast<std::int64_t>(points.points.size());
 
-  IsoFlopFit minima = fit_isoflop(curves);
-  result.valleys = std::move(minima.valleys);
+  const IsoFlopFit minima = fit_isoflop(curves);
+  result.valleys = minima.valleys;
   result.scale_opt = minima.scale_opt;
   result.tokens_opt = minima.tokens_opt;
   result.frontier = minima.frontier;
@@ -198,6 +203,16 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   const ParametricFit parametric = fit_loss_law(loss_samples(samples), surface);
   if (parametric.status != FitStatus::too_few_points) result.parametric = parametric;
   set_predicted_bias(result, curves);
+
+  result.seed_noise = seed_noise(groups);
+  result.estimators =
+      fit_estimators(curves, minima, result.parametric ? &*result.parametric : nullptr, samples,
+                     {.seed_noise = result.seed_noise, .seed = options.seed});
+  result.disagreement = disagreement_of(result.estimators);
+  result.law_checks = check_laws(result.valleys, result.scale_opt, result.tokens_opt);
+  if (!options.curves.empty()) {
+    result.envelope = fit_envelope(options.curves, {.scale = options.scale, .seed = options.seed});
+  }
 
   result.allocation_bootstrap =
       bootstrap_allocation(curves, {options.n_bootstrap, options.seed, result.scale_opt.tau});

@@ -38,6 +38,11 @@ std::string to_json(const Fit& fit) {
   Json valleys = Json::array();
   for (const Valley& valley : fit.valleys) valleys.push_back(valley_json(valley));
   json.set("valleys", valleys).set("allocation", allocation_json(fit));
+  if (fit.law_checks) json.set("law_checks", law_checks_json(*fit.law_checks));
+  json.set("estimators", estimators_json(fit.estimators));
+  json.set("disagreement", disagreement_json(fit.disagreement));
+  if (fit.envelope) json.set("envelope", envelope_json(*fit.envelope));
+  json.set_if("seed_noise", fit.seed_noise);
   if (fit.frontier) json.set("frontier", frontier_json(*fit.frontier));
   if (fit.parametric) json.set("parametric", surface_json(*fit.parametric));
   if (fit.hyper) json.set("hyper", hyper_json(*fit.hyper));

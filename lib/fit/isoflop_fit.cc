@@ -2,21 +2,17 @@
 #include "fit/isoflop_fit.h"
 
 #include "fit/parabola.h"
-#include "fit/power_law_fit.h"
 
 namespace isoflop {
-namespace {
 
-PowerLawFit law_of(std::span<const Valley> valleys, double Valley::*optimum) {
+std::vector<PowerLawPoint> law_points(std::span<const Valley> valleys, double Valley::*optimum) {
   std::vector<PowerLawPoint> points;
   for (const Valley& valley : valleys) {
     if (!valley.usable()) continue;
     points.push_back({.x = valley.compute, .y = valley.*optimum, .ln_y_se = valley.ln_scale_se});
   }
-  return fit_power_law(points);
+  return points;
 }
-
-}  // namespace
 
 std::vector<FrontierPoint> frontier_points(std::span<const Valley> valleys) {
   std::vector<FrontierPoint> points;
@@ -39,9 +35,9 @@ IsoFlopFit fit_isoflop(std::span<const BudgetGroup> curves) {
   IsoFlopFit fit;
   for (const BudgetGroup& curve : curves) fit.valleys.push_back(fit_valley(curve));
   pool_noise(fit.valleys);
-  fit.scale_opt = law_of(fit.valleys, &Valley::scale_opt);
+  fit.scale_opt = fit_power_law(law_points(fit.valleys, &Valley::scale_opt));
   // At a given compute an error of the size is the same error of the tokens, with the other sign.
-  fit.tokens_opt = law_of(fit.valleys, &Valley::tokens_opt);
+  fit.tokens_opt = fit_power_law(law_points(fit.valleys, &Valley::tokens_opt));
   fit.frontier = fit_frontier(frontier_points(fit.valleys));
   return fit;
 }

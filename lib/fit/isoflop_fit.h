@@ -7,6 +7,7 @@
 
 #include "fit/curves.h"
 #include "fit/frontier_fit.h"
+#include "fit/power_law_fit.h"
 #include "isoflop/fit.h"
 
 namespace isoflop {
@@ -23,6 +24,10 @@ struct IsoFlopFit {
 
 /// `curves` have one sample per scale; ascending in budget. Only bracketed minima enter the laws.
 [[nodiscard]] IsoFlopFit fit_isoflop(std::span<const BudgetGroup> curves);
+
+/// The optima of the valleys that enter the laws, with their errors.
+[[nodiscard]] std::vector<PowerLawPoint> law_points(std::span<const Valley> valleys,
+                                                    double Valley::*optimum);
 
 /// The minima that enter the laws, as points of the frontier.
 [[nodiscard]] std::vector<FrontierPoint> frontier_points(std::span<const Valley> valleys);

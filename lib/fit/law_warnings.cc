@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.h"
 #include "fit/warnings.h"
@@ -8,6 +9,11 @@ namespace isoflop {
 namespace {
 
 constexpr double kShortRange = 10;  // largest / smallest budget
+constexpr double kExponentSum = 0.02;
+constexpr double kLeaveOneOut = 0.05;  // of the exponent
+constexpr double kCurvatureLevel = 0.05;
+constexpr double kDriftBias = 0.01;   // of the exponent, by the surface
+constexpr double kCentreDrift = 0.1;  // of ln size per e-fold of compute, where there is none
 
 double median_error(std::span<const Valley> valleys) {
   std::vector<double> errors;
@@ -16,6 +22,42 @@ double median_error(std::span<const Valley> valleys) {
   }
   std::sort(errors.begin(), errors.end());
   return errors[errors.size() / 2];
+}
+
+std::string three(double value) { return rounded_text(value, 3); }
+
+void warn_of_drift(const LawChecks& checks, Words& warnings) {
+  if (checks.drift_bias && std::abs(*checks.drift_bias) > kDriftBias) {
+    warnings.push_back("The sizes' centre drifts against the optimum by " +
+                       three(*checks.centre_drift) +
+                       " per e-fold of compute; on the fitted surface the parabolas then add " +
+                       three(*checks.drift_bias) + " to the exponent.");
+  } else if (!checks.drift_bias && checks.centre_drift &&
+             std::abs(*checks.centre_drift) > kCentreDrift) {
+    warnings.push_back("The sizes' centre drifts against the optimum by " +
+                       three(*checks.centre_drift) +
+                       " per e-fold of compute, which biases the exponent.");
+  }
+}
+
+void warn_of_checks(const LawChecks& checks, double exponent, Words& warnings) {
+  if (std::abs(checks.exponent_sum - 1) > kExponentSum) {
+    warnings.push_back("The exponents of size and tokens add up to " +
+                       rounded_text(checks.exponent_sum, 4) +
+                       ", not to 1: compute is not proportional to their product.");
+  }
+  const Interval range = checks.leave_one_out.value_or(Interval{exponent, exponent});
+  if (std::max(range.high - exponent, exponent - range.low) > kLeaveOneOut) {
+    warnings.push_back("Without one of the budgets the exponent is anything from " +
+                       three(range.low) + " to " + three(range.high) + "; " +
+                       three(checks.leave_one_out_compute) + " moves it most.");
+  }
+  if (checks.curvature_p && *checks.curvature_p < kCurvatureLevel) {
+    warnings.push_back(
+        "Optimal sizes bend away from a power law (p = " + rounded_text(*checks.curvature_p, 2) +
+        "): the exponent changes with compute.");
+  }
+  warn_of_drift(checks, warnings);
 }
 
 }  // namespace
@@ -43,6 +85,7 @@ void warn_of_allocation(const Fit& fit, Words& warnings) {
                        " beyond what the noise of the curves explains (" + percent_text(noise) +
                        "); the intervals include it.");
   }
+  if (fit.law_checks) warn_of_checks(*fit.law_checks, fit.scale_opt.law.exponent, warnings);
   if (!fit.frontier) {
     warnings.emplace_back("The best loss does not fall with compute: no frontier, no forecast.");
   } else if (fit.frontier->irreducible == 0 && fit.scale_opt.n_points >= 4) {

@@ -6,6 +6,8 @@
 
 #include <Eigen/Dense>
 
+#include "fit/parametric_valley.h"
+
 namespace isoflop {
 namespace {
 
@@ -38,18 +40,16 @@ Parabola fit_parabola(const std::vector<double>& x, const std::vector<double>& y
   return result;
 }
 
-// ln tokens at ln scale = x, by the line through the curve's sizes: exact where C = k scale tokens.
-double tokens_at(std::span<const Sample> samples, double x) {
-  const auto n = static_cast<Eigen::Index>(samples.size());
-  Eigen::MatrixX2d design(n, 2);
-  Eigen::VectorXd values(n);
-  for (Eigen::Index i = 0; i < n; ++i) {
-    const Sample& sample = samples[static_cast<std::size_t>(i)];
-    design.row(i) << 1, std::log(sample.scale) - x;
-    values[i] = std::log(sample.tokens);
-  }
-  const Eigen::Vector2d line = design.colPivHouseholderQr().solve(values);
-  return std::exp(line[0]);
+const Sample& best_of(std::span<const Sample> samples) {
+  return *std::min_element(samples.begin(), samples.end(),
+                           [](const Sample& a, const Sample& b) { return a.metric < b.metric; });
+}
+
+double compute_spread(std::span<const Sample> samples) {
+  const auto [low, high] =
+      std::minmax_element(samples.begin(), samples.end(),
+                          [](const Sample& a, const Sample& b) { return a.compute < b.compute; });
+  return high->compute / low->compute;
 }
 
 bool is_bracketed(std::span<const Sample> samples, double vertex) {
@@ -57,10 +57,8 @@ bool is_bracketed(std::span<const Sample> samples, double vertex) {
     return std::log(sample.scale) < vertex;
   });
   const auto heavier = static_cast<std::ptrdiff_t>(samples.size()) - lighter;
-  const auto best =
-      std::min_element(samples.begin(), samples.end(),
-                       [](const Sample& a, const Sample& b) { return a.metric < b.metric; });
-  return lighter >= 2 && heavier >= 2 && best != samples.begin() && best + 1 != samples.end();
+  const Sample* best = &best_of(samples);
+  return lighter >= 2 && heavier >= 2 && best != &samples.front() && best != &samples.back();
 }
 
 // Errors of the vertex and of the minimum by the delta method.
@@ -108,6 +106,29 @@ CurveWindow curve_window(std::span<const Sample> curve, double band) {
   return {first, last};
 }
 
+std::vector<Sample> fitted_samples(const BudgetGroup& curve, const Valley& valley) {
+  std::vector<Sample> window;
+  for (const Sample& sample : curve.samples) {
+    if (sample.scale >= valley.fitted_scale.low && sample.scale <= valley.fitted_scale.high) {
+      window.push_back(sample);
+    }
+  }
+  return window;
+}
+
+double tokens_at(std::span<const Sample> samples, double ln_scale) {
+  const auto n = static_cast<Eigen::Index>(samples.size());
+  Eigen::MatrixX2d design(n, 2);
+  Eigen::VectorXd values(n);
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const Sample& sample = samples[static_cast<std::size_t>(i)];
+    design.row(i) << 1, std::log(sample.scale) - ln_scale;
+    values[i] = std::log(sample.tokens);
+  }
+  const Eigen::Vector2d line = design.colPivHouseholderQr().solve(values);
+  return std::exp(line[0]);
+}
+
 Valley fit_valley(const BudgetGroup& curve, double band) {
   Valley valley;
   valley.budget = curve.budget;
@@ -117,6 +138,8 @@ Valley fit_valley(const BudgetGroup& curve, double band) {
   const CurveWindow range = curve_window(curve.samples, band);
   const std::span<const Sample> window =
       std::span(curve.samples).subspan(range.first, range.last - range.first);
+  valley.compute_spread = compute_spread(curve.samples);
+  valley.best_cell_scale = best_of(curve.samples).scale;
   valley.n_fitted = static_cast<std::int64_t>(window.size());
   valley.fitted_scale = {window.front().scale, window.back().scale};
   const Parabola parabola = fit_window(window, [](const Sample& s) { return s.metric; });
@@ -140,7 +163,9 @@ Valley fit_valley(const BudgetGroup& curve, double band) {
   return valley;
 }
 
-void pool_noise(std::vector<Valley>& valleys) {
+double Valley::best_cell_distance() const { return std::log(scale_opt / best_cell_scale); }
+
+double pooled_noise(std::span<const Valley> valleys) {
   double sum = 0;
   double dof = 0;
   for (const Valley& valley : valleys) {
@@ -149,8 +174,11 @@ void pool_noise(std::vector<Valley>& valleys) {
     sum += own * std::pow(valley.residual_rms / valley.loss_opt, 2);
     dof += own;
   }
-  if (!(dof > 0)) return;
-  const double pooled = std::sqrt(sum / dof);
+  return dof > 0 ? std::sqrt(sum / dof) : 0;
+}
+
+void pool_noise(std::vector<Valley>& valleys) {
+  const double pooled = pooled_noise(valleys);
   for (Valley& valley : valleys) {
     if (!valley.usable() || !(valley.residual_rms > 0)) continue;
     const double factor = pooled * valley.loss_opt / valley.residual_rms;
@@ -160,19 +188,20 @@ void pool_noise(std::vector<Valley>& valleys) {
 }
 
 double predicted_bias(const BudgetGroup& curve, const Valley& valley, const LossLaw& surface) {
-  std::vector<Sample> window;
-  for (const Sample& sample : curve.samples) {
-    if (sample.scale >= valley.fitted_scale.low && sample.scale <= valley.fitted_scale.high) {
-      window.push_back(sample);
-    }
-  }
+  const std::vector<Sample> window = fitted_samples(curve, valley);
   const Parabola parabola =
       fit_window(window, [&](const Sample& s) { return surface(s.scale, s.tokens); });
-  const double exponent = surface.beta / (surface.alpha + surface.beta);
-  const double log_g = std::log(surface.alpha * surface.a / (surface.beta * surface.b)) /
-                       (surface.alpha + surface.beta);
-  const double log_product = std::log(valley.compute / flops_factor(window));
-  return parabola.vertex() - (log_g + exponent * log_product);
+  return parabola.vertex() - log_optimal_size(surface, valley.compute / flops_factor(window));
+}
+
+double closed_form_bias(const BudgetGroup& curve, const Valley& valley, const LossLaw& surface) {
+  const double low = std::log(valley.fitted_scale.low), high = std::log(valley.fitted_scale.high);
+  const double product = valley.compute / flops_factor(fitted_samples(curve, valley));
+  const double offset = 0.5 * (low + high) - log_optimal_size(surface, product);
+  return parabola_bias(surface.alpha, surface.beta,
+                       {.half_width = std::exp(0.5 * (high - low)),
+                        .centre_ratio = std::exp(offset),
+                        .n_sizes = valley.n_fitted});
 }
 
 }  // namespace isoflop

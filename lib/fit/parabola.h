@@ -30,6 +30,16 @@ inline constexpr double kValleyBand = 0.12;
 /// scale, ascending.
 [[nodiscard]] Valley fit_valley(const BudgetGroup& curve, double band = kValleyBand);
 
+/// The samples of `curve` that the valley's parabola was fitted to.
+[[nodiscard]] std::vector<Sample> fitted_samples(const BudgetGroup& curve, const Valley& valley);
+
+/// Tokens at a ln(scale) of a curve, by the line of ln tokens through its sizes: exact where C = k
+/// scale tokens.
+[[nodiscard]] double tokens_at(std::span<const Sample> samples, double ln_scale);
+
+/// Relative sd about the parabolas over the usable valleys; 0 where they leave no residuals.
+[[nodiscard]] double pooled_noise(std::span<const Valley> valleys);
+
 /// Replaces the standard errors, which come from a handful of residuals each, by those for a common
 /// relative noise: pooled over the valleys that have residuals.
 void pool_noise(std::vector<Valley>& valleys);
@@ -38,5 +48,8 @@ void pool_noise(std::vector<Valley>& valleys);
 /// true and noise-free (arXiv:2603.22339 found it; here computed, not expanded).
 [[nodiscard]] double predicted_bias(const BudgetGroup& curve, const Valley& valley,
                                     const LossLaw& surface);
+/// The same by parabola_bias(), for sizes equally spaced over the fitted range.
+[[nodiscard]] double closed_form_bias(const BudgetGroup& curve, const Valley& valley,
+                                      const LossLaw& surface);
 
 }  // namespace isoflop

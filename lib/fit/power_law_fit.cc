@@ -10,53 +10,16 @@
 namespace isoflop {
 namespace {
 
-struct LogPoint {
-  double x, y, variance;
-};
-
-/// y = level + slope (x - centre) by weighted least squares; level and slope are uncorrelated.
-struct Line {
-  double centre = 0, level = 0, slope = 0;
-  double weight = 0;  // sum of w
-  double spread = 0;  // sum of w (x - centre)^2
-  double q = 0;       // sum of w r^2
-  [[nodiscard]] double at(double x) const { return level + slope * (x - centre); }
-};
-
-Line fit_line(std::span<const LogPoint> points, double tau_squared) {
-  Line line;
-  const auto weight = [&](const LogPoint& p) { return 1 / (p.variance + tau_squared); };
-  for (const LogPoint& p : points) {
-    line.weight += weight(p);
-    line.centre += weight(p) * p.x;
-    line.level += weight(p) * p.y;
-  }
-  line.centre /= line.weight;
-  line.level /= line.weight;
-  double covariance = 0;
-  for (const LogPoint& p : points) {
-    const double offset = p.x - line.centre;
-    line.spread += weight(p) * offset * offset;
-    covariance += weight(p) * offset * (p.y - line.level);
-  }
-  line.slope = line.spread > 0 ? covariance / line.spread : 0;
-  for (const LogPoint& p : points) line.q += weight(p) * std::pow(p.y - line.at(p.x), 2);
-  return line;
+bool have_one_x(std::span<const LogPoint> points) {
+  return std::all_of(points.begin(), points.end(),
+                     [&](const LogPoint& p) { return std::abs(p.x - points.front().x) < 1e-9; });
 }
 
-// The tau^2 for which the weighted residuals of the regression without it have their expected size:
-// E[Q] = n - 2 + tau^2 tr(P), P = W - W X (X' W X)^-1 X' W.
-double moment_tau_squared(std::span<const LogPoint> points) {
-  const Line line = fit_line(points, 0);
-  double trace = 0;
-  for (const LogPoint& p : points) {
-    const double w = 1 / p.variance;
-    const double offset = p.x - line.centre;
-    trace += w - w * w * (1 / line.weight + offset * offset / line.spread);
-  }
-  const double dof = static_cast<double>(points.size()) - 2;
-  return trace > 0 ? std::max(0.0, (line.q - dof) / trace) : 0;
+Interval around(double centre, double half_width) {
+  return {std::exp(centre - half_width), std::exp(centre + half_width)};
 }
+
+}  // namespace
 
 std::vector<LogPoint> logarithms(std::span<const PowerLawPoint> points) {
   // Errors that are zero or absurdly small beside the others would take all the weight.
@@ -71,34 +34,23 @@ std::vector<LogPoint> logarithms(std::span<const PowerLawPoint> points) {
   return result;
 }
 
-bool have_one_x(std::span<const LogPoint> points) {
-  return std::all_of(points.begin(), points.end(),
-                     [&](const LogPoint& p) { return std::abs(p.x - points.front().x) < 1e-9; });
-}
-
-Interval around(double centre, double half_width) {
-  return {std::exp(centre - half_width), std::exp(centre + half_width)};
-}
-
-}  // namespace
-
 Interval PowerLawFit::prediction_interval(double x) const {
   const double slope_error = (std::log(x) - centre) * exponent_se;
   const double error = std::sqrt(level_se * level_se + slope_error * slope_error + tau * tau);
   return around(std::log(law.coefficient) + law.exponent * std::log(x), t * error);
 }
 
-PowerLawFit fit_power_law(std::span<const PowerLawPoint> points) {
+PowerLawFit fit_power_law(std::span<const PowerLawPoint> points, TauMethod method) {
   PowerLawFit fit;
   fit.n_points = static_cast<std::int64_t>(points.size());
   const std::vector<LogPoint> logs = logarithms(points);
   if (logs.size() < 2 || have_one_x(logs)) return fit;
   const double dof = static_cast<double>(logs.size()) - 2;
-  const double tau_squared = dof > 0 ? moment_tau_squared(logs) : 0;
-  const Line line = fit_line(logs, tau_squared);
+  const double scatter = dof > 0 ? tau_squared(logs, method) : 0;
+  const Line line = fit_line(logs, scatter);
   const double log_coefficient = line.at(0);
   fit.law = {std::exp(log_coefficient), line.slope};
-  fit.tau = std::sqrt(tau_squared);
+  fit.tau = std::sqrt(scatter);
   fit.centre = line.centre;
   if (!(dof > 0)) return fit;
   double sum = 0;
@@ -110,7 +62,7 @@ PowerLawFit fit_power_law(std::span<const PowerLawPoint> points) {
   fit.exponent = {line.slope - fit.t * fit.exponent_se, line.slope + fit.t * fit.exponent_se};
   fit.coefficient =
       around(log_coefficient, fit.t * std::hypot(fit.level_se, line.centre * fit.exponent_se));
-  fit.status = FitStatus::ok;
+  fit.status = std::isfinite(fit.coefficient.high) ? FitStatus::ok : FitStatus::not_converged;
   return fit;
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
+#include "fit/log_line.h"
 #include "isoflop/fit.h"
 
 namespace isoflop {
@@ -12,11 +14,15 @@ struct PowerLawPoint {
   double ln_y_se = 0;  // the point's own error; 0 where unknown
 };
 
-/// Weighted regression of ln y on ln x with a random effect per point, variance tau^2 by
-/// DerSimonian and Laird (Controlled Clinical Trials 7, 1986), its intervals by Hartung and Knapp
-/// (Statistics in Medicine 20, 2001) with Student's t of n - 2: with a handful of budgets the
-/// normal quantile would cover far less than it says. Usable from 3 points.
-[[nodiscard]] PowerLawFit fit_power_law(std::span<const PowerLawPoint> points);
+/// Their logarithms, with errors that are zero or absurdly small beside the others raised.
+[[nodiscard]] std::vector<LogPoint> logarithms(std::span<const PowerLawPoint> points);
+
+/// Weighted regression of ln y on ln x with a random effect per point of variance tau^2, its
+/// intervals by Hartung and Knapp (Statistics in Medicine 20, 2001) with Student's t of n - 2: with
+/// a handful of budgets the normal quantile would cover far less than it says. Usable from 3
+/// points. How the estimators of tau compare: tests/bench/tau_study.cc.
+[[nodiscard]] PowerLawFit fit_power_law(std::span<const PowerLawPoint> points,
+                                        TauMethod method = TauMethod::reml);
 
 /// The coefficient alone, with a given exponent: the geometric mean of y / x^exponent.
 [[nodiscard]] PowerLawFit fit_coefficient(std::span<const PowerLawPoint> points, double exponent);

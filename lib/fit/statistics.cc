@@ -72,6 +72,15 @@ Interval percentile_interval(std::vector<double> values) {
   return {.low = at(0.05), .high = at(0.95)};
 }
 
+double student_t_two_sided(double t, double dof) { return 2 * upper_tail(std::abs(t), dof); }
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return 0.5 * (*middle + *std::max_element(values.begin(), middle));
+}
+
 double mean(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }

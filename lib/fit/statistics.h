@@ -20,6 +20,11 @@ namespace isoflop {
 /// The 5th and 95th percentile, interpolated between order statistics. Needs a value.
 [[nodiscard]] Interval percentile_interval(std::vector<double> values);
 
+/// P(|T| > |t|): the two-sided p-value of t.
+[[nodiscard]] double student_t_two_sided(double t, double dof);
+
+/// Of an even number, the mean of the middle two. Needs a value.
+[[nodiscard]] double median(std::vector<double> values);
 [[nodiscard]] double mean(std::span<const double> values);
 /// With n - 1; 0 for fewer than two values.
 [[nodiscard]] double standard_deviation(std::span<const double> values);

@@ -12,7 +12,8 @@ Json valley_json(const Valley& valley) {
                             {"n_fitted", valley.n_fitted},
                             {"bracketed", valley.bracketed},
                             {"status", to_string(valley.status)},
-                            {"curvature", valley.curvature}});
+                            {"curvature", valley.curvature},
+                            {"compute_spread", valley.compute_spread}});
   if (!(valley.scale_opt > 0)) return json;
   json.set("scale_opt", valley.scale_opt)
       .set("tokens_opt", valley.tokens_opt)
@@ -20,8 +21,10 @@ Json valley_json(const Valley& valley) {
       .set("ln_scale_se", valley.ln_scale_se)
       .set("loss_se", valley.loss_se)
       .set("residual_rms", valley.residual_rms)
+      .set("relative_curvature", valley.relative_curvature())
+      .set("best_cell_distance", valley.best_cell_distance())
       .set("predicted_bias", valley.predicted_bias);
-  return json;
+  return json.set_if("closed_form_bias", valley.closed_form_bias);
 }
 
 Json power_law_json(const PowerLawFit& fit) {

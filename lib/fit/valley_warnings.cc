@@ -9,6 +9,12 @@ namespace isoflop {
 namespace {
 
 constexpr double kNotableBias = 0.1;
+constexpr double kNotableError = 0.2;  // of ln scale: what costs 1.2 % of compute if it is true
+constexpr double kNotableDisagreement = 0.2;  // of ln scale
+constexpr double kComputeSpread = 1.01;       // +- 0.5 % about the budget
+constexpr double kStructure = 3;              // residual rms / noise between seeds
+constexpr double kLeastRise = 3;              // of the parabola at the window's end / residual rms
+constexpr double kFarFromBest = 1.5;          // of the sizes' spacing
 
 bool lies_at_small_end(const Valley& valley, const BudgetGroup& group) {
   const auto& samples = group.samples;
@@ -35,6 +41,58 @@ std::string valley_complaint(const Valley& valley, const BudgetGroup& group) {
   }
 }
 
+// How far the parabola rises from the middle of its window to the end.
+double rise_within_window(const Valley& valley) {
+  const double half = 0.5 * std::log(valley.fitted_scale.high / valley.fitted_scale.low);
+  return 0.5 * valley.curvature * half * half;
+}
+
+double spacing(const Valley& valley) {
+  return std::log(valley.fitted_scale.high / valley.fitted_scale.low) /
+         static_cast<double>(valley.n_fitted - 1);
+}
+
+// What makes the minimum itself doubtful, of a valley that is in the laws.
+void warn_of_minimum(const Valley& valley, std::optional<double> seed_noise, Words& warnings) {
+  const std::string where = at_budget(valley.budget);
+  if (rise_within_window(valley) < kLeastRise * valley.residual_rms) {
+    warnings.push_back(where + "the curve rises over its sizes by " +
+                       percent_text(rise_within_window(valley) / valley.loss_opt) +
+                       ", little beside its scatter of " +
+                       percent_text(valley.residual_rms / valley.loss_opt) +
+                       "; run sizes farther from the optimum.");
+  }
+  if (valley.ln_scale_se > kNotableError) {
+    warnings.push_back(where + "the standard error of the optimal size is " +
+                       percent_text(valley.ln_scale_se) + ".");
+  }
+  if (std::abs(valley.best_cell_distance()) > kFarFromBest * spacing(valley)) {
+    warnings.push_back(where + "the optimal size is " +
+                       rounded_text(std::exp(valley.best_cell_distance()), 3) +
+                       " times the best size that was run; a parabola does not describe the curve, "
+                       "or the best run was lucky.");
+  }
+  const double scatter = valley.residual_rms / valley.loss_opt;
+  if (seed_noise && scatter > kStructure * *seed_noise) {
+    warnings.push_back(where + "losses scatter about the parabola by " + percent_text(scatter) +
+                       ", between seeds by " + percent_text(*seed_noise) +
+                       ": the curve is not a parabola, or sizes were not trained alike.");
+  }
+}
+
+void warn_of_disagreement(const Fit& fit, Words& warnings) {
+  for (const EstimatorDisagreement& entry : fit.disagreement) {
+    if (entry.largest_ln_ratio <= kNotableDisagreement) continue;
+    const std::string where =
+        entry.extrapolation > 1
+            ? rounded_text(entry.extrapolation, 3) + " times the largest budget: the laws of "
+            : "Compute " + rounded_text(entry.compute, 3) + ": ";
+    warnings.push_back(where + std::to_string(entry.n_estimators) +
+                       " estimators of the optimal size differ by a factor of up to " +
+                       rounded_text(std::exp(entry.largest_ln_ratio), 3) + ".");
+  }
+}
+
 }  // namespace
 
 void warn_of_valleys(const Fit& fit, std::span<const BudgetGroup> groups, Words& warnings) {
@@ -48,6 +106,12 @@ void warn_of_valleys(const Fit& fit, std::span<const BudgetGroup> groups, Words&
       warnings.push_back(at_budget(valley.budget) + complaint + ". Left out of the laws.");
       continue;
     }
+    if (valley.compute_spread > kComputeSpread) {
+      warnings.push_back(at_budget(valley.budget) + "the runs' computes differ by " +
+                         percent_text(valley.compute_spread - 1) +
+                         "; more than 1 % tilts the curve.");
+    }
+    if (valley.usable()) warn_of_minimum(valley, fit.seed_noise, warnings);
     if (std::abs(valley.predicted_bias) > kNotableBias) {
       warnings.push_back(at_budget(valley.budget) +
                          "on the fitted surface a parabola over these sizes " +
@@ -60,6 +124,7 @@ void warn_of_valleys(const Fit& fit, std::span<const BudgetGroup> groups, Words&
     }
     previous = &valley;
   }
+  warn_of_disagreement(fit, warnings);
 }
 
 }  // namespace isoflop

@@ -22,6 +22,7 @@ using Words = std::vector<std::string>;
 /// name.
 void warn_of_valleys(const Fit& fit, std::span<const BudgetGroup> curves, Words& warnings);
 void warn_of_allocation(const Fit& fit, Words& warnings);
+void warn_of_envelope(const Fit& fit, Words& warnings);
 void warn_of_surface(const Fit& fit, Words& warnings);
 void warn_of_hyper(const Fit& fit, Words& warnings);
 void warn_of_conventions(const Fit& fit, Words& warnings);

@@ -35,6 +35,17 @@ TEST_CASE("the answer has the contract's keys and equal doubles") {
     CHECK_NOTHROW(valleys[0].at(key).number());
   }
   CHECK(valleys[0].at("bracketed").boolean());
+  for (const char* key :
+       {"compute_spread", "relative_curvature", "best_cell_distance", "closed_form_bias"}) {
+    CHECK_NOTHROW(valleys[0].at(key).number());
+  }
+  for (const char* method : {"parabola", "cubic", "akima", "parametric"}) {
+    const JsonReader estimator = json.at("estimators").at(method);
+    CHECK(estimator.at("valleys").elements(5)[0].at("scale_opt").number() > 0);
+    CHECK(estimator.at("scale").at("low").number() < estimator.at("scale").at("high").number());
+  }
+  CHECK(json.at("disagreement").elements(7)[6].at("extrapolation").number() == 100);
+  CHECK(json.at("law_checks").at("leave_one_out").elements(2)[0].number() > 0);
   CHECK(valleys[2].at("scale_opt").number() == result.valleys[2].scale_opt);
   const JsonReader allocation = json.at("allocation");
   for (const char* part : {"scale", "tokens"}) {

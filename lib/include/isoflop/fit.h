@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "isoflop/conventions.h"
 #include "isoflop/allocation_bootstrap.h"
+#include "isoflop/conventions.h"
 #include "isoflop/deadweight.h"
+#include "isoflop/envelope.h"
 #include "isoflop/estimate.h"
 #include "isoflop/holdout.h"
 #include "isoflop/hyper.h"
@@ -17,6 +18,7 @@
 #include "isoflop/sample_size.h"
 #include "isoflop/surface.h"
 #include "isoflop/target.h"
+#include "isoflop/training_curve.h"
 #include "isoflop/valley.h"
 
 namespace isoflop {
@@ -38,6 +40,8 @@ struct FitOptions {
   HyperLaw hyper_prior = {{0.2920, 0.3271}, {0.3118, -0.1250}};
   /// Laws whose batch and learning rate are held against the grids; see HyperFit::excess_loss.
   std::vector<Law> excess_of = {};
+  /// Training curves of the runs, for the envelope (approach 1); by the metric of the points.
+  std::vector<TrainingCurve> curves = {};
 };
 
 /// Everything that `isoflop fit` says about one set of points.
@@ -51,11 +55,16 @@ struct Fit {
   double compute_from = 0, compute_to = 0;  // smallest and largest budget behind the laws
   std::vector<Valley> valleys;              // ascending in budget
   PowerLawFit scale_opt, tokens_opt;
+  std::optional<double> seed_noise;         // relative sd of one run between seeds
+  std::vector<ValleyEstimator> estimators;  // parabola, cubic, akima, parametric
+  std::vector<EstimatorDisagreement> disagreement;
+  std::optional<LawChecks> law_checks;
+  std::optional<EnvelopeFit> envelope;
   std::optional<FrontierLaw> frontier;
   std::optional<ParametricFit> parametric;
   std::optional<HyperFit> hyper;
   std::optional<ConventionLadder> conventions;  // where every point states its shape
-  std::vector<Mistuning> mistuning;  // one per valley
+  std::vector<Mistuning> mistuning;             // one per valley
   std::optional<AllocationBootstrap> allocation_bootstrap;
   std::vector<HoldoutScore> holdout;
   std::vector<HoldoutSummary> holdout_summary;  // by method

@@ -42,7 +42,7 @@ struct PointSet {
   std::int64_t n_skipped_rows = 0;
   std::int64_t n_outliers = 0;        // rows with outlier = 1, whether left out or not
   std::vector<std::string> warnings;  // units that cannot be meant
-  std::int64_t n_diverged_runs = 0;  // of the sweep, not among the points
+  std::int64_t n_diverged_runs = 0;   // of the sweep, not among the points
 };
 
 struct PointsCsvOptions {

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "fit/warnings.h"
+#include "support/catch.h"
+
+using namespace isoflop;
+
+namespace {
+
+/// A law through four sound valleys that passes its checks.
+struct Sound {
+  Fit fit;
+  Sound() {
+    for (int i = 0; i < 4; ++i) {
+      Valley valley;
+      valley.ln_scale_se = 0.02;
+      valley.status = FitStatus::ok;
+      fit.valleys.push_back(valley);
+    }
+    fit.scale_opt.law.exponent = 0.5;
+    fit.scale_opt.n_points = 4;
+    fit.scale_opt.status = FitStatus::ok;
+    fit.compute_from = 1e18;
+    fit.compute_to = 1e20;
+    fit.frontier = FrontierLaw{.irreducible = 1.7, .coefficient = 20, .exponent = -0.1};
+    LawChecks checks;
+    checks.leave_one_out = Interval{0.48, 0.52};
+    checks.leave_one_out_compute = 1e20;
+    checks.curvature = 0.001;
+    checks.curvature_p = 0.4;
+    checks.centre_drift = 0.02;
+    checks.drift_bias = 0.001;
+    fit.law_checks = checks;
+  }
+  [[nodiscard]] bool warns(const std::string& words) const {
+    Words warnings;
+    warn_of_allocation(fit, warnings);
+    return std::any_of(warnings.begin(), warnings.end(), [&](const std::string& warning) {
+      return warning.find(words) != std::string::npos;
+    });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a sound law is not warned of") {
+  Words warnings;
+  warn_of_allocation(Sound().fit, warnings);
+  CHECK(warnings.empty());
+}
+
+TEST_CASE("exponents that do not add up to 1 are warned of") {
+  Sound sound;
+  sound.fit.law_checks->exponent_sum = 1.03;
+  CHECK(sound.warns("add up to 1.03"));
+}
+
+TEST_CASE("scatter between budgets beyond their noise is warned of") {
+  Sound sound;
+  sound.fit.scale_opt.tau = 0.1;
+  CHECK(sound.warns("scatter around their law by 10 %"));
+}
+
+TEST_CASE("an exponent that hangs on one budget is warned of, and the budget named") {
+  Sound sound;
+  sound.fit.law_checks->leave_one_out = Interval{0.5, 0.58};
+  CHECK(sound.warns("from 0.5 to 0.58; 1e+20 moves it most"));
+}
+
+TEST_CASE("a significant curvature is warned of") {
+  Sound sound;
+  sound.fit.law_checks->curvature_p = 0.01;
+  CHECK(sound.warns("bend away from a power law (p = 0.01)"));
+}
+
+TEST_CASE("drifting sizes are warned of by their bias, or by the drift where that is unknown") {
+  Sound sound;
+  sound.fit.law_checks->drift_bias = -0.03;
+  CHECK(sound.warns("add -0.03 to the exponent"));
+  sound.fit.law_checks->drift_bias = std::nullopt;
+  CHECK_FALSE(sound.warns("drifts"));
+  sound.fit.law_checks->centre_drift = 0.2;
+  CHECK(sound.warns("which biases the exponent"));
+}
+
+TEST_CASE("a short range, a missing law and a frontier that does not fall are warned of") {
+  Sound sound;
+  sound.fit.compute_to = 5e18;
+  CHECK(sound.warns("span a factor of 5"));
+  sound.fit.frontier.reset();
+  CHECK(sound.warns("does not fall with compute"));
+  sound.fit.scale_opt.status = FitStatus::too_few_points;
+  CHECK(sound.warns("needs 3 budgets"));
+}
