@@ -18,6 +18,7 @@ struct Options {
   PointsSource source;
   FitOptions fit;
   std::string scale = "flops_per_token", objective = "huber_log", out, id;
+  std::vector<std::string> forms = {"none"};
   bool json = false;
 };
 
@@ -27,6 +28,11 @@ FitOptions fit_options(const Options& options) {
   fit.objective = options.objective == "mse"     ? ObjectiveKind::mse
                   : options.objective == "huber" ? ObjectiveKind::huber
                                                  : ObjectiveKind::huber_log;
+  if (options.forms == std::vector<std::string>{"all"}) {
+    fit.forms = surface_form_names();
+  } else if (options.forms != std::vector<std::string>{"none"}) {
+    fit.forms = options.forms;
+  }
   return fit;
 }
 
@@ -69,6 +75,11 @@ void add_fit_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--objective", options->objective, "Of the parametric surface")
       ->check(CLI::IsMember({"huber_log", "huber", "mse"}))
+      ->capture_default_str();
+  command
+      ->add_option("--forms", options->forms,
+                   "Other forms of the surface: all, none, or names, comma-separated")
+      ->delimiter(',')
       ->capture_default_str();
   command->add_option("--delta", options->fit.delta, "Huber's threshold")
       ->check(CLI::PositiveNumber)

@@ -19,6 +19,7 @@ struct Sample {
   double metric = 0;
   double params = 0;  // N, or M / 6 where the points have no N
   std::optional<double> batch_tokens, peak_lr;
+  std::optional<double> unique_tokens;  // where the column unique_tokens says how much was fresh
   std::string trunk;
   std::int64_t n_seeds = 1;
   std::int64_t group = 0;  // which budget, ascending

@@ -45,6 +45,8 @@ std::string to_json(const Fit& fit) {
   json.set("valleys", valleys).set("allocation", allocation_json(fit));
   if (fit.frontier) json.set("frontier", frontier_json(*fit.frontier));
   if (fit.parametric) json.set("parametric", surface_json(*fit.parametric));
+  if (!fit.forms.empty()) json.set("forms", forms_json(fit.forms));
+  if (fit.lack_of_fit) json.set("lack_of_fit", lack_of_fit_json(*fit.lack_of_fit));
   if (fit.hyper) json.set("hyper", hyper_json(*fit.hyper));
   Json holdout = Json::array();
   for (const HoldoutScore& score : fit.holdout) holdout.push_back(holdout_json(score));

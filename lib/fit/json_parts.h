@@ -10,6 +10,8 @@ namespace isoflop {
 [[nodiscard]] Json valley_json(const Valley& valley);
 [[nodiscard]] Json power_law_json(const PowerLawFit& fit);
 [[nodiscard]] Json surface_json(const ParametricFit& fit);
+[[nodiscard]] Json forms_json(const std::vector<FormFit>& forms);
+[[nodiscard]] Json lack_of_fit_json(const LackOfFit& test);
 [[nodiscard]] Json hyper_json(const HyperFit& fit);
 
 }  // namespace isoflop

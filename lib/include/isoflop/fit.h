@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "isoflop/estimate.h"
+#include "isoflop/forms.h"
 #include "isoflop/hyper.h"
 #include "isoflop/law.h"
 #include "isoflop/point.h"
@@ -36,6 +37,8 @@ struct FitOptions {
   /// Near-optimal: metric at most (1 + band) x the best of its cell. Absent: 0.25 % as in
   /// arXiv:2401.02954, or twice the noise between runs where that is more.
   std::optional<double> band = std::nullopt;
+  /// Forms to fit beside the surface, of surface_form_names().
+  std::vector<std::string> forms = {};
   /// Its exponents stand in where fewer than 3 grids were run (default: arXiv:2401.02954, eq. 1).
   HyperLaw hyper_prior = {{0.2920, 0.3271}, {0.3118, -0.1250}};
 };
@@ -52,6 +55,8 @@ struct Fit {
   PowerLawFit scale_opt, tokens_opt;
   std::optional<FrontierLaw> frontier;
   std::optional<ParametricFit> parametric;
+  std::vector<FormFit> forms;  // as asked for
+  std::optional<LackOfFit> lack_of_fit;
   std::optional<HyperFit> hyper;
   std::vector<HoldoutScore> holdout;
   std::vector<std::string> warnings;
