@@ -7,6 +7,9 @@ if(ISOFLOP_TESTS)
   find_package(Catch2 REQUIRED)
 endif()
 
+# Jets and TinySolver are headers; the Ceres library, which Debian links with SuiteSparse, is not
+# linked.
+find_path(CERES_INCLUDE_DIR ceres/tiny_solver.h REQUIRED)
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 
 # OpenBLAS from the distribution; its CMake package differs between releases, the files do not.

@@ -24,6 +24,7 @@ struct Options {
   GpuOptions gpu;
   std::string scale = "flops_per_token", objective = "huber_log", curves, out, id;
   std::vector<std::string> excess_of;
+  std::vector<std::string> forms = {"none"};
   bool json = false;
 };
 
@@ -41,6 +42,11 @@ FitOptions fit_options(const Options& options) {
     }
   }
   fit.compute_rate = compute_rate(options.gpu);
+  if (options.forms == std::vector<std::string>{"all"}) {
+    fit.forms = surface_form_names();
+  } else if (options.forms != std::vector<std::string>{"none"}) {
+    fit.forms = options.forms;
+  }
   return fit;
 }
 
@@ -101,6 +107,11 @@ void add_fit_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--objective", options->objective, "Of the parametric surface")
       ->check(CLI::IsMember({"huber_log", "huber", "mse"}))
+      ->capture_default_str();
+  command
+      ->add_option("--forms", options->forms,
+                   "Other forms of the surface: all, none, or names, comma-separated")
+      ->delimiter(',')
       ->capture_default_str();
   command->add_option("--delta", options->fit.delta, "Huber's threshold")
       ->check(CLI::PositiveNumber)

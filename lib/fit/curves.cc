@@ -101,6 +101,10 @@ Sample sample_of(const Point& point, const PointSet& set, LossLaw::Scale scale, 
   sample.peak_lr = point.peak_lr;
   sample.critical_batch_tokens = critical_batch(point);
   sample.trunk = point.trunk;
+  if (const auto unique = point.other.find("unique_tokens"); unique != point.other.end()) {
+    sample.unique_tokens = parse_double(unique->second);
+    require_positive(sample.unique_tokens, "unique_tokens", place);
+  }
   return sample;
 }
 
@@ -113,7 +117,8 @@ bool equal_or_absent(const std::optional<double>& a, const std::optional<double>
 
 bool same_setting(const Sample& a, const Sample& b) {
   return nearly_equal(a.scale, b.scale) && nearly_equal(a.tokens, b.tokens) &&
-         equal_or_absent(a.batch_tokens, b.batch_tokens) && equal_or_absent(a.peak_lr, b.peak_lr);
+         equal_or_absent(a.batch_tokens, b.batch_tokens) && equal_or_absent(a.peak_lr, b.peak_lr) &&
+         equal_or_absent(a.unique_tokens, b.unique_tokens);
 }
 
 // Equal settings that state different seeds are one sample; without seeds they stay apart, since

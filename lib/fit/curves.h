@@ -24,6 +24,7 @@ struct Sample {
   double params = 0;  // N, or M / 6 where the points have no N
   std::optional<double> batch_tokens, peak_lr;
   std::optional<double> critical_batch_tokens;  // measured, by a column of that name
+  std::optional<double> unique_tokens;  // where the column unique_tokens says how much was fresh
   std::string trunk;
   std::int64_t n_seeds = 1;
   std::vector<double> by_seed = {};  // the metrics that `metric` is the mean of; empty for one

@@ -9,6 +9,7 @@
 #include "fit/allocation_bootstrap.h"
 #include "fit/curves.h"
 #include "fit/excess_loss.h"
+#include "fit/form_fit.h"
 #include "fit/frontier_fit.h"
 #include "fit/holdout.h"
 #include "fit/hyper_fit.h"
@@ -144,6 +145,15 @@ std::optional<std::int64_t> common_count(const PointSet& points, const std::stri
   return common;
 }
 
+/// The largest loss a model can have that knows nothing: ln V; in bits per byte only where tokens
+/// are bytes.
+std::optional<double> upper_bound(const Fit& fit) {
+  if (!fit.vocab_size) return std::nullopt;
+  const auto v = static_cast<double>(*fit.vocab_size);
+  if (fit.frame.metric == Metric::loss_nats) return std::log(v);
+  return *fit.vocab_size == 256 ? std::optional(8.0) : std::nullopt;
+}
+
 }  // namespace
 
 std::string_view to_string(FitStatus status) {
@@ -203,6 +213,12 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   const ParametricFit parametric = fit_loss_law(loss_samples(samples), surface);
   if (parametric.status != FitStatus::too_few_points) result.parametric = parametric;
   set_predicted_bias(result, curves);
+  const FormOptions forms{.objective = options.objective,
+                          .delta = options.delta,
+                          .scale = options.scale,
+                          .upper_bound = upper_bound(result)};
+  if (result.parametric) result.lack_of_fit = lack_of_fit(samples, forms);
+  result.forms = fit_forms(samples, options.forms, forms);
 
   result.seed_noise = seed_noise(groups);
   result.estimators =

@@ -45,6 +45,8 @@ std::string to_json(const Fit& fit) {
   json.set_if("seed_noise", fit.seed_noise);
   if (fit.frontier) json.set("frontier", frontier_json(*fit.frontier));
   if (fit.parametric) json.set("parametric", surface_json(*fit.parametric));
+  if (!fit.forms.empty()) json.set("forms", forms_json(fit.forms));
+  if (fit.lack_of_fit) json.set("lack_of_fit", lack_of_fit_json(*fit.lack_of_fit));
   if (fit.hyper) json.set("hyper", hyper_json(*fit.hyper));
   if (fit.conventions) json.set("conventions", conventions_json(*fit.conventions));
   Json mistuning = Json::array();

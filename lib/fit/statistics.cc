@@ -59,6 +59,10 @@ double student_t_quantile(double p, double dof) {
   return 0.5 * (low + high);
 }
 
+double f_upper_tail(double f, double d1, double d2) {
+  return regularized_beta(d2 / 2, d1 / 2, d2 / (d2 + d1 * f));
+}
+
 double t90(double dof) { return student_t_quantile(0.95, dof); }
 
 Interval percentile_interval(std::vector<double> values) {

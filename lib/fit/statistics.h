@@ -17,6 +17,9 @@ namespace isoflop {
 /// The t of a two-sided 90 % interval.
 [[nodiscard]] double t90(double dof);
 
+/// P(F > f) for the F distribution with d1 and d2 > 0 degrees of freedom.
+[[nodiscard]] double f_upper_tail(double f, double d1, double d2);
+
 /// The 5th and 95th percentile, interpolated between order statistics. Needs a value.
 [[nodiscard]] Interval percentile_interval(std::vector<double> values);
 

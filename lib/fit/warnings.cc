@@ -15,6 +15,7 @@ std::vector<std::string> collect_warnings(const Fit& fit, std::span<const Budget
   warn_of_allocation(fit, warnings);
   warn_of_envelope(fit, warnings);
   warn_of_surface(fit, warnings);
+  warn_of_forms(fit, warnings);
   warn_of_hyper(fit, warnings);
   warn_of_conventions(fit, warnings);
   warn_of_holdout(fit, warnings);

@@ -24,6 +24,7 @@ void warn_of_valleys(const Fit& fit, std::span<const BudgetGroup> curves, Words&
 void warn_of_allocation(const Fit& fit, Words& warnings);
 void warn_of_envelope(const Fit& fit, Words& warnings);
 void warn_of_surface(const Fit& fit, Words& warnings);
+void warn_of_forms(const Fit& fit, Words& warnings);
 void warn_of_hyper(const Fit& fit, Words& warnings);
 void warn_of_conventions(const Fit& fit, Words& warnings);
 void warn_of_holdout(const Fit& fit, Words& warnings);

@@ -12,6 +12,7 @@
 #include "isoflop/envelope.h"
 #include "isoflop/estimate.h"
 #include "isoflop/holdout.h"
+#include "isoflop/forms.h"
 #include "isoflop/hyper.h"
 #include "isoflop/law.h"
 #include "isoflop/point.h"
@@ -36,6 +37,8 @@ struct FitOptions {
   /// Near-optimal: metric at most (1 + band) x the best of its cell. Absent: 0.25 % as in
   /// arXiv:2401.02954, or twice the noise between runs where that is more.
   std::optional<double> band = std::nullopt;
+  /// Forms to fit beside the surface, of surface_form_names().
+  std::vector<std::string> forms = {};
   /// Its exponents stand in where fewer than 3 grids were run (default: arXiv:2401.02954, eq. 1).
   HyperLaw hyper_prior = {{0.2920, 0.3271}, {0.3118, -0.1250}};
   /// Laws whose batch and learning rate are held against the grids; see HyperFit::excess_loss.
@@ -62,6 +65,8 @@ struct Fit {
   std::optional<EnvelopeFit> envelope;
   std::optional<FrontierLaw> frontier;
   std::optional<ParametricFit> parametric;
+  std::vector<FormFit> forms;  // as asked for
+  std::optional<LackOfFit> lack_of_fit;
   std::optional<HyperFit> hyper;
   std::optional<ConventionLadder> conventions;  // where every point states its shape
   std::vector<Mistuning> mistuning;             // one per valley

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fit/surface_forms.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+#include "fit/jet_model.h"
+#include "isoflop/error.h"
+#include "isoflop/forms.h"
+
+namespace isoflop {
+namespace {
+
+constexpr double kLeastExponent = 1e-4;
+constexpr double kMostExponent = 20;
+constexpr double kMost = 1e6;
+// Where Muennighoff et al. found them.
+constexpr double kRepeatedData = 15.39;
+constexpr double kExcessParams = 5.31;
+
+/// (E, A, B, alpha, beta): E + A e^(-alpha u) + B e^(-beta v).
+struct Chinchilla {
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    return p[0] + p[1] * exp(p[3] * -x[0]) + p[2] * exp(p[4] * -x[1]);
+  }
+};
+
+/// (ln of the size's term alone, of the data's term alone, alpha_N, alpha_D), at u = v = 0.
+struct Kaplan {
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    using std::log;
+    const T size = (p[0] - p[2] * x[0]) / p[3];
+    const T data = (p[1] - p[3] * x[1]) / p[3];
+    // The larger one outside: neither overflows where alpha_D is small.
+    const bool size_first = plain(size) > plain(data);
+    const T& larger = size_first ? size : data;
+    const T& smaller = size_first ? data : size;
+    return exp(p[3] * (larger + log(exp(smaller - larger) + 1.0)));
+  }
+};
+
+/// (E, a, b, eta): E + (a M^eta + b M^-eta) C^-eta with ln M = v - u and ln C = u + v.
+struct Overtraining {
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    const double m = x[1] - x[0];
+    const double c = x[0] + x[1];
+    return p[0] + p[1] * exp(p[3] * (m - c)) + p[2] * exp(p[3] * (-m - c));
+  }
+};
+
+/// (E, A, B, alpha, beta, R_D*, R_N*).
+struct DataConstrained {
+  // Effective ln of `unique (1 + r)`, what goes beyond `unique` counting ever less.
+  template <class T>
+  static T effective(const T& log_unique, const T& excess, const T& half) {
+    using std::exp;
+    using std::log;
+    return log_unique + log(half * (1.0 - exp(-excess / half)) + 1.0);
+  }
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    using std::log;
+    const T best = (log(p[3] * p[1] / (p[4] * p[2])) + p[4] * x[2]) / p[3];
+    const T excess = exp(x[0] - best) - 1.0;
+    const T size_term = plain(excess) > 0 ? effective(best, excess, p[6]) * p[3] : p[3] * x[0];
+    T tokens = p[5] * 0.0 + x[1];
+    if (x[1] > x[2]) {
+      tokens = effective(p[5] * 0.0 + x[2], p[5] * 0.0 + std::expm1(x[1] - x[2]), p[5]);
+    }
+    return p[0] + p[1] * exp(-size_term) + p[2] * exp(-(p[4] * tokens));
+  }
+};
+
+/// (E, A, B, alpha, beta, kappa, gamma): E + A e^(-alpha u) + B e^(kappa u - beta v - gamma u v).
+struct Interaction {
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    const T data = p[5] * x[0] - p[4] * x[1] - p[6] * (x[0] * x[1]);
+    return p[0] + p[1] * exp(p[3] * -x[0]) + p[2] * exp(data);
+  }
+};
+
+/// (E, A, B, alpha, beta): E + S / sqrt(1 + (S / G)^2), S the sum of the two terms, G what lies
+/// between E and the upper bound.
+struct Bounded {
+  double upper = 0;
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    using std::sqrt;
+    const T sum = p[1] * exp(p[3] * -x[0]) + p[2] * exp(p[4] * -x[1]);
+    const T share = sum / (upper - p[0]);
+    return p[0] + sum / sqrt(share * share + 1.0);
+  }
+};
+
+template <int P, class Formula>
+std::unique_ptr<CurveModel> model_of(const FormContext&) {
+  return std::make_unique<JetModel<P, Formula>>();
+}
+
+std::unique_ptr<CurveModel> bounded_model(const FormContext& context) {
+  return std::make_unique<JetModel<5, Bounded>>(Bounded{context.upper_bound.value_or(0)});
+}
+
+ParameterVector vector_of(std::initializer_list<double> values) {
+  ParameterVector vector(static_cast<Eigen::Index>(values.size()));
+  std::copy(values.begin(), values.end(), vector.data());
+  return vector;
+}
+
+/// E, A, B of a surface that is half asymptote, half terms; `more` behind (E, A, B, alpha, beta).
+std::vector<ParameterVector> sum_starts(const FormContext& context,
+                                        std::initializer_list<double> more = {}) {
+  std::vector<ParameterVector> starts;
+  for (const double alpha : {0.12, 0.35, 0.9}) {
+    for (const double beta : {0.12, 0.35, 0.9}) {
+      const double e = 0.6 * context.lowest;
+      const double term = 0.5 * (context.mean - e);
+      std::vector<double> start = {e, term, term, alpha, beta};
+      start.insert(start.end(), more.begin(), more.end());
+      starts.emplace_back(
+          Eigen::Map<const Eigen::VectorXd>(start.data(), static_cast<Eigen::Index>(start.size())));
+    }
+  }
+  return starts;
+}
+
+std::vector<ParameterVector> chinchilla_starts(const FormContext& c) { return sum_starts(c); }
+std::vector<ParameterVector> interaction_starts(const FormContext& c) {
+  return sum_starts(c, {0, 0});
+}
+std::vector<ParameterVector> data_starts(const FormContext& c) {
+  return sum_starts(c, {kRepeatedData, kExcessParams});
+}
+
+std::vector<ParameterVector> kaplan_starts(const FormContext& context) {
+  std::vector<ParameterVector> starts;
+  for (const double alpha_n : {0.03, 0.08, 0.2, 0.5}) {
+    for (const double alpha_d : {0.03, 0.1, 0.25, 0.6}) {
+      const double level = std::log(context.mean) - alpha_d * std::log(2.0);
+      starts.push_back(vector_of({level, level, alpha_n, alpha_d}));
+    }
+  }
+  return starts;
+}
+
+std::vector<ParameterVector> overtraining_starts(const FormContext& context) {
+  std::vector<ParameterVector> starts;
+  for (const double eta : {0.05, 0.1, 0.17, 0.3, 0.5}) {
+    const double e = 0.6 * context.lowest;
+    const double term = 0.5 * (context.mean - e);
+    starts.push_back(vector_of({e, term, term, eta}));
+  }
+  return starts;
+}
+
+ParameterVector reported_sum(const FormContext& context, const ParameterVector& p) {
+  ParameterVector raw = p;
+  raw[1] *= std::exp(p[3] * context.log_size0);
+  raw[2] *= std::exp(p[4] * context.log_tokens0);
+  return raw;
+}
+
+ParameterVector reported_kaplan(const FormContext& context, const ParameterVector& p) {
+  return vector_of({std::exp(p[0] / p[2] + context.log_size0),
+                    std::exp(p[1] / p[3] + context.log_tokens0), p[2], p[3]});
+}
+
+// size^(-2 eta) = (k / rho)^eta (M / C)^eta and tokens^(-2 eta) = (k rho)^eta (M C)^-eta, with
+// M = rho tokens / size and C = k size tokens.
+ParameterVector reported_overtraining(const FormContext& context, const ParameterVector& p) {
+  const double rho = 1 / context.params_per_size;
+  const double k = context.flops_factor;
+  return vector_of({p[0], p[1] * std::exp(2 * p[3] * context.log_size0) * std::pow(k / rho, p[3]),
+                    p[2] * std::exp(2 * p[3] * context.log_tokens0) * std::pow(k * rho, p[3]),
+                    p[3]});
+}
+
+// The exponent of the data's term, ln B + kappa u - beta v - gamma u v, in ln size and ln tokens.
+ParameterVector reported_interaction(const FormContext& context, const ParameterVector& p) {
+  const double x = context.log_size0;
+  const double y = context.log_tokens0;
+  ParameterVector raw = p;
+  raw[1] *= std::exp(p[3] * x);
+  raw[2] *= std::exp(-p[5] * x + p[4] * y - p[6] * x * y);
+  raw[4] = p[4] - p[6] * x;
+  raw[5] = p[5] + p[6] * y;
+  return raw;
+}
+
+std::string no_excuse(const FormContext&) { return ""; }
+std::string needs_repeats(const FormContext& context) {
+  return context.repeats ? "" : "no run saw its unique tokens (column unique_tokens) twice";
+}
+std::string needs_bound(const FormContext& context) {
+  if (!context.upper_bound) return "the points name no vocab_size, so the bound is unknown";
+  return context.mean < *context.upper_bound ? "" : "the losses lie above ln vocab_size";
+}
+
+std::vector<SurfaceForm> make_forms() {
+  constexpr double kX = kLeastExponent;
+  constexpr double kM = kMostExponent;
+  const std::vector<double> sum_low = {0, 0, 0, kX, kX};
+  const std::vector<double> sum_high = {kMost, kMost, kMost, kM, kM};
+  std::vector<SurfaceForm> forms;
+  forms.push_back({"chinchilla",
+                   "E + A/N^alpha + B/D^beta",
+                   "arXiv:2203.15556, eq. 10",
+                   {"E", "A", "B", "alpha", "beta"},
+                   sum_low,
+                   sum_high,
+                   model_of<5, Chinchilla>,
+                   chinchilla_starts,
+                   reported_sum,
+                   no_excuse});
+  forms.push_back({"kaplan",
+                   "((Nc/N)^(alpha_N/alpha_D) + Dc/D)^alpha_D",
+                   "arXiv:2001.08361, eq. 1.5",
+                   {"Nc", "Dc", "alpha_N", "alpha_D"},
+                   {-50, -50, kX, 3e-3},
+                   {50, 50, kM, kM},
+                   model_of<4, Kaplan>,
+                   kaplan_starts,
+                   reported_kaplan,
+                   no_excuse});
+  forms.push_back({"overtraining",
+                   "E + (a M^eta + b M^-eta) C^-eta, M = D/N",
+                   "arXiv:2403.08540, eq. 4",
+                   {"E", "a", "b", "eta"},
+                   {0, 0, 0, kX},
+                   {kMost, kMost, kMost, kM},
+                   model_of<4, Overtraining>,
+                   overtraining_starts,
+                   reported_overtraining,
+                   no_excuse});
+  forms.push_back({"data_constrained",
+                   "E + A/N'^alpha + B/D'^beta, D' = U (1 + R_D (1 - exp(-(D/U - 1)/R_D))), N' "
+                   "likewise beyond the best size for U",
+                   "arXiv:2305.16264, eq. 5 and 6",
+                   {"E", "A", "B", "alpha", "beta", "R_D", "R_N"},
+                   {0, 1e-9, 1e-9, 1e-2, 1e-2, 1e-2, 1e-2},
+                   {kMost, kMost, kMost, kM, kM, 1e5, 1e5},
+                   model_of<7, DataConstrained>,
+                   data_starts,
+                   reported_sum,
+                   needs_repeats});
+  forms.push_back(
+      {"interaction",
+       "E + A/N^alpha + B N^kappa / D^(beta + gamma ln N)",
+       "data exponent and coefficient vary with N as in arXiv:2506.10972, here to first "
+       "order in ln N",
+       {"E", "A", "B", "alpha", "beta", "kappa", "gamma"},
+       {0, 0, 0, kX, -kM, -kM, -kM},
+       {kMost, kMost, kMost, kM, kM, kM, kM},
+       model_of<7, Interaction>,
+       interaction_starts,
+       reported_interaction,
+       no_excuse});
+  forms.push_back({"bounded",
+                   "E + S/sqrt(1 + (S/(ln V - E))^2), S = A/N^alpha + B/D^beta",
+                   "isoflop: S to first order, below ln V always",
+                   {"E", "A", "B", "alpha", "beta"},
+                   sum_low,
+                   sum_high,
+                   bounded_model,
+                   chinchilla_starts,
+                   reported_sum,
+                   needs_bound});
+  return forms;
+}
+
+}  // namespace
+
+FormContext form_context(std::span<const Sample> samples, double params_per_size,
+                         std::optional<double> upper_bound) {
+  FormContext context;
+  context.params_per_size = params_per_size;
+  context.flops_factor = params_per_size == 1 ? 6 : 1;
+  context.upper_bound = upper_bound;
+  context.lowest = samples.front().metric;
+  const auto n = static_cast<double>(samples.size());
+  for (const Sample& sample : samples) {
+    context.log_size0 += std::log(sample.scale) / n;
+    context.log_tokens0 += std::log(sample.tokens) / n;
+    context.mean += sample.metric / n;
+    context.lowest = std::min(context.lowest, sample.metric);
+    context.repeats |= sample.unique_tokens && sample.tokens > 1.01 * *sample.unique_tokens;
+  }
+  return context;
+}
+
+Inputs form_inputs(const FormContext& context, double size, double tokens,
+                   std::optional<double> unique_tokens) {
+  const double unique = std::min(unique_tokens.value_or(tokens), tokens);
+  return {std::log(size) - context.log_size0, std::log(tokens) - context.log_tokens0,
+          std::log(unique) - context.log_tokens0, 0};
+}
+
+const std::vector<SurfaceForm>& surface_forms() {
+  static const std::vector<SurfaceForm> forms = make_forms();
+  return forms;
+}
+
+const std::vector<std::string>& surface_form_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> list;
+    for (const SurfaceForm& form : surface_forms()) list.emplace_back(form.name);
+    return list;
+  }();
+  return names;
+}
+
+const SurfaceForm& surface_form(const std::string& name) {
+  for (const SurfaceForm& form : surface_forms()) {
+    if (name == form.name) return form;
+  }
+  throw Error(ErrorCode::invalid_argument, "unknown form \"" + name + "\"" +
+                                               did_you_mean(name, surface_form_names()) +
+                                               "; known: " + join(surface_form_names(), ", "));
+}
+
+}  // namespace isoflop

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "isoflop/estimate.h"
+#include "isoflop/surface.h"
+
+namespace isoflop {
+
+/// What a form says of a budget: the best split, and how it moves with the budget there.
+struct FormTarget {
+  double compute = 0;  // [FLOPs]
+  double scale_opt = 0, tokens_opt = 0, loss = 0;
+  double scale_exponent = 0, tokens_exponent = 0;  // d ln scale_opt / d ln C, d ln tokens_opt / ...
+};
+
+/// One functional form of the loss in (N, D), fitted to the same points by the same objective.
+struct FormFit {
+  std::string name, formula, source;
+  std::string not_fitted;  // why; empty where it was
+  std::vector<std::string> parameters;
+  std::vector<double> values, standard_errors;  // in the order of `parameters`
+  std::vector<std::string> at_bound;
+  ObjectiveKind objective = ObjectiveKind::huber_log;
+  double delta = 1e-3, objective_value = 0;  // summed over points
+  double condition_number = 0;  // of the Jacobian with columns of unit length, centred logarithms
+  std::int64_t n_starts = 0, n_starts_agreeing = 0;
+  /// n ln(RSS / n) + 2 k + 2 k (k + 1) / (n - k - 1) of the form's least-squares fit, k counting
+  /// the variance (Hurvich and Tsai, 1989). Differences between forms mean something, levels do
+  /// not. Absent where n is too small for it.
+  std::optional<double> aicc;
+  /// Root mean square of predicted / loss - 1 over the largest budgets, fitted without them.
+  std::optional<double> holdout_error;
+  std::int64_t n_holdout = 0;
+  std::optional<FormTarget> target;  // at 10 x the largest compute; absent without a minimum
+  FitStatus status = FitStatus::too_few_points;
+  [[nodiscard]] bool usable() const { return status == FitStatus::ok; }
+};
+
+/// F test of L = E + A/N^alpha + B/D^beta within a form that contains it, both by least squares
+/// in the objective's residuals. The p-value supposes independent normal errors of one variance and
+/// an optimum off the bounds: common trunks make it too small, outliers anything.
+struct LackOfFit {
+  std::string form;
+  double f = 0, p = 1;
+  std::int64_t dof_form = 0, dof_residual = 0;
+};
+
+/// The names that FitOptions::forms may hold.
+[[nodiscard]] const std::vector<std::string>& surface_form_names();
+
+}  // namespace isoflop
