@@ -122,12 +122,12 @@ Estimated honest_scale(const Fit& fit, const Target& target) {
   return scale;
 }
 
-ExtrapolationLight light_of(const Fit& fit, double ratio) {
-  const ExtrapolationLight light = extrapolation_light(ratio);
-  const bool is_poor = std::any_of(fit.holdout_summary.begin(), fit.holdout_summary.end(),
-                                   [](const HoldoutSummary& summary) { return summary.is_poor; });
-  const bool evidence = !fit.holdout_summary.empty() && !is_poor;
-  if (evidence || ratio <= 1) return light;
+/// By the hold-outs of the estimator that makes the headline.
+ExtrapolationLight light_of(const Fit& fit, const Target& target) {
+  const ExtrapolationLight light = extrapolation_light(target.ratio);
+  const HoldoutSummary* summary = summary_of(fit, target.estimates.front().method);
+  const bool has_evidence = summary != nullptr && !summary->is_poor;
+  if (has_evidence || target.ratio <= 1) return light;
   return light == ExtrapolationLight::ok ? ExtrapolationLight::caution
                                          : ExtrapolationLight::only_with_holdout_evidence;
 }
@@ -165,13 +165,13 @@ void set_costs(const Fit& fit, const TargetOptions& options, Target& target) {
 
 Target predict_target(const Fit& fit, double compute, const TargetOptions& options) {
   Target target{.compute = compute, .ratio = std::max(1.0, compute / fit.compute_to)};
-  target.light = light_of(fit, target.ratio);
   const auto isoflop = by_isoflop(fit, compute, target.ratio);
   const auto surface = by_surface(fit, compute, target.ratio, options.flops_factor);
   if (isoflop) target.estimates.push_back(*isoflop);
   if (surface) target.estimates.push_back(*surface);
   if (isoflop && surface) target.disagreement = surface->scale.value / isoflop->scale.value - 1;
   if (target.estimates.empty()) return target;
+  target.light = light_of(fit, target);
   target.scale = honest_scale(fit, target);
   set_costs(fit, options, target);
   return target;

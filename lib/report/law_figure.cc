@@ -9,20 +9,20 @@ namespace {
 
 constexpr double kNormal90 = 1.6449;  // half-width of a two-sided 90 % interval of a normal
 
-struct Optimum {
+struct PlottedOptimum {
   double compute, y;
   Interval interval;  // 90 %; empty where there is none
   bool sound;         // enters the law
   Json tip;
 };
 
-bool has_interval(const Optimum& o) {
+bool has_interval(const PlottedOptimum& o) {
   return o.interval.low > 0 && o.interval.high > o.interval.low && std::isfinite(o.interval.high);
 }
 
 struct LawPanel {
   std::string name, symbol, title, caption;
-  std::vector<Optimum> optima;
+  std::vector<PlottedOptimum> optima;
   const PowerLawFit* ours = nullptr;
   std::optional<PowerLaw> reference;
   std::string reference_id;
@@ -118,9 +118,9 @@ void add_line_marks(Plot& plot, const Lines& lines) {
                                       {"strokeWidth", value(2)}})));
 }
 
-void add_optimum_marks(Plot& plot, const std::vector<Optimum>& optima) {
+void add_optimum_marks(Plot& plot, const std::vector<PlottedOptimum>& optima) {
   Json rows = Json::array(), bars = Json::array();
-  for (const Optimum& o : optima) {
+  for (const PlottedOptimum& o : optima) {
     rows.push_back(
         Json::object({{"x", o.compute}, {"y", o.y}, {"sound", o.sound}, {"tip", o.tip}}));
     if (!has_interval(o)) continue;
@@ -147,7 +147,7 @@ void add_optimum_marks(Plot& plot, const std::vector<Optimum>& optima) {
 
 std::optional<Figure> law_figure(const LawPanel& panel) {
   AxisRange x, y;
-  for (const Optimum& o : panel.optima) {
+  for (const PlottedOptimum& o : panel.optima) {
     x.include(o.compute);
     y.include(o.y);
     if (!has_interval(o)) continue;
@@ -186,8 +186,8 @@ Interval log_interval(double centre, double ln_se) {
   return {centre * std::exp(-kNormal90 * ln_se), centre * std::exp(kNormal90 * ln_se)};
 }
 
-std::vector<Optimum> optima_of(const Fit& fit, double Valley::*value) {
-  std::vector<Optimum> optima;
+std::vector<PlottedOptimum> optima_of(const Fit& fit, double Valley::*value) {
+  std::vector<PlottedOptimum> optima;
   for (const Valley& valley : fit.valleys) {
     if (!(valley.*value > 0) || !std::isfinite(valley.*value)) continue;
     const bool sound = valley.bracketed && valley.status == FitStatus::ok;
@@ -277,7 +277,7 @@ std::vector<Figure> hyper_figures(const ReportChapter& chapter) {
 std::optional<Figure> frontier_figure(const ReportChapter& chapter, int width) {
   if (!chapter.fit || chapter.fit->valleys.empty()) return std::nullopt;
   const Fit& fit = *chapter.fit;
-  std::vector<Optimum> optima;
+  std::vector<PlottedOptimum> optima;
   AxisRange x, y;
   for (const Valley& valley : fit.valleys) {
     if (!(valley.loss_opt > 0) || !std::isfinite(valley.loss_opt)) continue;

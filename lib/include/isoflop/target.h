@@ -35,7 +35,8 @@ struct MissCost {
 struct Target {
   double compute = 0;  // [FLOPs]
   double ratio = 1;    // compute / largest budget behind the laws; 1 inside their range
-  /// By the ratio, and one worse where hold-outs were poor or there are none.
+  /// By the ratio, and one worse where hold-outs of the first estimator were poor or there are
+  /// none.
   ExtrapolationLight light = ExtrapolationLight::ok;
   std::vector<TargetEstimate> estimates = {};  // isoflop before parametric; those that can be had
   /// parametric / isoflop - 1, of the scale.
