@@ -13,6 +13,7 @@
 #include "fit/isoflop_fit.h"
 #include "fit/loss_law_fit.h"
 #include "fit/parabola.h"
+#include "fit/surface_intervals.h"
 #include "fit/warnings.h"
 #include "isoflop/error.h"
 
@@ -82,6 +83,14 @@ void set_predicted_bias(Fit& fit, std::span<const BudgetGroup> curves) {
     if (!fit.valleys[i].usable()) continue;
     fit.valleys[i].predicted_bias = predicted_bias(curves[i], fit.valleys[i], fit.parametric->law);
   }
+}
+
+void correct_allocation(Fit& fit) {
+  const auto corrected = [](const Valley& valley) { return valley.predicted_bias != 0; };
+  if (std::none_of(fit.valleys.begin(), fit.valleys.end(), corrected)) return;
+  fit.scale_opt_uncorrected = fit.scale_opt;
+  fit.scale_opt = allocation_law(fit.valleys, &Valley::scale_opt);
+  fit.tokens_opt = allocation_law(fit.valleys, &Valley::tokens_opt);
 }
 
 /// Relative sd of one run: about the grids' surface or about the parabolas, whichever is larger.
@@ -194,6 +203,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   const ParametricFit parametric = fit_loss_law(loss_samples(samples), surface);
   if (parametric.status != FitStatus::too_few_points) result.parametric = parametric;
   set_predicted_bias(result, curves);
+  correct_allocation(result);
 
   result.hyper = fit_hyper(grid_cells(groups), options.band, options.hyper_prior);
   surface.unit.clear();
@@ -201,6 +211,9 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   result.holdout = score_holdouts(curves, result.valleys, samples, options.holdout, surface);
   set_frontier_error(result);
   set_range(result, samples);
+  if (result.parametric) {
+    result.surface_intervals = surface_intervals(*result.parametric, samples, result.compute_to);
+  }
   result.warnings = collect_warnings(result, curves);
   return result;
 }

@@ -9,6 +9,9 @@ Json allocation_json(const Fit& fit) {
   if (fit.scale_opt.usable()) {
     json.set("scale", power_law_json(fit.scale_opt)).set("tokens", power_law_json(fit.tokens_opt));
     json.set("tau", fit.scale_opt.tau);
+    if (fit.scale_opt_uncorrected) {
+      json.set("scale_uncorrected", power_law_json(*fit.scale_opt_uncorrected));
+    }
   }
   json.set("n_valleys", fit.scale_opt.n_points);
   return json;
@@ -44,7 +47,11 @@ std::string to_json(const Fit& fit) {
   for (const Valley& valley : fit.valleys) valleys.push_back(valley_json(valley));
   json.set("valleys", valleys).set("allocation", allocation_json(fit));
   if (fit.frontier) json.set("frontier", frontier_json(*fit.frontier));
-  if (fit.parametric) json.set("parametric", surface_json(*fit.parametric));
+  if (fit.parametric) {
+    Json surface = surface_json(*fit.parametric);
+    if (fit.surface_intervals) surface.set("calibrated", intervals_json(*fit.surface_intervals));
+    json.set("parametric", surface);
+  }
   if (fit.hyper) json.set("hyper", hyper_json(*fit.hyper));
   Json holdout = Json::array();
   for (const HoldoutScore& score : fit.holdout) holdout.push_back(holdout_json(score));

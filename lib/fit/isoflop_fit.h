@@ -21,6 +21,10 @@ struct IsoFlopFit {
 /// `curves` have one sample per scale; ascending in budget. Only bracketed minima enter the laws.
 [[nodiscard]] IsoFlopFit fit_isoflop(std::span<const BudgetGroup> curves);
 
+/// The law through the usable minima, each freed of its predicted bias; `optimum` is scale_opt or
+/// tokens_opt.
+[[nodiscard]] PowerLawFit allocation_law(std::span<const Valley> valleys, double Valley::*optimum);
+
 /// The minima that enter the laws, as points of the frontier.
 [[nodiscard]] std::vector<FrontierPoint> frontier_points(std::span<const Valley> valleys);
 

@@ -10,6 +10,7 @@ namespace isoflop {
 [[nodiscard]] Json valley_json(const Valley& valley);
 [[nodiscard]] Json power_law_json(const PowerLawFit& fit);
 [[nodiscard]] Json surface_json(const ParametricFit& fit);
+[[nodiscard]] Json intervals_json(const SurfaceIntervals& intervals);
 [[nodiscard]] Json hyper_json(const HyperFit& fit);
 
 }  // namespace isoflop

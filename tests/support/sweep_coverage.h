@@ -55,6 +55,19 @@ inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap) {
     hits["isoflop a"] = hit(result.scale_opt.exponent, sweep.exponent());
     add_forecasts("isoflop", result.scale_opt);
   }
+  if (result.surface_intervals) {
+    const SurfaceIntervals& surface = *result.surface_intervals;
+    hits["surface a"] = hit(surface.a, sweep.exponent());
+    hits["surface alpha"] = hit(surface.alpha, sweep.surface.alpha);
+    hits["surface beta"] = hit(surface.beta, sweep.surface.beta);
+    for (const OptimumForecast& forecast : surface.forecasts) {
+      const std::string at = std::to_string(std::lround(forecast.ratio)) + "x";
+      const double mean = sweep.optimum(forecast.compute);
+      const double luck = Rng(sweep.seed, 77).normal(static_cast<std::uint64_t>(forecast.ratio));
+      hits["surface law " + at] = hit_log(forecast.law, mean);
+      hits["surface next " + at] = hit_log(forecast.next, mean * std::exp(sweep.tau * luck));
+    }
+  }
   if (result.parametric && result.parametric->usable() && n_bootstrap > 0) {
     hits["bootstrap a"] = hit(result.parametric->a, sweep.exponent());
     hits["bootstrap alpha"] = hit(result.parametric->alpha, sweep.surface.alpha);

@@ -8,6 +8,7 @@
 
 #include "isoflop/estimate.h"
 #include "isoflop/hyper.h"
+#include "isoflop/intervals.h"
 #include "isoflop/law.h"
 #include "isoflop/point.h"
 #include "isoflop/surface.h"
@@ -49,9 +50,13 @@ struct Fit {
   std::int64_t n_points = 0;
   double compute_from = 0, compute_to = 0;  // smallest and largest budget behind the laws
   std::vector<Valley> valleys;              // ascending in budget
+  /// Through the minima, freed of their predicted bias where a surface could tell it; then
+  /// scale_opt_uncorrected is the law of the bare minima.
   PowerLawFit scale_opt, tokens_opt;
+  std::optional<PowerLawFit> scale_opt_uncorrected;
   std::optional<FrontierLaw> frontier;
   std::optional<ParametricFit> parametric;
+  std::optional<SurfaceIntervals> surface_intervals;
   std::optional<HyperFit> hyper;
   std::vector<HoldoutScore> holdout;
   std::vector<std::string> warnings;
