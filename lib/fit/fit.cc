@@ -20,6 +20,7 @@
 #include "fit/parabola.h"
 #include "fit/predict_targets.h"
 #include "fit/sample_size.h"
+#include "fit/surface_intervals.h"
 #include "fit/valley_estimators.h"
 #include "fit/warnings.h"
 #include "isoflop/conventions.h"
@@ -82,6 +83,14 @@ void set_predicted_bias(Fit& fit, std::span<const BudgetGroup> curves) {
     fit.valleys[i].closed_form_bias =
         closed_form_bias(curves[i], fit.valleys[i], fit.parametric->law);
   }
+}
+
+void correct_allocation(Fit& fit) {
+  const auto corrected = [](const Valley& valley) { return valley.predicted_bias != 0; };
+  if (std::none_of(fit.valleys.begin(), fit.valleys.end(), corrected)) return;
+  fit.scale_opt_uncorrected = fit.scale_opt;
+  fit.scale_opt = allocation_law(fit.valleys, &Valley::scale_opt);
+  fit.tokens_opt = allocation_law(fit.valleys, &Valley::tokens_opt);
 }
 
 void set_hyper(Fit& fit, std::span<const BudgetGroup> groups, const FitOptions& options) {
@@ -213,6 +222,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   const ParametricFit parametric = fit_loss_law(loss_samples(samples), surface);
   if (parametric.status != FitStatus::too_few_points) result.parametric = parametric;
   set_predicted_bias(result, curves);
+  correct_allocation(result);
   const FormOptions forms{.objective = options.objective,
                           .delta = options.delta,
                           .scale = options.scale,
@@ -242,6 +252,9 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   result.sample_size.intervals = interval_worths(samples, result);
   set_frontier_error(result);
   set_range(result, samples);
+  if (result.parametric) {
+    result.surface_intervals = surface_intervals(*result.parametric, samples, result.compute_to);
+  }
   result.conventions = fit_conventions(points, options.objective, options.delta);
   result.targets = predict_targets(result, {.computes = options.targets,
                                             .flops_factor = flops_factor(samples),

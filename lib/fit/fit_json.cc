@@ -9,6 +9,9 @@ Json allocation_json(const Fit& fit) {
   if (fit.scale_opt.usable()) {
     json.set("scale", power_law_json(fit.scale_opt)).set("tokens", power_law_json(fit.tokens_opt));
     json.set("tau", fit.scale_opt.tau);
+    if (fit.scale_opt_uncorrected) {
+      json.set("scale_uncorrected", power_law_json(*fit.scale_opt_uncorrected));
+    }
   }
   json.set("n_valleys", fit.scale_opt.n_points);
   if (fit.allocation_bootstrap) {
@@ -44,7 +47,11 @@ std::string to_json(const Fit& fit) {
   if (fit.envelope) json.set("envelope", envelope_json(*fit.envelope));
   json.set_if("seed_noise", fit.seed_noise);
   if (fit.frontier) json.set("frontier", frontier_json(*fit.frontier));
-  if (fit.parametric) json.set("parametric", surface_json(*fit.parametric));
+  if (fit.parametric) {
+    Json surface = surface_json(*fit.parametric);
+    if (fit.surface_intervals) surface.set("calibrated", intervals_json(*fit.surface_intervals));
+    json.set("parametric", surface);
+  }
   if (!fit.forms.empty()) json.set("forms", forms_json(fit.forms));
   if (fit.lack_of_fit) json.set("lack_of_fit", lack_of_fit_json(*fit.lack_of_fit));
   if (fit.hyper) json.set("hyper", hyper_json(*fit.hyper));

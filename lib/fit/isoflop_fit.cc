@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fit/isoflop_fit.h"
 
+#include <cmath>
+
 #include "fit/parabola.h"
 
 namespace isoflop {
 
 std::vector<PowerLawPoint> law_points(std::span<const Valley> valleys, double Valley::*optimum) {
+  // At a given compute an error of the size is the same error of the tokens, with the other sign.
+  const double sign = optimum == &Valley::scale_opt ? -1 : 1;
   std::vector<PowerLawPoint> points;
   for (const Valley& valley : valleys) {
     if (!valley.usable()) continue;
-    points.push_back({.x = valley.compute, .y = valley.*optimum, .ln_y_se = valley.ln_scale_se});
+    points.push_back({.x = valley.compute,
+                      .y = valley.*optimum * std::exp(sign * valley.predicted_bias),
+                      .ln_y_se = valley.ln_scale_se});
   }
   return points;
+}
+
+PowerLawFit allocation_law(std::span<const Valley> valleys, double Valley::*optimum) {
+  return fit_power_law(law_points(valleys, optimum));
 }
 
 std::vector<FrontierPoint> frontier_points(std::span<const Valley> valleys) {
@@ -35,9 +45,8 @@ IsoFlopFit fit_isoflop(std::span<const BudgetGroup> curves) {
   IsoFlopFit fit;
   for (const BudgetGroup& curve : curves) fit.valleys.push_back(fit_valley(curve));
   pool_noise(fit.valleys);
-  fit.scale_opt = fit_power_law(law_points(fit.valleys, &Valley::scale_opt));
-  // At a given compute an error of the size is the same error of the tokens, with the other sign.
-  fit.tokens_opt = fit_power_law(law_points(fit.valleys, &Valley::tokens_opt));
+  fit.scale_opt = allocation_law(fit.valleys, &Valley::scale_opt);
+  fit.tokens_opt = allocation_law(fit.valleys, &Valley::tokens_opt);
   fit.frontier = fit_frontier(frontier_points(fit.valleys));
   return fit;
 }

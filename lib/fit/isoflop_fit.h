@@ -25,9 +25,12 @@ struct IsoFlopFit {
 /// `curves` have one sample per scale; ascending in budget. Only bracketed minima enter the laws.
 [[nodiscard]] IsoFlopFit fit_isoflop(std::span<const BudgetGroup> curves);
 
-/// The optima of the valleys that enter the laws, with their errors.
+/// The usable minima, each freed of its predicted bias, with their errors; `optimum` is scale_opt
+/// or tokens_opt.
 [[nodiscard]] std::vector<PowerLawPoint> law_points(std::span<const Valley> valleys,
                                                     double Valley::*optimum);
+/// The law through them.
+[[nodiscard]] PowerLawFit allocation_law(std::span<const Valley> valleys, double Valley::*optimum);
 
 /// The minima that enter the laws, as points of the frontier.
 [[nodiscard]] std::vector<FrontierPoint> frontier_points(std::span<const Valley> valleys);

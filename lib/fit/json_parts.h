@@ -18,6 +18,7 @@ namespace isoflop {
 [[nodiscard]] Json surface_json(const ParametricFit& fit);
 [[nodiscard]] Json forms_json(const std::vector<FormFit>& forms);
 [[nodiscard]] Json lack_of_fit_json(const LackOfFit& test);
+[[nodiscard]] Json intervals_json(const SurfaceIntervals& intervals);
 [[nodiscard]] Json hyper_json(const HyperFit& fit);
 [[nodiscard]] Json conventions_json(const ConventionLadder& ladder);
 [[nodiscard]] Json mistuning_json(const Mistuning& mistuning);

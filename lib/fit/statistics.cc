@@ -65,6 +65,20 @@ double f_upper_tail(double f, double d1, double d2) {
 
 double t90(double dof) { return student_t_quantile(0.95, dof); }
 
+double f_quantile(double p, double numerator, double denominator) {
+  // x = n f / (n f + d) has a beta distribution.
+  double low = 0;
+  double high = 1;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = 0.5 * (low + high);
+    (regularized_beta(numerator / 2, denominator / 2, middle) < p ? low : high) = middle;
+  }
+  const double x = 0.5 * (low + high);
+  return denominator * x / (numerator * (1 - x));
+}
+
+double central_t_probability(double t, double dof) { return 1 - 2 * student_t_upper_tail(t, dof); }
+
 Interval percentile_interval(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const auto at = [&](double p) {

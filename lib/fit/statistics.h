@@ -20,6 +20,12 @@ namespace isoflop {
 /// P(F > f) for the F distribution with d1 and d2 > 0 degrees of freedom.
 [[nodiscard]] double f_upper_tail(double f, double d1, double d2);
 
+/// f with P(F <= f) = p for Fisher's F with `numerator` and `denominator` degrees of freedom.
+[[nodiscard]] double f_quantile(double p, double numerator, double denominator);
+
+/// P(|T| <= t) for Student's t with `dof` degrees of freedom, t >= 0.
+[[nodiscard]] double central_t_probability(double t, double dof);
+
 /// The 5th and 95th percentile, interpolated between order statistics. Needs a value.
 [[nodiscard]] Interval percentile_interval(std::vector<double> values);
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
+#include <map>
+#include <string>
 
 #include "fit/isoflop_fit.h"
 #include "support/catch.h"
+#include "support/sweep_coverage.h"
 #include "support/sweep_oracle.h"
 
 using namespace isoflop;
@@ -72,4 +75,47 @@ TEST_CASE("a prediction interval covers the optimum of a budget ten times larger
                                  .noise = 0.003,
                                  .tau = 0.1});
   check_covers(result.prediction, result.usable);
+}
+
+TEST_CASE("on random sweeps every interval covers what was planted in about 90 %") {
+  constexpr int kSweeps = 80;
+  std::map<std::string, int> covered, usable;
+  for (std::uint64_t seed = 0; seed < kSweeps; ++seed) {
+    for (const auto& [name, hit] : test::cover(test::random_sweep(seed), 0)) {
+      covered[name] += hit.covered;
+      ++usable[name];
+    }
+  }
+  REQUIRE(usable.size() == 12);
+  for (const auto& [name, n] : usable) {
+    INFO(name << ": " << covered[name] << " of " << n);
+    CHECK(n >= 0.95 * kSweeps);
+    // 80 draws of probability 0.9 have a standard deviation of 3.4 %.
+    CHECK(covered[name] >= 0.83 * n);
+    CHECK(covered[name] <= 0.98 * n);
+  }
+}
+
+TEST_CASE("a bias of the parabolas is taken out of the law, and the law with it stays visible") {
+  // beta / alpha = 2.5 and sizes within a factor of 8: the parabola's minimum is off
+  // (arXiv:2603.22339); without noise the corrected law is the planted one.
+  LossLaw surface = test::epoch_surface();
+  surface.alpha = 0.2;
+  surface.a = 30;
+  surface.beta = 0.5;
+  surface.b = 60000;
+  const test::SweepOracle oracle{.surface = surface,
+                                 .budgets = test::geometric_budgets(1e18, 3, 6),
+                                 .n_sizes = 9,
+                                 .half_width = 8};
+  FitOptions options;
+  options.scale = surface.scale;
+  options.n_bootstrap = 0;
+  const Fit result = fit(oracle.points(), options);
+  REQUIRE(result.scale_opt.usable());
+  REQUIRE(result.scale_opt_uncorrected);
+  const double compute = 1e22;
+  CHECK(result.scale_opt.law(compute) == Approx(oracle.optimum(compute)).epsilon(1e-5));
+  CHECK(std::abs(std::log(result.scale_opt_uncorrected->law(compute) / oracle.optimum(compute))) >
+        0.02);
 }

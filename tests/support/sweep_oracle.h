@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "base/rng.h"
@@ -15,10 +17,15 @@ struct SweepOracle {
   LossLaw surface;
   std::vector<double> budgets;
   int n_sizes = 9;
-  double half_width = 4;  // sizes from optimum / half_width to optimum * half_width
+  double half_width = 4;  // sizes from centre / half_width to centre * half_width
   double noise = 0;       // relative, of each loss
-  double tau = 0;         // shift of ln(optimum) per budget, normal
+  double tau = 0;         // sideways shift of ln(size) per budget, normal
   std::uint64_t seed = 0;
+  double centre = 1;            // of the first budget's sizes, over its optimum
+  double drift = 1;             // factor on `centre` per decade of compute
+  std::vector<int> sizes = {};  // by budget, in place of n_sizes
+  double trunk_share = 0;       // of the noise's variance, common to runs of one size; 0: no trunks
+  double mistuning = 0;         // relative loss per squared ln(size / optimum)
 
   [[nodiscard]] double optimum(double compute) const {
     const double sum = surface.alpha + surface.beta;
@@ -32,25 +39,52 @@ struct SweepOracle {
     std::uint64_t draw = 0;
     PointSet set;
     set.frame = {.dataset = "oracle", .tokenizer = "", .metric = Metric::loss_nats};
-    for (const double budget : budgets) {
+    for (std::size_t b = 0; b < budgets.size(); ++b) {
+      // The budget's curve slides sideways; its lowest loss stays.
       const double shift = std::exp(tau * rng.normal(draw++));
-      // With a scaled by shift^(alpha + beta) the whole surface's optimum moves by `shift`.
-      LossLaw shifted = surface;
-      shifted.a *= std::pow(shift, surface.alpha + surface.beta);
-      for (int i = 0; i < n_sizes; ++i) {
-        const double step = n_sizes > 1 ? 2.0 * i / (n_sizes - 1) - 1 : 0;
-        const double size = optimum(budget) * std::pow(half_width, step);
-        const double tokens = budget / (surface.flops_factor() * size);
+      for (const double size : sizes_of(b)) {
+        const double tokens = budgets[b] / (surface.flops_factor() * size);
+        const double offset = std::log(size / optimum(budgets[b]));
+        const double own = rng.normal(draw++);
         Point point;
         (surface.scale == LossLaw::Scale::params ? point.params : point.flops_per_token) = size;
         point.tokens = tokens;
-        point.loss = shifted(size, tokens) * (1 + noise * rng.normal(draw++));
-        point.budget = budget;
-        point.compute = budget;
+        point.loss = surface(size / shift, tokens * shift) * (1 + mistuning * offset * offset) *
+                     (1 + noise * run_luck(size, own));
+        point.budget = budgets[b];
+        point.compute = budgets[b];
+        if (trunk_share > 0) point.trunk = std::to_string(grid_index(size));
         set.points.push_back(point);
       }
     }
     return set;
+  }
+
+ private:
+  [[nodiscard]] int count(std::size_t budget) const {
+    return sizes.empty() ? n_sizes : sizes[budget];
+  }
+  [[nodiscard]] double step(std::size_t budget) const {
+    return count(budget) > 1 ? 2 * std::log(half_width) / (count(budget) - 1) : 0;
+  }
+  /// Runs can share trunks where they share sizes: multiples of the first budget's step.
+  [[nodiscard]] long grid_index(double size) const { return std::lround(std::log(size) / step(0)); }
+  [[nodiscard]] std::vector<double> sizes_of(std::size_t budget) const {
+    const double decades = std::log10(budgets[budget] / budgets[0]);
+    const double middle = std::log(optimum(budgets[budget]) * centre * std::pow(drift, decades));
+    std::vector<double> result;
+    for (int i = 0; i < count(budget); ++i) {
+      const double offset = i - 0.5 * (count(budget) - 1);
+      const double own = std::exp(middle + offset * step(budget));
+      const double index = std::round((middle / step(0)) + offset);
+      result.push_back(trunk_share > 0 ? std::exp(index * step(0)) : own);
+    }
+    return result;
+  }
+  [[nodiscard]] double run_luck(double size, double own) const {
+    if (!(trunk_share > 0)) return own;
+    const Rng trunk(seed, static_cast<std::uint64_t>(grid_index(size)));
+    return std::sqrt(trunk_share) * trunk.normal(0) + std::sqrt(1 - trunk_share) * own;
   }
 };
 
@@ -68,6 +102,53 @@ inline std::vector<double> geometric_budgets(double from, double ratio, int n) {
   std::vector<double> budgets;
   for (int i = 0; i < n; ++i) budgets.push_back(from * std::pow(ratio, i));
   return budgets;
+}
+
+/// The random sweep of a seed: surfaces, noise and designs as they are published. alpha and beta
+/// from 0.2 to 0.6, E from 0 to 2.5, reducible loss at the first budget from 0.5 to 2.5 nats, 5 to
+/// 100 tokens per parameter there; 4 to 8 budgets a factor of 2 to 3.2 apart; 5 to 11 sizes within
+/// a factor of 2 to 8; noise 0.1 to 1 %; tau 0 in a third, else up to 0.15; sizes centred in half,
+/// else off by up to 1.5 and drifting by up to 1.15 per decade; unequal numbers of sizes in a
+/// third; shared trunks, with half of the variance, in a fifth.
+inline SweepOracle random_sweep(std::uint64_t seed) {
+  const Rng rng(seed, 1);
+  std::uint64_t draw = 0;
+  const auto uniform = [&](double low, double high) {
+    return low + (high - low) * rng.uniform(draw++);
+  };
+  const auto spread = [&](double low, double high) {
+    return std::exp(uniform(std::log(low), std::log(high)));
+  };
+  SweepOracle sweep;
+  sweep.seed = seed;
+  LossLaw& surface = sweep.surface;
+  surface.scale = LossLaw::Scale::params;
+  surface.alpha = uniform(0.2, 0.6);
+  surface.beta = uniform(0.2, 0.6);
+  surface.irreducible = uniform(0, 2.5);
+  const double first = spread(1e17, 1e19);
+  const double reducible = uniform(0.5, 2.5);
+  const double params = std::sqrt(first / 6 / spread(5, 100));
+  const double sum = surface.alpha + surface.beta;
+  surface.a = reducible * surface.beta / sum * std::pow(params, surface.alpha);
+  surface.b = reducible * surface.alpha / sum * std::pow(first / 6 / params, surface.beta);
+  const int n_budgets = 4 + static_cast<int>(rng.below(5, draw++));
+  sweep.budgets = geometric_budgets(first, uniform(2, 3.2), n_budgets);
+  sweep.n_sizes = 5 + static_cast<int>(rng.below(7, draw++));
+  sweep.half_width = spread(2, 8);
+  sweep.noise = spread(0.001, 0.01);
+  sweep.tau = std::max(0.0, uniform(-0.075, 0.15));
+  if (rng.below(2, draw++) == 0) {
+    sweep.centre = spread(1 / 1.5, 1.5);
+    sweep.drift = spread(1 / 1.15, 1.15);
+  }
+  if (rng.below(3, draw++) == 0) {
+    for (int i = 0; i < n_budgets; ++i) {
+      sweep.sizes.push_back(5 + static_cast<int>(rng.below(7, draw++)));
+    }
+  }
+  if (rng.below(5, draw++) == 0) sweep.trunk_share = 0.5;
+  return sweep;
 }
 
 }  // namespace isoflop::test

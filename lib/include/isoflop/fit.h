@@ -11,9 +11,10 @@
 #include "isoflop/deadweight.h"
 #include "isoflop/envelope.h"
 #include "isoflop/estimate.h"
-#include "isoflop/holdout.h"
 #include "isoflop/forms.h"
+#include "isoflop/holdout.h"
 #include "isoflop/hyper.h"
+#include "isoflop/intervals.h"
 #include "isoflop/law.h"
 #include "isoflop/point.h"
 #include "isoflop/sample_size.h"
@@ -57,14 +58,18 @@ struct Fit {
   std::int64_t n_points = 0;
   double compute_from = 0, compute_to = 0;  // smallest and largest budget behind the laws
   std::vector<Valley> valleys;              // ascending in budget
+  /// Through the minima, freed of their predicted bias where a surface could tell it; then
+  /// scale_opt_uncorrected is the law of the bare minima.
   PowerLawFit scale_opt, tokens_opt;
   std::optional<double> seed_noise;         // relative sd of one run between seeds
   std::vector<ValleyEstimator> estimators;  // parabola, cubic, akima, parametric
   std::vector<EstimatorDisagreement> disagreement;
   std::optional<LawChecks> law_checks;
   std::optional<EnvelopeFit> envelope;
+  std::optional<PowerLawFit> scale_opt_uncorrected;
   std::optional<FrontierLaw> frontier;
   std::optional<ParametricFit> parametric;
+  std::optional<SurfaceIntervals> surface_intervals;
   std::vector<FormFit> forms;  // as asked for
   std::optional<LackOfFit> lack_of_fit;
   std::optional<HyperFit> hyper;

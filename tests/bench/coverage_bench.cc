@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// How often the nominal 90 % intervals of a fit hold what was planted, over random sweeps.
+//   coverage_bench [--surfaces n] [--bootstrap n] [--threads n] [--first seed]
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "support/sweep_coverage.h"
+
+namespace {
+
+using isoflop::test::Hits;
+using isoflop::test::SweepOracle;
+
+struct Options {
+  std::int64_t n_surfaces = 500, n_bootstrap = 200, n_threads = 2, first = 0;
+};
+
+struct Draw {
+  SweepOracle sweep;
+  Hits hits;
+};
+
+Options parse(int argc, char** argv) {
+  Options options;
+  const std::map<std::string, std::int64_t*> flags = {{"--surfaces", &options.n_surfaces},
+                                                      {"--bootstrap", &options.n_bootstrap},
+                                                      {"--threads", &options.n_threads},
+                                                      {"--first", &options.first}};
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const auto flag = flags.find(argv[i]);
+    if (flag == flags.end()) throw std::invalid_argument(std::string("unknown flag ") + argv[i]);
+    *flag->second = std::atoll(argv[i + 1]);
+  }
+  return options;
+}
+
+std::vector<Draw> run(const Options& options) {
+  std::vector<Draw> draws(static_cast<std::size_t>(options.n_surfaces));
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < draws.size(); i = next++) {
+      draws[i].sweep = isoflop::test::random_sweep(static_cast<std::uint64_t>(options.first) + i);
+      draws[i].hits = isoflop::test::cover(draws[i].sweep, options.n_bootstrap);
+    }
+  };
+  std::vector<std::jthread> threads;
+  for (std::int64_t i = 0; i < options.n_threads; ++i) threads.emplace_back(work);
+  threads.clear();
+  return draws;
+}
+
+struct Row {
+  std::string name;
+  std::function<bool(const SweepOracle&)> holds;
+};
+
+std::vector<Row> rows() {
+  return {
+      {"all", [](const SweepOracle&) { return true; }},
+      {"noise < 0.3 %", [](const SweepOracle& s) { return s.noise < 0.003; }},
+      {"noise >= 0.3 %", [](const SweepOracle& s) { return s.noise >= 0.003; }},
+      {"tau = 0", [](const SweepOracle& s) { return s.tau == 0; }},
+      {"0 < tau < 0.05", [](const SweepOracle& s) { return s.tau > 0 && s.tau < 0.05; }},
+      {"tau >= 0.05", [](const SweepOracle& s) { return s.tau >= 0.05; }},
+      {"4 or 5 budgets", [](const SweepOracle& s) { return s.budgets.size() <= 5; }},
+      {"6 to 8 budgets", [](const SweepOracle& s) { return s.budgets.size() >= 6; }},
+      {"half-width < 4", [](const SweepOracle& s) { return s.half_width < 4; }},
+      {"half-width >= 4", [](const SweepOracle& s) { return s.half_width >= 4; }},
+      {"centred", [](const SweepOracle& s) { return s.centre == 1 && s.drift == 1; }},
+      {"off-centre, drifting", [](const SweepOracle& s) { return s.centre != 1; }},
+      {"shared trunks", [](const SweepOracle& s) { return s.trunk_share > 0; }},
+  };
+}
+
+/// Covered and usable sweeps in percent, and the median width.
+std::string cell(const std::vector<Draw>& draws, const Row& row, const std::string& interval) {
+  int covered = 0;
+  std::vector<double> widths;
+  for (const Draw& draw : draws) {
+    const auto found = draw.hits.find(interval);
+    if (!row.holds(draw.sweep) || found == draw.hits.end()) continue;
+    covered += found->second.covered;
+    widths.push_back(found->second.width);
+  }
+  if (widths.empty()) return "      -      ";
+  const auto middle = widths.begin() + static_cast<std::ptrdiff_t>(widths.size() / 2);
+  std::nth_element(widths.begin(), middle, widths.end());
+  char text[64];
+  std::snprintf(text, sizeof text, "%5.1f (%.3f)",
+                100.0 * covered / static_cast<double>(widths.size()), *middle);
+  return text;
+}
+
+void print(const std::vector<Draw>& draws, const std::vector<std::string>& intervals) {
+  std::printf("\n%-22s %5s", "coverage [%] (width)", "n");
+  for (const std::string& interval : intervals) std::printf(" %18s", interval.c_str());
+  for (const Row& row : rows()) {
+    const auto n = std::count_if(draws.begin(), draws.end(),
+                                 [&](const Draw& draw) { return row.holds(draw.sweep); });
+    std::printf("\n%-22s %5td", row.name.c_str(), n);
+    for (const std::string& interval : intervals) {
+      std::printf(" %18s", cell(draws, row, interval).c_str());
+    }
+  }
+  std::printf("\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const std::vector<Draw> draws = run(parse(argc, argv));
+    std::map<std::string, std::vector<std::string>> tables;  // by estimator
+    std::set<std::string> names;
+    for (const Draw& draw : draws) {
+      for (const auto& [name, hit] : draw.hits) names.insert(name);
+    }
+    for (const std::string& name : names) tables[name.substr(0, name.find(' '))].push_back(name);
+    for (const auto& [estimator, intervals] : tables) print(draws, intervals);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "coverage_bench: %s\n", error.what());
+    return 2;
+  }
+  return 0;
+}

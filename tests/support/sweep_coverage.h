@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "isoflop/fit.h"
+#include "support/sweep_oracle.h"
+
+namespace isoflop::test {
+
+/// One nominal 90 % interval of one sweep.
+struct Hit {
+  bool covered = false;
+  double width = 0;  // of sizes: of their logarithm
+};
+
+/// By interval, e.g. "isoflop a" or "surface next 10x". "law": where the law's mean optimum lies;
+/// "next": where the optimum of one further budget will lie, with its own shift.
+using Hits = std::map<std::string, Hit>;
+
+inline Hit hit(const Interval& interval, double truth) {
+  return {interval.low <= truth && truth <= interval.high, interval.high - interval.low};
+}
+
+inline Hit hit_log(const Interval& interval, double truth) {
+  const double low = std::log(interval.low), high = std::log(interval.high);
+  return {low <= std::log(truth) && std::log(truth) <= high, high - low};
+}
+
+/// Every interval that the fit of `sweep` prints, against what was planted.
+inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap) {
+  FitOptions options;
+  options.scale = sweep.surface.scale;
+  options.holdout = 0;
+  options.n_bootstrap = n_bootstrap;
+  const Fit result = fit(sweep.points(), options);
+  Hits hits;
+  const auto add_forecasts = [&](const std::string& name, const PowerLawFit& law) {
+    for (const double ratio : {10.0, 100.0}) {
+      const double compute = ratio * sweep.budgets.back();
+      const std::string at = std::to_string(std::lround(ratio)) + "x";
+      const double mean = sweep.optimum(compute);
+      const double luck = Rng(sweep.seed, 77).normal(static_cast<std::uint64_t>(ratio));
+      PowerLawFit certain = law;
+      certain.tau = 0;
+      hits[name + " law " + at] = hit_log(certain.prediction_interval(compute), mean);
+      hits[name + " next " + at] =
+          hit_log(law.prediction_interval(compute), mean * std::exp(sweep.tau * luck));
+    }
+  };
+  if (result.scale_opt.usable()) {
+    hits["isoflop a"] = hit(result.scale_opt.exponent, sweep.exponent());
+    add_forecasts("isoflop", result.scale_opt);
+  }
+  if (result.surface_intervals) {
+    const SurfaceIntervals& surface = *result.surface_intervals;
+    hits["surface a"] = hit(surface.a, sweep.exponent());
+    hits["surface alpha"] = hit(surface.alpha, sweep.surface.alpha);
+    hits["surface beta"] = hit(surface.beta, sweep.surface.beta);
+    for (const OptimumForecast& forecast : surface.forecasts) {
+      const std::string at = std::to_string(std::lround(forecast.ratio)) + "x";
+      const double mean = sweep.optimum(forecast.compute);
+      const double luck = Rng(sweep.seed, 77).normal(static_cast<std::uint64_t>(forecast.ratio));
+      hits["surface law " + at] = hit_log(forecast.law, mean);
+      hits["surface next " + at] = hit_log(forecast.next, mean * std::exp(sweep.tau * luck));
+    }
+  }
+  if (result.parametric && result.parametric->usable() && n_bootstrap > 0) {
+    hits["bootstrap a"] = hit(result.parametric->a, sweep.exponent());
+    hits["bootstrap alpha"] = hit(result.parametric->alpha, sweep.surface.alpha);
+    hits["bootstrap beta"] = hit(result.parametric->beta, sweep.surface.beta);
+  }
+  return hits;
+}
+
+}  // namespace isoflop::test
