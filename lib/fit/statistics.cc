@@ -90,7 +90,9 @@ Interval percentile_interval(std::vector<double> values) {
   return {.low = at(0.05), .high = at(0.95)};
 }
 
-double student_t_two_sided(double t, double dof) { return 2 * upper_tail(std::abs(t), dof); }
+double student_t_two_sided(double t, double dof) {
+  return 2 * student_t_upper_tail(std::abs(t), dof);
+}
 
 double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
