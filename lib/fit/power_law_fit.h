@@ -20,9 +20,9 @@ struct PowerLawPoint {
 /// Weighted regression of ln y on ln x with a random effect per point of variance tau^2, its
 /// intervals by Hartung and Knapp (Statistics in Medicine 20, 2001) with Student's t of n - 2: with
 /// a handful of budgets the normal quantile would cover far less than it says. Usable from 3
-/// points. How the estimators of tau compare: tests/bench/tau_study.cc.
+/// points. The estimators of tau cover alike: tests/bench/tau_study.cc.
 [[nodiscard]] PowerLawFit fit_power_law(std::span<const PowerLawPoint> points,
-                                        TauMethod method = TauMethod::reml);
+                                        TauMethod method = TauMethod::moments);
 
 /// The coefficient alone, with a given exponent: the geometric mean of y / x^exponent.
 [[nodiscard]] PowerLawFit fit_coefficient(std::span<const PowerLawPoint> points, double exponent);

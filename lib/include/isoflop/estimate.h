@@ -23,7 +23,7 @@ struct PowerLawFit {
   PowerLaw law;
   Interval coefficient, exponent;
   double residual_sd = 0;  // of ln y
-  double tau = 0;          // between-budget scatter of ln y beyond each point's own error (REML)
+  double tau = 0;          // between-budget scatter of ln y beyond each point's own error
   std::int64_t n_points = 0;
   FitStatus status = FitStatus::too_few_points;
   /// The points leave the exponent open: it was taken from elsewhere (see the fit's
