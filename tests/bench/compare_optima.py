@@ -70,7 +70,7 @@ class Problem:
                 value, gradient = self.value_and_gradient(y, step)
                 return value / scale, gradient / scale
             x = minimize(f, x, jac=True, method="L-BFGS-B", bounds=bounds,
-                         options={"maxiter": 2000, "ftol": 0, "gtol": 1e-13}).x
+                         options={"maxiter": 300, "ftol": 1e-15, "gtol": 1e-12}).x
         return self.value_and_gradient(x, delta)[0], x
 
     def polish(self, x, delta):
@@ -87,7 +87,7 @@ class Problem:
                 return value / scale, gradient / scale
             for end in (minimize(g, x, jac=True, method="BFGS", options={"gtol": 1e-12}),
                         minimize(lambda y: f(y)[0] / scale, x, method="Nelder-Mead",
-                                 options={"xatol": 1e-12, "fatol": 1e-15, "maxiter": 3000})):
+                                 options={"xatol": 1e-12, "fatol": 1e-14, "maxiter": 800})):
                 value = f(end.x)[0]
                 if value < best and 1e-4 <= min(end.x[3:]) and max(end.x[3:]) <= 20:
                     best, x = value, end.x
@@ -132,7 +132,7 @@ def main():
             if gap > TOLERANCE:
                 lower[objective] = lower.get(objective, 0) + 1
                 print(f"{objective} seed {seed}: isoflop {row['value']}, SciPy {found!r}, "
-                      f"gap {gap:.2e}")
+                      f"gap {gap:.2e}", flush=True)
             worst[objective] = max(worst.get(objective, (-np.inf, "")), (gap, seed))
     for objective, (gap, seed) in worst.items():
         print(f"{objective:9s} {n_sets[objective]} sets, worst gap {gap:+.2e} (seed {seed}), "
