@@ -71,6 +71,8 @@ ParameterVector descend(const NonlinearObjective& objective, const Bounds& bound
   solver.options.function_tolerance = 0;
   solver.options.cost_threshold = 0;
   solver.options.parameter_tolerance = 1e-12;
+  // TinySolver's own 1e4 is a full Gauss-Newton step, which from afar lands in other basins.
+  solver.options.initial_trust_region_radius = 10;
   Eigen::VectorXd theta = bounds.clipped(start);
   solver.Solve(function, &theta);
   return bounds.clipped(theta);
