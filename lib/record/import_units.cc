@@ -21,7 +21,7 @@ constexpr std::size_t kLongestMantissa = 64;  // digits; 17 make a double
 
 struct NamedUnit {
   std::string_view name;
-  Unit unit;
+  ForeignUnit unit;
 };
 
 constexpr long double kLn2 = std::numbers::ln2_v<long double>;
@@ -66,7 +66,7 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
-Unit unit_of(PointColumn column, const std::string& name) {
+ForeignUnit unit_of(PointColumn column, const std::string& name) {
   const std::string where = "units: " + std::string(kPointColumnNames[column]) + "=" + name + ": ";
   if (!is_quantity(column)) {
     throw Error(ErrorCode::invalid_argument, where + "this column has no unit");
@@ -86,7 +86,7 @@ Unit unit_of(PointColumn column, const std::string& name) {
                   ", and any number > 0 of ours in one of theirs" + did_you_mean(name, known));
 }
 
-std::optional<double> parse_in_unit(std::string_view cell, const Unit& unit) {
+std::optional<double> parse_in_unit(std::string_view cell, const ForeignUnit& unit) {
   if (unit.is_ours()) return parse_quantity(cell);
   const std::size_t exponent = cell.find_first_of("eE");
   int shift = unit.decimal_shift;
