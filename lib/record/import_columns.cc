@@ -147,7 +147,7 @@ class Resolver {
   void take_units() {
     for (const auto& [ours, name] : options_.units) {
       const PointColumn column = point_column(ours, "units");
-      const Unit unit = unit_of(column, name);
+      const ForeignUnit unit = unit_of(column, name);
       if (columns_.ours[column].fields.empty()) {
         refuse_option("units: " + ours + ": the file has no column for it");
       }

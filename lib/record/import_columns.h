@@ -15,7 +15,7 @@ namespace isoflop {
 /// Where a column of ours comes from.
 struct ColumnOrigin {
   std::vector<std::size_t> fields;  // of a row; their sum
-  Unit unit = {};
+  ForeignUnit unit = {};
   std::optional<std::string> constant;
   [[nodiscard]] bool is_copy() const { return fields.size() == 1 && unit.is_ours(); }
 };

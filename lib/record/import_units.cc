@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "record/import_units.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <numbers>
 #include <span>
 
@@ -14,9 +16,12 @@
 namespace isoflop {
 namespace {
 
+constexpr int kLargestExponent = 1000;        // beyond any double
+constexpr std::size_t kLongestMantissa = 64;  // digits; 17 make a double
+
 struct NamedUnit {
   std::string_view name;
-  Unit unit;
+  ForeignUnit unit;
 };
 
 constexpr long double kLn2 = std::numbers::ln2_v<long double>;
@@ -61,7 +66,7 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
-Unit unit_of(PointColumn column, const std::string& name) {
+ForeignUnit unit_of(PointColumn column, const std::string& name) {
   const std::string where = "units: " + std::string(kPointColumnNames[column]) + "=" + name + ": ";
   if (!is_quantity(column)) {
     throw Error(ErrorCode::invalid_argument, where + "this column has no unit");
@@ -81,20 +86,26 @@ Unit unit_of(PointColumn column, const std::string& name) {
                   ", and any number > 0 of ours in one of theirs" + did_you_mean(name, known));
 }
 
-std::optional<double> parse_in_unit(std::string_view cell, const Unit& unit) {
+std::optional<double> parse_in_unit(std::string_view cell, const ForeignUnit& unit) {
   if (unit.is_ours()) return parse_quantity(cell);
-  if (!parse_quantity(cell)) return std::nullopt;
   const std::size_t exponent = cell.find_first_of("eE");
   int shift = unit.decimal_shift;
   if (exponent != std::string_view::npos) {
     std::string_view digits = cell.substr(exponent + 1);
     if (digits.starts_with('+')) digits.remove_prefix(1);
     int own = 0;
-    std::from_chars(digits.data(), digits.data() + digits.size(), own);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), own);
+    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+    if (std::abs(own) > kLargestExponent) return std::nullopt;
     shift += own;
   }
-  const std::string moved = std::string(cell.substr(0, exponent)) + "e" + std::to_string(shift);
-  const std::optional<double> value = parse_quantity(moved);
+  const std::string_view mantissa = cell.substr(0, exponent);
+  std::array<char, 80> moved;
+  if (mantissa.size() > kLongestMantissa) return std::nullopt;
+  char* end = std::copy(mantissa.begin(), mantissa.end(), moved.data());
+  *end++ = 'e';
+  end = std::to_chars(end, moved.data() + moved.size(), shift).ptr;
+  const auto value = parse_quantity({moved.data(), static_cast<std::size_t>(end - moved.data())});
   if (!value || unit.multiplier == 1) return value;
   const double product = static_cast<double>(*value * unit.multiplier);
   return std::isnormal(product) ? std::optional(product) : std::nullopt;

@@ -10,7 +10,7 @@
 namespace isoflop {
 
 /// One of theirs is multiplier * 10^decimal_shift of ours.
-struct Unit {
+struct ForeignUnit {
   int decimal_shift = 0;
   long double multiplier = 1;
   bool of_bits_per_byte = false;  // a loss in bits per byte: belongs to that column of ours
@@ -21,10 +21,10 @@ struct Unit {
 
 /// By name, upper or lower case, or as a number > 0. Throws Error(invalid_argument)
 /// "units: tokens=...: ..." naming the units of that column.
-[[nodiscard]] Unit unit_of(PointColumn column, const std::string& name);
+[[nodiscard]] ForeignUnit unit_of(PointColumn column, const std::string& name);
 
 /// A number > 0 in our unit. The decimal shift is exact: it moves the exponent of the digits before
 /// they become a double; the multiplier is applied in extended precision.
-[[nodiscard]] std::optional<double> parse_in_unit(std::string_view cell, const Unit& unit);
+[[nodiscard]] std::optional<double> parse_in_unit(std::string_view cell, const ForeignUnit& unit);
 
 }  // namespace isoflop

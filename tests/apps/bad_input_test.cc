@@ -95,6 +95,15 @@ TEST_CASE("flags that make no sense are refused by name") {
       {{"data", "info", "nowhere"}, {"nowhere"}},
       {{"data", "build", "--out", "x", "absent.txt"}, {"absent.txt"}},
       {{"fit", "absent.csv"}, {"absent.csv"}},
+      {{"import", "csv", "absent.csv", "--out", "p.csv"}, {"absent.csv: cannot be read"}},
+      {{"import", "csv", ".", "--out", "p.csv"}, {"is a folder"}},
+      {{"import", "step-law", "a.csv", "--out", "p.csv"}, {"step-law", "did you mean steplaw?"}},
+      {{"import", "csv", "a.csv"}, {"--out"}},
+      {{"import", "csv", "a.csv", "--out", "p.csv", "--units", "tokens"}, {"--units", "tokens"}},
+      {{"import", "csv", "a.csv", "--out", "p.csv", "--columns", "params=N,params=M"},
+       {"--columns: params is given twice"}},
+      {{"import", "csv", "a.csv", "--out", "p.csv", "--convention", "7nd"}, {"7nd"}},
+      {{"import", "csv", "a.csv", "--out", "p.csv", "--vocab-size", "many"}, {"--vocab-size"}},
       {{"fit", "p.csv", "--objective", "l2"}, {"--objective", "huber_log"}},
       {{"fit", "p.csv", "--delta", "-1"}, {"--delta"}},
       {{"plan", "absent.json"}, {"absent.json"}},
@@ -154,11 +163,13 @@ TEST_CASE("points that cannot be used are refused by row and column") {
       {header + "1e6,1e8\n", {"row 2"}},
       {header + "0,1e8,3.0\n", {"row 2", "params"}},
       {"params,params,tokens,loss\n1,1,1,1\n", {"params", "twice"}},
-      {header + "1e6,1e8,\"3.0\n", {"points.csv"}},
+      {header + "1e6,1e8,\"3.0\n", {"points.csv", "line 2, character 9"}},
+      {header, {"points.csv: has a header and no rows"}},
   };
   for (const BadFile& file : files) {
     dir.write("points.csv", file.text);
     expect_refused(dir, {{"fit", "points.csv"}, file.said});
+    expect_refused(dir, {{"import", "csv", "points.csv", "--out", "out.csv"}, file.said});
   }
   dir.write("points.csv", "N,tokens,loss\n1e6,1e8,3.0\n");
   expect_refused(dir, {{"fit", "points.csv", "--columns", "params"}, {"--columns", "params"}});
