@@ -208,15 +208,15 @@ double inefficiency_of(const ParametricFit& fit, const Linearised& line,
 }
 
 /// ln N_opt(C) = (ln(alpha A) - ln(beta B)) / (alpha + beta) + a ln(C / k) and its gradient.
-struct Optimum {
+struct ForecastOptimum {
   double log_scale = 0;
   Eigen::Matrix<double, 5, 1> gradient;
 };
 
-Optimum optimum_at(const LossLaw& law, const Linearised& line, double log_product) {
+ForecastOptimum optimum_at(const LossLaw& law, const Linearised& line, double log_product) {
   const double sum = law.alpha + law.beta;
   const double bracket = std::log(law.alpha * law.a / (law.beta * law.b));
-  Optimum result;
+  ForecastOptimum result;
   result.log_scale = bracket / sum + law.beta / sum * log_product;
   const double common = bracket / (sum * sum);
   result.gradient << 0, 1 / sum, -1 / sum,
@@ -268,7 +268,7 @@ std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
   const double log_factor = std::log(flops_factor(samples));
   for (const double ratio : kForecastRatios) {
     const double compute = ratio * largest_compute;
-    const Optimum optimum = optimum_at(law, line, std::log(compute) - log_factor);
+    const ForecastOptimum optimum = optimum_at(law, line, std::log(compute) - log_factor);
     result.forecasts.push_back(
         {.ratio = ratio,
          .compute = compute,
