@@ -189,7 +189,8 @@ Fit fit(const PointSet& points, const FitOptions& options) {
                          .delta = options.delta,
                          .scale = options.scale,
                          .n_bootstrap = options.n_bootstrap,
-                         .seed = options.seed};
+                         .seed = options.seed,
+                         .diagnostics = true};
   set_resampling_units(samples, groups, surface);
   const ParametricFit parametric = fit_loss_law(loss_samples(samples), surface);
   if (parametric.status != FitStatus::too_few_points) result.parametric = parametric;
@@ -198,6 +199,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   result.hyper = fit_hyper(grid_cells(groups), options.band, options.hyper_prior);
   surface.unit.clear();
   surface.stratum.clear();
+  surface.diagnostics = false;
   result.holdout = score_holdouts(curves, result.valleys, samples, options.holdout, surface);
   set_frontier_error(result);
   set_range(result, samples);
