@@ -217,7 +217,8 @@ Fit fit(const PointSet& points, const FitOptions& options) {
                          .delta = options.delta,
                          .scale = options.scale,
                          .n_bootstrap = options.n_bootstrap,
-                         .seed = options.seed};
+                         .seed = options.seed,
+                         .diagnostics = true};
   set_resampling_units(samples, groups, surface);
   const ParametricFit parametric = fit_loss_law(loss_samples(samples), surface);
   if (parametric.status != FitStatus::too_few_points) result.parametric = parametric;
@@ -245,6 +246,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   set_hyper(result, groups, options);
   surface.unit.clear();
   surface.stratum.clear();
+  surface.diagnostics = false;
   result.holdout = score_holdouts(curves, result.valleys, samples, options.holdout, surface);
   result.holdout_summary = summarize(result.holdout);
   count_sample(points, samples, result);

@@ -7,6 +7,7 @@
 #include "fit/loss_bootstrap.h"
 #include "fit/loss_search.h"
 #include "fit/statistics.h"
+#include "fit/surface_diagnostics.h"
 
 namespace isoflop {
 namespace {
@@ -19,14 +20,6 @@ std::vector<std::string> bounds_hit(const SurfaceVector& s) {
     if (low || (i >= 3 && s[i] >= kMaxExponent)) names.emplace_back(kNames[i]);
   }
   return names;
-}
-
-std::size_t n_distinct(std::span<const LossSample> samples, double LossSample::*member) {
-  std::vector<double> values;
-  for (const LossSample& sample : samples) values.push_back(sample.*member);
-  std::sort(values.begin(), values.end());
-  const auto same = [](double a, double b) { return b <= a * (1 + 1e-9); };
-  return static_cast<std::size_t>(std::unique(values.begin(), values.end(), same) - values.begin());
 }
 
 /// The same names as in the answer, in the order of the columns of a bootstrap.
@@ -64,8 +57,8 @@ ParametricFit fit_loss_law(std::span<const LossSample> samples, const LossFitOpt
   fit.objective = options.objective;
   fit.delta = options.delta;
   fit.law.scale = options.scale;
-  if (samples.size() < kMinSurfacePoints || n_distinct(samples, &LossSample::size) < 3 ||
-      n_distinct(samples, &LossSample::tokens) < 3) {
+  if (samples.size() < kMinSurfacePoints || count_distinct(samples, &LossSample::size) < 3 ||
+      count_distinct(samples, &LossSample::tokens) < 3) {
     return fit;
   }
   const LossPoints points(samples);
@@ -79,7 +72,15 @@ ParametricFit fit_loss_law(std::span<const LossSample> samples, const LossFitOpt
   fit.at_bound = bounds_hit(best.surface);
   fit.n_starts = found.n_starts;
   fit.n_starts_agreeing = found.basins.front().n_starts;
+  for (const Basin& basin : found.basins) {
+    fit.basins.push_back({.objective = basin.end.value,
+                          .law = points.to_law(basin.end.surface, options.scale),
+                          .n_starts = basin.n_starts});
+  }
   fit.status = best.converged ? FitStatus::ok : FitStatus::not_converged;
+  if (fit.usable() && options.diagnostics) {
+    fit.diagnostics = diagnose(samples, points, objective, best.surface, options.scale);
+  }
   if (fit.usable() && options.n_bootstrap > 0) bootstrap(fit, points, objective, found, options);
   return fit;
 }

@@ -25,6 +25,8 @@ struct LossFitOptions {
   std::vector<std::int64_t> unit = {}, stratum = {};
   /// Of the bootstrap; 0 as many as the machine runs at once. Results do not depend on it.
   int n_threads = 0;
+  /// Whether to say how far the points determine the surface: some milliseconds.
+  bool diagnostics = false;
 };
 
 /// The surface at the global optimum of its objective. At every node of a dense grid in (alpha,

@@ -81,6 +81,11 @@ LossSearch search_basins(const LossObjective& objective) {
           minimize_by_continuation(objective, start.surface, kFarDelta * objective.delta()));
     }
   }
+  if (objective.is_huber()) {
+    // From where outliers are in the quadratic part too.
+    const double farthest = kFarDelta * kFarDelta * objective.delta();
+    ends.push_back(minimize_by_continuation(objective, starts.front().surface, farthest));
+  }
   const SurfaceVector first = best_of(ends).surface;
   constexpr double kRise = 0.1;
   for (const SurfaceVector& start : surfaces_around(objective, first, kRise)) {

@@ -21,9 +21,23 @@ constexpr std::size_t at(std::size_t row, std::size_t column) {
 /// adds a multiple of `metric`, the majorant's Hessian.
 class Model {
  public:
-  Model(const SurfaceVector& surface, const SurfaceDerivatives& derivatives)
-      : derivatives_(derivatives) {
+  Model(const SurfaceVector& surface, SurfaceDerivatives derivatives, const Constraint& constraint)
+      : ratio_(constraint.ratio) {
+    if (ratio_ > 0) {
+      derivatives.gradient[3] += ratio_ * derivatives.gradient[4];
+      tie(derivatives.hessian);
+    }
+    derivatives_ = derivatives;
     for (std::size_t i = 0; i < kSize; ++i) held_[i] = is_held(surface, derivatives.gradient, i);
+    if (constraint.fixed_E) held_[0] = true;
+    if (ratio_ > 0) held_[4] = true;
+  }
+
+  /// The Hessian's or the metric's with beta moving along: alpha's row takes beta's.
+  void tie(double* matrix) const {
+    if (!(ratio_ > 0)) return;
+    matrix[at(3, 3)] += ratio_ * (2 * matrix[at(4, 3)] + ratio_ * matrix[at(4, 4)]);
+    for (std::size_t j = 0; j < 3; ++j) matrix[at(3, j)] += ratio_ * matrix[at(4, j)];
   }
 
   /// Solves (H + damping metric) step = -gradient by L D L^T; false where that matrix is not safely
@@ -51,11 +65,14 @@ class Model {
       step[i] /= d[i];
       for (std::size_t j = i + 1; j < kSize; ++j) step[i] -= l[at(j, i)] * step[j];
     }
+    if (ratio_ > 0) step[4] = ratio_ * step[3];
     return true;
   }
   [[nodiscard]] double promised(const double* step) const {
     double sum = 0;
-    for (std::size_t i = 0; i < kSize; ++i) sum -= 0.5 * derivatives_.gradient[i] * step[i];
+    for (std::size_t i = 0; i < kSize; ++i) {
+      if (!held_[i]) sum -= 0.5 * derivatives_.gradient[i] * step[i];
+    }
     return sum;
   }
 
@@ -66,7 +83,8 @@ class Model {
     return derivatives_.hessian[k] + (damping > 0 ? damping * ridge * metric[k] : 0);
   }
 
-  const SurfaceDerivatives& derivatives_;
+  SurfaceDerivatives derivatives_;
+  double ratio_;
   bool held_[kSize];
 };
 
@@ -86,8 +104,8 @@ bool is_held(const SurfaceVector& surface, const double* gradient, std::size_t i
   return low || high;
 }
 
-NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start,
-                      double tolerance) {
+NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start, double tolerance,
+                      const Constraint& constraint) {
   NewtonResult result{.surface = clipped(start)};
   SurfaceDerivatives here, there, metric;
   objective.derivatives(result.surface, here);
@@ -95,7 +113,7 @@ NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start
   const double floor = objective.rounding_floor();
   double damping = 0;
   for (int i = 0; i < kMaxIterations && std::isfinite(here.value); ++i) {
-    const Model model(result.surface, here);
+    const Model model(result.surface, here, constraint);
     bool lowered = false, measured = false;
     while (!lowered && damping < kMaxDamping) {
       double step[kSize];
@@ -119,6 +137,7 @@ NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start
       } else {
         if (!measured) {
           objective.majorant(result.surface, metric);
+          model.tie(metric.hessian);
           ++result.n_evaluations;
           measured = true;
         }

@@ -1,9 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
+#include <cmath>
 
 #include "fit/json_parts.h"
 
 namespace isoflop {
+namespace {
+
+Json pair(const Interval& interval) {
+  return Json(Json::Array{Json(interval.low), Json(interval.high)});
+}
+
+Json law_json(const LossLaw& law) {
+  return Json::object({{"E", law.irreducible},
+                       {"A", law.a},
+                       {"B", law.b},
+                       {"alpha", law.alpha},
+                       {"beta", law.beta}});
+}
+
+Json basins_json(const std::vector<SurfaceBasin>& basins) {
+  Json::Array rows;
+  for (const SurfaceBasin& basin : basins) {
+    rows.push_back(
+        law_json(basin.law).set("objective", basin.objective).set("n_starts", basin.n_starts));
+  }
+  return Json(rows);
+}
+
+Json sensitivity_json(const std::vector<DeltaOptimum>& optima) {
+  Json::Array rows;
+  for (const DeltaOptimum& optimum : optima) {
+    Json row = law_json(optimum.law).set("a", optimum.a_exponent);
+    // JSON has no infinity: null is squares.
+    if (std::isfinite(optimum.delta)) {
+      row.set("delta", optimum.delta);
+    } else {
+      row.set("delta", Json());
+    }
+    rows.push_back(row);
+  }
+  return Json(rows);
+}
+
+void add_diagnostics(const SurfaceDiagnostics& diagnostics, Json& json) {
+  Json::Array rows;
+  for (const auto& row : diagnostics.correlation) rows.push_back(Json::array_of(row));
+  json.set("gradient_norm", diagnostics.gradient_norm)
+      .set("condition_number", diagnostics.condition_number)
+      .set("correlation", Json(rows));
+  json.set("profile", Json::object({{"E", pair(diagnostics.profile_E.interval)},
+                                    {"a", pair(diagnostics.profile_a.interval)}}));
+  json.set("identified", Json::object({{"E", diagnostics.profile_E.identified},
+                                       {"a", diagnostics.profile_a.identified}}));
+  json.set("objective_sensitivity", sensitivity_json(diagnostics.objective_sensitivity));
+  json.set("n_distinct_sizes", diagnostics.n_distinct_sizes)
+      .set("n_distinct_tokens", diagnostics.n_distinct_tokens)
+      .set("tokens_range", diagnostics.tokens_range);
+}
+
+}  // namespace
 
 Json surface_json(const ParametricFit& fit) {
   Json json = Json::object({{"E", fit.law.irreducible},
@@ -29,12 +85,14 @@ Json surface_json(const ParametricFit& fit) {
                                                                            {"a", &fit.a},
                                                                            {"b", &fit.b}}};
     for (const auto& [name, interval] : named) {
-      intervals.set(name, Json(Json::Array{Json(interval->low), Json(interval->high)}));
+      intervals.set(name, pair(*interval));
     }
     for (const auto& [name, error] : fit.standard_errors) errors.set(name, error);
   }
   json.set("intervals", intervals).set("standard_errors", errors);
   json.set("n_bootstrap", fit.n_bootstrap).set("n_bootstrap_failed", fit.n_bootstrap_failed);
+  json.set("basins", basins_json(fit.basins));
+  if (fit.diagnostics) add_diagnostics(*fit.diagnostics, json);
   return json.set("status", to_string(fit.status));
 }
 

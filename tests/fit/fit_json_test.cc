@@ -74,6 +74,23 @@ TEST_CASE("the parametric part says objective, intervals and how sure the optimu
     CHECK_NOTHROW(parametric.at("intervals").at(key).elements(2));
     CHECK_NOTHROW(parametric.at("standard_errors").at(key).positive());
   }
+  const auto basins = parametric.at("basins").elements();
+  REQUIRE(!basins.empty());
+  CHECK(basins[0].at("objective").number() == result.parametric->objective_value);
+  CHECK(basins[0].at("n_starts").integer(1, 1000) == result.parametric->n_starts_agreeing);
+  CHECK(parametric.at("gradient_norm").number() < 1e-3);
+  CHECK(parametric.at("condition_number").number() > 1);
+  CHECK(parametric.at("correlation").elements(5)[4].elements(5)[4].number() == Approx(1));
+  const SurfaceDiagnostics& diagnostics = *result.parametric->diagnostics;
+  for (const char* key : {"E", "a"}) {
+    CHECK_NOTHROW(parametric.at("profile").at(key).elements(2));
+    CHECK_NOTHROW(parametric.at("identified").at(key).boolean());
+  }
+  CHECK(parametric.at("profile").at("a").elements(2)[1].number() ==
+        diagnostics.profile_a.interval.high);
+  const auto deltas = parametric.at("objective_sensitivity").elements(4);
+  CHECK(deltas[0].at("delta").number() == 1e-4);
+  CHECK(deltas[3].at("alpha").number() == diagnostics.objective_sensitivity[3].law.alpha);
   CHECK(parametric.at("n_bootstrap").integer(0, 100) == 20);
   CHECK(parametric.at("n_bootstrap_failed").integer(0, 100) == 0);
 }

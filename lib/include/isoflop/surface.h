@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +19,44 @@ namespace isoflop {
 enum class ObjectiveKind { huber_log, huber, mse };
 [[nodiscard]] std::string_view to_string(ObjectiveKind);
 
+/// An optimum that some starts of the search ended in.
+struct SurfaceBasin {
+  double objective = 0;
+  LossLaw law;
+  std::int64_t n_starts = 0;
+};
+
+/// 90 % by profile likelihood. Where the profile stays below its limit down or up to the
+/// parameter's bound, that end is the bound and the points do not identify the parameter.
+struct ProfileInterval {
+  Interval interval;
+  bool identified = true;
+};
+
+/// The optimum under another delta; infinite: squares of the same residual.
+struct DeltaOptimum {
+  double delta = 0;
+  LossLaw law;
+  double a_exponent = 0;
+};
+
+/// How far the points determine the surface.
+struct SurfaceDiagnostics {
+  /// Largest |d ln objective / d ln parameter| of those not at a bound; 0 for a perfect fit.
+  double gradient_norm = 0;
+  /// Of (E, A N0^-alpha, B D0^-beta, alpha, beta), N0 and D0 the points' geometric means, by the
+  /// Hessian of a step of re-weighted least squares at the optimum: the condition number with its
+  /// diagonal scaled to 1, and the correlations by its inverse. Parameters at a bound are left out
+  /// (their rows are 0).
+  double condition_number = 0;
+  std::array<std::array<double, 5>, 5> correlation = {};
+  ProfileInterval profile_E, profile_a;
+  std::vector<DeltaOptimum> objective_sensitivity;  // ascending in delta
+  std::int64_t n_distinct_sizes = 0, n_distinct_tokens = 0;
+  /// Median of largest / smallest D among points whose sizes are within a factor of 2.
+  double tokens_range = 0;
+};
+
 /// The surface L = E + A / N^alpha + B / D^beta at its global optimum over E, A, B >= 0 and
 /// alpha, beta > 0.
 struct ParametricFit {
@@ -26,6 +66,8 @@ struct ParametricFit {
   double delta = 1e-3;
   double objective_value = 0;  // summed over points
   std::vector<std::string> at_bound;
+  std::vector<SurfaceBasin> basins;  // best first
+  std::optional<SurfaceDiagnostics> diagnostics;
   std::int64_t n_starts = 0, n_starts_agreeing = 0;
   Interval E, A, B, alpha, beta, a, b;  // bootstrap percentiles; empty if n_bootstrap is 0
   std::map<std::string, double> standard_errors;  // bootstrap, by the names above
