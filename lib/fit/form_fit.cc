@@ -90,11 +90,15 @@ Split best_split(const Setup& setup, const ParameterVector& theta, double comput
   constexpr int kCells = 400;
   const double low = std::log(1e3);
   const double width = (log_product - 2 * low) / kCells;
+  if (width <= 0) return {};
+  // The lowest that rises to both sides: a form may fall without end far outside its points.
   int best = 0;
-  for (int i = 1; i <= kCells; ++i) {
-    if (loss(low + i * width) < loss(low + best * width)) best = i;
+  for (int i = 1; i < kCells; ++i) {
+    const double here = loss(low + i * width);
+    if (here >= loss(low + (i - 1) * width) || here > loss(low + (i + 1) * width)) continue;
+    if (best == 0 || here < loss(low + best * width)) best = i;
   }
-  if (width <= 0 || best == 0 || best == kCells) return {};
+  if (best == 0) return {};
   double left = low + (best - 1) * width;
   double right = low + (best + 1) * width;
   const double golden = 0.5 * (std::sqrt(5.0) - 1);

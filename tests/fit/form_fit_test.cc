@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fit/form_fit.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/rng.h"
 #include "fit/loss_law_fit.h"
+#include "isoflop/fit.h"
 #include "support/catch.h"
 #include "support/sweep_oracle.h"
 
@@ -138,6 +140,42 @@ TEST_CASE("lack of fit is told where an interaction is planted, and only there")
   CHECK(without->p > 0.05);
   CHECK(with->p < 1e-4);
   CHECK(with->dof_residual == 42 - 7);
+}
+
+TEST_CASE("a fit warns of lack of fit and reports the forms asked for") {
+  const auto interacting = [](double n, double d, double) {
+    return 1.6 + 300 * std::pow(n, -0.33) +
+           4000 * std::pow(d, -0.38 - 0.03 * std::log(n / 3e8)) * std::pow(n / 3e8, 0.7);
+  };
+  const auto fit_of = [](const std::vector<Sample>& samples) {
+    PointSet set;
+    for (const Sample& sample : samples) {
+      Point point;
+      point.params = sample.scale;
+      point.tokens = sample.tokens;
+      point.loss = sample.metric;
+      set.points.push_back(point);
+    }
+    FitOptions options;
+    options.scale = LossLaw::Scale::params;
+    options.n_bootstrap = 0;
+    options.forms = {"kaplan", "bounded"};
+    return fit(set, options);
+  };
+  const auto warned = [](const Fit& result) {
+    return std::any_of(result.warnings.begin(), result.warnings.end(), [](const auto& warning) {
+      return warning.find("Lack of fit") != std::string::npos;
+    });
+  };
+  const Fit with = fit_of(planted(interacting, 0.003));
+  CHECK(warned(with));
+  CHECK_FALSE(warned(fit_of(planted(sum_of, 0.003))));
+  REQUIRE(with.forms.size() == 2);
+  CHECK(with.forms[0].usable());
+  CHECK_FALSE(with.forms[1].not_fitted.empty());
+  const std::string json = to_json(with);
+  CHECK_THAT(json, Catch::Contains("\"lack_of_fit\""));
+  CHECK_THAT(json, Catch::Contains("\"alpha_N\""));
 }
 
 TEST_CASE("the target's split is the closed form's where there is one") {
