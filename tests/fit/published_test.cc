@@ -32,7 +32,7 @@ std::vector<LossSample> chinchilla(std::size_t first_row) {
   return samples;
 }
 
-struct Optimum {
+struct KnownOptimum {
   ObjectiveKind objective;
   std::size_t first_row;
   double value, E, alpha, beta;
@@ -42,12 +42,12 @@ struct Optimum {
 
 TEST_CASE("the surfaces of Epoch's 240 and 245 points are at their global optimum") {
   // The values were computed independently, twice.
-  const Optimum optima[] = {
+  const KnownOptimum optima[] = {
       {ObjectiveKind::huber_log, 5, 0.0010182740178, 1.81722, 0.347311, 0.367173},
       {ObjectiveKind::huber, 5, 0.00289624319581, 1.820080, 0.344303, 0.372967},
       {ObjectiveKind::mse, 5, 0.0832038076933, 1.882814, 0.357615, 0.427621},
       {ObjectiveKind::huber_log, 0, 0.00182601052307, 1.891338, 0.349313, 0.453049}};
-  for (const Optimum& expected : optima) {
+  for (const KnownOptimum& expected : optima) {
     const ParametricFit fit =
         fit_loss_law(chinchilla(expected.first_row), {.objective = expected.objective});
     INFO(to_string(expected.objective) << " from row " << expected.first_row);
