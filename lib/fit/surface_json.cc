@@ -7,14 +7,17 @@
 namespace isoflop {
 namespace {
 
+// Steep laws of large sizes have an A beyond doubles; JSON knows no infinity.
+Json finite_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
 Json pair(const Interval& interval) {
-  return Json(Json::Array{Json(interval.low), Json(interval.high)});
+  return Json(Json::Array{finite_or_null(interval.low), finite_or_null(interval.high)});
 }
 
 Json law_json(const LossLaw& law) {
   return Json::object({{"E", law.irreducible},
-                       {"A", law.a},
-                       {"B", law.b},
+                       {"A", finite_or_null(law.a)},
+                       {"B", finite_or_null(law.b)},
                        {"alpha", law.alpha},
                        {"beta", law.beta}});
 }
@@ -47,7 +50,7 @@ void add_diagnostics(const SurfaceDiagnostics& diagnostics, Json& json) {
   Json::Array rows;
   for (const auto& row : diagnostics.correlation) rows.push_back(Json::array_of(row));
   json.set("gradient_norm", diagnostics.gradient_norm)
-      .set("condition_number", diagnostics.condition_number)
+      .set("condition_number", finite_or_null(diagnostics.condition_number))
       .set("correlation", Json(rows));
   json.set("profile", Json::object({{"E", pair(diagnostics.profile_E.interval)},
                                     {"a", pair(diagnostics.profile_a.interval)}}));
@@ -63,8 +66,8 @@ void add_diagnostics(const SurfaceDiagnostics& diagnostics, Json& json) {
 
 Json surface_json(const ParametricFit& fit) {
   Json json = Json::object({{"E", fit.law.irreducible},
-                            {"A", fit.law.a},
-                            {"B", fit.law.b},
+                            {"A", finite_or_null(fit.law.a)},
+                            {"B", finite_or_null(fit.law.b)},
                             {"alpha", fit.law.alpha},
                             {"beta", fit.law.beta},
                             {"a", fit.a_exponent},
@@ -87,7 +90,7 @@ Json surface_json(const ParametricFit& fit) {
     for (const auto& [name, interval] : named) {
       intervals.set(name, pair(*interval));
     }
-    for (const auto& [name, error] : fit.standard_errors) errors.set(name, error);
+    for (const auto& [name, error] : fit.standard_errors) errors.set(name, finite_or_null(error));
   }
   json.set("intervals", intervals).set("standard_errors", errors);
   json.set("n_bootstrap", fit.n_bootstrap).set("n_bootstrap_failed", fit.n_bootstrap_failed);
