@@ -49,6 +49,8 @@ std::string to_json(const Fit& fit) {
   if (fit.frontier) json.set("frontier", frontier_json(*fit.frontier));
   if (fit.parametric) {
     Json surface = surface_json(*fit.parametric);
+    surface.set("intervals", parameter_intervals_json(*fit.parametric, fit.surface_intervals));
+    surface.set("intervals_from", fit.surface_intervals ? "model" : "resamples");
     if (fit.surface_intervals) surface.set("calibrated", intervals_json(*fit.surface_intervals));
     json.set("parametric", surface);
   }

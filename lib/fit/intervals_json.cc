@@ -1,28 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
 #include "fit/json_parts.h"
 
 namespace isoflop {
-namespace {
 
-Json pair(const Interval& interval) {
-  return Json(Json::Array{Json(interval.low), Json(interval.high)});
+Json finite_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
+Json interval_json(const Interval& interval) {
+  return Json(Json::Array{finite_or_null(interval.low), finite_or_null(interval.high)});
 }
+
+namespace {
 
 Json forecast_json(const OptimumForecast& forecast) {
   return Json::object({{"ratio", forecast.ratio},
                        {"compute", forecast.compute},
-                       {"scale_opt", forecast.scale_opt},
-                       {"law", pair(forecast.law)},
-                       {"next", pair(forecast.next)}});
+                       {"scale_opt", finite_or_null(forecast.scale_opt)},
+                       {"law", interval_json(forecast.law)},
+                       {"next", interval_json(forecast.next)}});
 }
 
 }  // namespace
 
+Json parameter_intervals_json(const ParametricFit& fit,
+                              const std::optional<SurfaceIntervals>& calibrated) {
+  const bool resampled = fit.n_bootstrap > fit.n_bootstrap_failed;
+  Json json = Json::object();
+  const auto add = [&](const char* name, const Interval& of_resamples, const Interval* interval) {
+    if (interval == nullptr && !resampled) return;
+    json.set(name, interval_json(interval == nullptr ? of_resamples : *interval));
+  };
+  const SurfaceIntervals* const known = calibrated ? &*calibrated : nullptr;
+  add("E", fit.E, known != nullptr && known->has_E ? &known->E : nullptr);
+  add("A", fit.A, known != nullptr ? &known->A : nullptr);
+  add("B", fit.B, known != nullptr ? &known->B : nullptr);
+  add("alpha", fit.alpha, known != nullptr ? &known->alpha : nullptr);
+  add("beta", fit.beta, known != nullptr ? &known->beta : nullptr);
+  add("a", fit.a, known != nullptr ? &known->a : nullptr);
+  add("b", fit.b, known != nullptr ? &known->b : nullptr);
+  return json;
+}
+
 Json intervals_json(const SurfaceIntervals& intervals) {
-  Json json = Json::object({{"alpha", pair(intervals.alpha)},
-                            {"beta", pair(intervals.beta)},
-                            {"a", pair(intervals.a)},
-                            {"b", pair(intervals.b)},
+  Json json = Json::object({{"alpha", interval_json(intervals.alpha)},
+                            {"beta", interval_json(intervals.beta)},
+                            {"a", interval_json(intervals.a)},
+                            {"b", interval_json(intervals.b)},
                             {"noise", intervals.noise},
                             {"tau", intervals.tau},
                             {"n_budgets", intervals.n_budgets}});

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <span>
 
 #include "base/json.h"
 #include "isoflop/fit.h"
 
 namespace isoflop {
+
+/// JSON knows no infinity, and a steep law of large sizes has an A beyond doubles.
+[[nodiscard]] Json finite_or_null(double value);
+[[nodiscard]] Json interval_json(const Interval& interval);
 
 /// The parts of an isoflop.fit/1 answer.
 [[nodiscard]] Json valley_json(const Valley& valley);
@@ -18,6 +23,10 @@ namespace isoflop {
 [[nodiscard]] Json surface_json(const ParametricFit& fit);
 [[nodiscard]] Json forms_json(const std::vector<FormFit>& forms);
 [[nodiscard]] Json lack_of_fit_json(const LackOfFit& test);
+/// What `intervals` says: the calibrated interval of each parameter where there is one, else the
+/// resamples' percentiles.
+[[nodiscard]] Json parameter_intervals_json(const ParametricFit& fit,
+                                            const std::optional<SurfaceIntervals>& calibrated);
 [[nodiscard]] Json intervals_json(const SurfaceIntervals& intervals);
 [[nodiscard]] Json hyper_json(const HyperFit& fit);
 [[nodiscard]] Json conventions_json(const ConventionLadder& ladder);

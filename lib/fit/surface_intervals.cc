@@ -265,6 +265,15 @@ std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
   const double width = errors.half_width(of_a);
   result.a = about(fit.a_exponent, width);
   result.b = about(fit.b_exponent, width);
+  if ((result.has_E = law.irreducible > 0)) {
+    result.E = about(law.irreducible, errors.half_width(Gradient::Unit(0)));
+    result.E.low = std::max(0.0, result.E.low);
+  }
+  // ln A = ln A' + alpha mean ln N, and B alike.
+  const Gradient of_A = Gradient::Unit(1) + line.mean_log_size * Gradient::Unit(3);
+  const Gradient of_B = Gradient::Unit(2) + line.mean_log_tokens * Gradient::Unit(4);
+  result.A = around(std::log(law.a), errors.half_width(of_A));
+  result.B = around(std::log(law.b), errors.half_width(of_B));
   const double log_factor = std::log(flops_factor(samples));
   for (const double ratio : kForecastRatios) {
     const double compute = ratio * largest_compute;

@@ -7,13 +7,6 @@
 namespace isoflop {
 namespace {
 
-// Steep laws of large sizes have an A beyond doubles; JSON knows no infinity.
-Json finite_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
-
-Json pair(const Interval& interval) {
-  return Json(Json::Array{finite_or_null(interval.low), finite_or_null(interval.high)});
-}
-
 Json law_json(const LossLaw& law) {
   return Json::object({{"E", law.irreducible},
                        {"A", finite_or_null(law.a)},
@@ -52,8 +45,8 @@ void add_diagnostics(const SurfaceDiagnostics& diagnostics, Json& json) {
   json.set("gradient_norm", diagnostics.gradient_norm)
       .set("condition_number", finite_or_null(diagnostics.condition_number))
       .set("correlation", Json(rows));
-  json.set("profile", Json::object({{"E", pair(diagnostics.profile_E.interval)},
-                                    {"a", pair(diagnostics.profile_a.interval)}}));
+  json.set("profile", Json::object({{"E", interval_json(diagnostics.profile_E.interval)},
+                                    {"a", interval_json(diagnostics.profile_a.interval)}}));
   json.set("identified", Json::object({{"E", diagnostics.profile_E.identified},
                                        {"a", diagnostics.profile_a.identified}}));
   json.set("objective_sensitivity", sensitivity_json(diagnostics.objective_sensitivity));
@@ -88,11 +81,11 @@ Json surface_json(const ParametricFit& fit) {
                                                                            {"a", &fit.a},
                                                                            {"b", &fit.b}}};
     for (const auto& [name, interval] : named) {
-      intervals.set(name, pair(*interval));
+      intervals.set(name, interval_json(*interval));
     }
     for (const auto& [name, error] : fit.standard_errors) errors.set(name, finite_or_null(error));
   }
-  json.set("intervals", intervals).set("standard_errors", errors);
+  json.set("bootstrap_intervals", intervals).set("standard_errors", errors);
   json.set("n_bootstrap", fit.n_bootstrap).set("n_bootstrap_failed", fit.n_bootstrap_failed);
   json.set("basins", basins_json(fit.basins));
   if (fit.diagnostics) add_diagnostics(*fit.diagnostics, json);

@@ -60,6 +60,9 @@ inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap) {
     hits["surface a"] = hit(surface.a, sweep.exponent());
     hits["surface alpha"] = hit(surface.alpha, sweep.surface.alpha);
     hits["surface beta"] = hit(surface.beta, sweep.surface.beta);
+    if (surface.has_E) hits["surface E"] = hit(surface.E, sweep.surface.irreducible);
+    hits["surface A"] = hit_log(surface.A, sweep.surface.a);
+    hits["surface B"] = hit_log(surface.B, sweep.surface.b);
     for (const OptimumForecast& forecast : surface.forecasts) {
       const std::string at = std::to_string(std::lround(forecast.ratio)) + "x";
       const double mean = sweep.optimum(forecast.compute);

@@ -21,7 +21,8 @@ struct OptimumForecast {
 /// shift of its own (tau) and each run its noise. They integrate over what the data leave open
 /// about tau, which with a handful of budgets is much.
 struct SurfaceIntervals {
-  Interval alpha, beta, a, b;
+  Interval E, A, B, alpha, beta, a, b;
+  bool has_E = false;          // not where E is held at 0
   double noise = 0;            // of ln loss, per run
   double tau = 0;              // of ln(scale), per budget
   std::int64_t n_budgets = 0;  // behind tau; below 3 it is taken as 0
