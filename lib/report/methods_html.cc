@@ -7,12 +7,16 @@
 namespace isoflop {
 namespace {
 
-// "**question**: answer" with the question in bold. A name from outside may hold stars: only a
-// leading pair of a list item is markup.
+// "**question**: answer" with the question in bold, or "**question**: *answer*" for one that is
+// missing. A name from outside may hold stars, too: nothing else is markup.
 std::string item_html(const std::string& text) {
   const std::size_t end = text.rfind("**", 0) == 0 ? text.find("**", 2) : text.npos;
   if (end == text.npos) return escape_html(text);
-  return "<b>" + escape_html(text.substr(2, end - 2)) + "</b>" + escape_html(text.substr(end + 2));
+  const std::string question = "<b>" + escape_html(text.substr(2, end - 2)) + "</b>";
+  const std::string answer = text.substr(end + 2);
+  const bool emphasis = answer.size() > 4 && answer.rfind(": *", 0) == 0 && answer.back() == '*';
+  if (!emphasis) return question + escape_html(answer);
+  return question + ": <em>" + escape_html(answer.substr(3, answer.size() - 4)) + "</em>";
 }
 
 }  // namespace

@@ -213,8 +213,9 @@ std::string verdict_html(const ReportChapter& chapter) {
   return out + paragraphs(chapter.notes);
 }
 
-std::string chapter_html(const ReportChapter& chapter) {
-  std::string out = "<section>\n<h2>" + escape_html(chapter.title) + "</h2>\n";
+std::string chapter_html(const ReportChapter& chapter, bool with_title) {
+  std::string out = "<section>\n";
+  if (with_title) out += "<h2>" + escape_html(chapter.title) + "</h2>\n";
   out += verdict_html(chapter);
   for (const FigureRow& row : figures_of(chapter)) {
     out += "<div class=\"figures\">\n";
@@ -255,7 +256,9 @@ void write_html(const Report& report, const std::filesystem::path& file,
   page += "<title>" + escape_html(report.title) + "</title>\n<style>" + kStyle + "</style>\n";
   page += "</head>\n<body>\n<main>\n<h1>" + escape_html(report.title) + "</h1>\n";
   page += section("Side by side", comparison_rows(report), 1);
-  for (const ReportChapter& chapter : report.chapters) page += chapter_html(chapter);
+  for (const ReportChapter& chapter : report.chapters) {
+    page += chapter_html(chapter, chapter.title != report.title);
+  }
   page += "<noscript><p>The figures are drawn by JavaScript, which is off.</p></noscript>\n";
   page += "</main>\n<div id=\"tip\"></div>\n<script>\n" + vega_library(vega_folder) +
           "</script>\n<script>" + kScript + "</script>\n</body>\n</html>\n";

@@ -276,8 +276,10 @@ TEST_CASE(
   CHECK_THAT(text, contains("**Estimators of the exponent a**: parabola 0.510"));
   CHECK_THAT(text, contains("calibrated for the surface (tau 0.07 from 5 budgets"));
   CHECK_THAT(text, contains("a from 0.500 (exact) to 0.730 (nanochat)"));
-  const std::string html = methods_html("# T\n\n## 1. <b>\n\n- **Q&A**: <i>\n- none\n\nend");
+  const std::string html =
+      methods_html("# T\n\n## 1. <b>\n\n- **Q&A**: <i>\n- **Why**: *not said*\n- none\n\nend");
   CHECK(html ==
-        "<h4>1. &lt;b&gt;</h4>\n<ul>\n<li><b>Q&amp;A</b>: &lt;i&gt;</li>\n<li>none</li>\n</ul>\n"
+        "<h4>1. &lt;b&gt;</h4>\n<ul>\n<li><b>Q&amp;A</b>: &lt;i&gt;</li>\n"
+        "<li><b>Why</b>: <em>not said</em></li>\n<li>none</li>\n</ul>\n"
         "<p>end</p>\n");
 }
