@@ -127,10 +127,11 @@ std::vector<FitTable> those_with_rows(const ReportChapter& chapter, const Tables
 
 FitTable holdout_table(const ReportChapter& chapter) {
   const std::string symbol = scale_symbol(chapter);
-  FitTable table{.title = "Hold-out: the largest budgets left out, and predicted from the others"};
+  FitTable table{.title =
+                     "Hold-out: the largest budgets left out and predicted (per decade: median)"};
   if (!chapter.fit || chapter.fit->holdout_summary.empty()) return table;
   table.rows = {{"By", "Times", "Reach", "Worst in " + symbol, "in D", "in loss",
-                 "Median per decade: " + symbol, "D", "loss", ""}};
+                 "Per decade: " + symbol, "D", "loss", ""}};
   for (const HoldoutSummary& summary : chapter.fit->holdout_summary) {
     table.rows.push_back(
         {method_words(summary.method), std::to_string(summary.n_scores),

@@ -41,8 +41,7 @@ FitTable convention_table(const ReportChapter& chapter) {
   FitTable table{.title = "FLOPs conventions: the same runs, counted otherwise (90% intervals)"};
   if (!chapter.fit || !chapter.fit->conventions) return table;
   const ConventionLadder& ladder = *chapter.fit->conventions;
-  table.rows = {
-      {"Convention", "a of M ~ C^a", "By surface", "b of D ~ C^b", "D / (M/6)", "Drift", ""}};
+  table.rows = {{"Convention", "a of M ~ C^a", "Surface", "b", "D / (M/6)", "Drift", ""}};
   for (const ConventionFit& fit : ladder.rows) {
     if (!is_shown(fit.convention) && fit.convention != ladder.most_constant) continue;
     table.rows.push_back(

@@ -159,6 +159,14 @@ TEST_CASE("no line of a full summary is wider than 100 characters, and it is two
   chapter.fit->targets[0].overestimate->price = 44912;
   chapter.fit->targets[0].underestimate->gpu_hours = 22512;
   chapter.fit->targets[0].underestimate->price = 44912;
+  for (HoldoutSummary& summary : chapter.fit->holdout_summary) {
+    summary = {"isoflop", 12, 21.6, {-0.395, 1.67, -0.0036}, {1.53, 1.52, 0.011}, true};
+  }
+  for (ConventionFit& row : chapter.fit->conventions->rows) {
+    row.scale_opt.exponent = {-0.389, 1.613};
+    row.first_ratio = 91.7;
+    row.last_ratio = 50.2;
+  }
   const std::vector<std::string> lines = split(text_summary(chapter), '\n');
   for (const std::string& line : lines) {
     INFO(line);
