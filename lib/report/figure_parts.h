@@ -28,6 +28,9 @@ inline constexpr const char* kGray = "#7a7a7a";
 [[nodiscard]] Json run_tooltip(const ReportChapter& chapter, const Dot& dot);
 
 [[nodiscard]] std::optional<Figure> isoflop_figure(const ReportChapter& chapter);
+/// The optima of every estimator, their laws out to 100 times the largest budget, and how far to
+/// trust them.
+[[nodiscard]] std::optional<Figure> estimator_figure(const ReportChapter& chapter);
 /// Optimal scale and tokens, then the near-optimal batch size and learning rate, against compute.
 [[nodiscard]] std::vector<Figure> allocation_figures(const ReportChapter& chapter);
 [[nodiscard]] std::vector<Figure> hyper_figures(const ReportChapter& chapter);

@@ -2,60 +2,20 @@
 #include "report/findings.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <set>
 
 #include "base/text.h"
 #include "report/curves.h"
+#include "report/number_text.h"
 
 namespace isoflop {
 namespace {
 
-std::string interval_text(const Interval& interval, int digits = 3) {
-  if (!(interval.low < interval.high)) return "";
-  return "[" + rounded_text(interval.low, digits) + ", " + rounded_text(interval.high, digits) +
-         "]";
-}
-
-// Exponents are compared digit by digit: three places, zeros kept.
-std::string exponent_text(double exponent) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.3f", exponent);
-  return text.data();
-}
-
-std::string exponent_text(const PowerLawFit& fit) {
-  std::string text = exponent_text(fit.law.exponent);
-  if (fit.exponent.low < fit.exponent.high) {
-    text += " [" + exponent_text(fit.exponent.low) + ", " + exponent_text(fit.exponent.high) + "]";
-  }
-  return text + (fit.exponent_assumed ? " (assumed)" : "");
-}
-
-std::string with_interval(double value, const Interval& interval) {
-  const std::string range = interval_text(interval);
-  return rounded_text(value, 3) + (range.empty() ? "" : " " + range);
-}
-
-std::string signed_percent(double share) {
-  const std::string text = rounded_text(100 * share, std::abs(share) < 0.1 ? 2 : 3) + "%";
-  return share > 0 ? "+" + text : text;
-}
-
-std::string percent(double share) { return rounded_text(100 * share, 2) + "%"; }
-
 std::string optimum_text(double value, double ln_se) {
   std::string text = si_text(value);
   if (ln_se > 0) text += " \xc2\xb1 " + rounded_text(100 * std::expm1(ln_se), 2) + "%";
-  return text;
-}
-
-std::string words(FitStatus status) {
-  std::string text(to_string(status));
-  std::replace(text.begin(), text.end(), '_', ' ');
   return text;
 }
 
@@ -69,89 +29,20 @@ void say_allocation(const ReportChapter& chapter, std::vector<std::string>& sent
   const Fit& fit = *chapter.fit;
   const std::string sound = std::to_string(count_sound(fit)) + " of " +
                             std::to_string(fit.valleys.size()) +
-                            " budgets have a minimum with "
-                            "runs on both sides";
+                            " budgets have a minimum with runs on both sides";
   if (!fit.usable()) {
     sentences.push_back("These runs support no allocation law: " + sound + " (" +
                         words(fit.scale_opt.status) + ").");
     return;
   }
-  std::string law = "The compute-optimal model scale " + scale_symbol(chapter) +
-                    " grows as C^a with a = " + exponent_text(fit.scale_opt) +
-                    ", the tokens D as C^b with b = " + exponent_text(fit.tokens_opt) +
-                    " (90% intervals)";
+  std::string law = "Optimal " + scale_symbol(chapter) +
+                    " ~ C^a with a = " + exponent_text(fit.scale_opt) +
+                    ", D ~ C^b with b = " + exponent_text(fit.tokens_opt);
   if (fit.compute_from > 0) {
-    law += ", measured from " + budget_text(fit.compute_from) + " to " +
-           budget_text(fit.compute_to) + " FLOPs";
+    law +=
+        ", from " + budget_text(fit.compute_from) + " to " + budget_text(fit.compute_to) + " FLOPs";
   }
-  sentences.push_back(law + ".");
-  sentences.push_back(sound + ".");
-}
-
-void say_holdout(const ReportChapter& chapter, std::vector<std::string>& sentences) {
-  const Fit& fit = *chapter.fit;
-  for (const HoldoutSummary& summary : fit.holdout_summary) {
-    sentences.push_back(
-        "Hold-out (" + summary.method + "): asked for budgets up to " +
-        rounded_text(summary.largest_ratio, 3) + "x beyond those it had seen, " +
-        std::to_string(summary.n_scores) + (summary.n_scores == 1 ? " time" : " times") +
-        ", the law was off by at most " + signed_percent(summary.worst.scale) + " in the optimal " +
-        scale_symbol(chapter) + " and " + signed_percent(summary.worst.loss) +
-        " in the loss there; per decade by " + percent(summary.median_per_decade.scale) + " and " +
-        percent(summary.median_per_decade.loss) + " (median).");
-  }
-  if (fit.usable() && fit.holdout_summary.empty()) {
-    sentences.emplace_back("Hold-out: none, there are too few budgets to leave one out.");
-  }
-}
-
-std::string words(ExtrapolationLight light) {
-  switch (light) {
-    case ExtrapolationLight::ok:
-      return "green";
-    case ExtrapolationLight::caution:
-      return "yellow: caution";
-    case ExtrapolationLight::only_with_holdout_evidence:
-      return "red: only with hold-out evidence";
-  }
-  return "";
-}
-
-std::string with_si_interval(const Estimated& estimated) {
-  std::string text = si_text(estimated.value);
-  if (!estimated.interval) return text;
-  return text + " [" + si_text(estimated.interval->low) + ", " + si_text(estimated.interval->high) +
-         "]";
-}
-
-std::string waste_text(const MissCost& cost) {
-  std::string text = percent(cost.waste.wasted_share) + " of the compute";
-  if (cost.gpu_hours) text += ", " + si_text(*cost.gpu_hours) + " GPU-hours";
-  if (cost.price) text += ", a price of " + si_text(*cost.price);
-  return text;
-}
-
-void say_targets(const ReportChapter& chapter, std::vector<std::string>& sentences) {
-  for (const Target& target : chapter.fit->targets) {
-    std::string text = "At " + budget_text(target.compute) + " FLOPs (" +
-                       rounded_text(target.ratio, 3) + "x, " + words(target.light) +
-                       "): " + scale_symbol(chapter) + " opt " + with_si_interval(target.scale);
-    const TargetEstimate& first = target.estimates.front();
-    if (first.loss.value > 0) {
-      text += ", loss " + rounded_text(first.loss.value, 4);
-      if (first.loss.interval) text += " " + interval_text(*first.loss.interval, 4);
-    }
-    if (target.disagreement) {
-      text += "; the surface's optimum is " + signed_percent(*target.disagreement) + " off that";
-    }
-    if (target.overestimate && target.underestimate) {
-      const bool over =
-          target.overestimate->waste.wasted_share >= target.underestimate->waste.wasted_share;
-      text +=
-          "; at worst it wastes " + waste_text(over ? *target.overestimate : *target.underestimate);
-    }
-    sentences.push_back(text + ".");
-  }
+  sentences.push_back(law + "; " + sound + ".");
 }
 
 std::string status_text(const Valley& valley) {
@@ -227,15 +118,14 @@ std::vector<std::string> verdict_of(const ReportChapter& chapter) {
   std::vector<std::string> sentences;
   if (!chapter.fit) return sentences;
   const Fit& fit = *chapter.fit;
-  say_holdout(chapter, sentences);
-  say_targets(chapter, sentences);
   if (!fit.valleys.empty() || fit.usable()) say_allocation(chapter, sentences);
+  if (fit.usable() && fit.holdout_summary.empty()) {
+    sentences.emplace_back("Hold-out: none, there are too few budgets to leave one out.");
+  }
   if (fit.hyper && (fit.hyper->batch_tokens.usable() || fit.hyper->peak_lr.usable())) {
-    sentences.push_back("The near-optimal batch size goes as C to the power " +
-                        exponent_text(fit.hyper->batch_tokens) +
-                        ", the peak learning rate to the power " +
-                        exponent_text(fit.hyper->peak_lr) + ", from " +
-                        std::to_string(fit.hyper->n_cells) + " grids.");
+    sentences.push_back("Batch size ~ C^" + exponent_text(fit.hyper->batch_tokens) +
+                        ", peak learning rate ~ C^" + exponent_text(fit.hyper->peak_lr) +
+                        ", from " + std::to_string(fit.hyper->n_cells) + " grids.");
   }
   return sentences;
 }

@@ -13,8 +13,8 @@ namespace isoflop {
 /// Rows of a table; the first one names the columns.
 using TextRows = std::vector<std::vector<std::string>>;
 
-/// Sentences that answer the chapter's question: what hold-outs were off by, further budgets with
-/// their intervals and how far to trust them, then exponents and minima found.
+/// Sentences that answer the chapter's question: exponents with intervals and minima found. Beside
+/// them stand the leading_tables().
 [[nodiscard]] std::vector<std::string> verdict_of(const ReportChapter& chapter);
 
 /// The chapters' exponents and hold-out errors; nothing for fewer than two chapters with a fit.

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "isoflop/report.h"
 #include "report/findings.h"
+#include "report/number_text.h"
 
 namespace isoflop {
 namespace {
@@ -197,6 +198,60 @@ void add_collection(Checklist& list, const ReportChapter& chapter) {
   list.item("Left out", left_out);
 }
 
+std::string estimators_text(const Fit& fit) {
+  std::vector<std::string> parts;
+  for (const ValleyEstimator& estimator : fit.estimators) {
+    if (!estimator.scale_opt.usable()) continue;
+    parts.push_back(std::string(to_string(estimator.method)) + " " +
+                    exponent_text(estimator.scale_opt));
+  }
+  if (fit.envelope && fit.envelope->usable()) {
+    parts.push_back("envelope " + exponent_text(fit.envelope->scale_opt));
+  }
+  return parts.empty() ? "none" : join(parts, "; ");
+}
+
+std::string conventions_text(const ConventionLadder& ladder) {
+  const auto [low, high] = std::minmax_element(
+      ladder.rows.begin(), ladder.rows.end(), [](const ConventionFit& a, const ConventionFit& b) {
+        return a.scale_opt.law.exponent < b.scale_opt.law.exponent;
+      });
+  if (low == ladder.rows.end()) return "none";
+  std::string text = std::to_string(ladder.rows.size()) + " counts of FLOPs refitted: a from " +
+                     exponent_text(low->scale_opt.law.exponent) + " (" +
+                     std::string(to_string(low->convention)) + ") to " +
+                     exponent_text(high->scale_opt.law.exponent) + " (" +
+                     std::string(to_string(high->convention)) + ")";
+  if (ladder.most_constant) {
+    text += "; tokens per parameter are most constant by " +
+            std::string(to_string(*ladder.most_constant));
+  }
+  if (!ladder.assumed.empty()) text += "; assumed: " + join(ladder.assumed, ", ");
+  return text;
+}
+
+void add_uncertainty(Checklist& list, const Fit& fit) {
+  std::string intervals =
+      "90 %: Student's t with the scatter tau between budgets for the laws through minima";
+  if (fit.scale_opt_uncorrected) {
+    intervals += ", which are freed of the bias that the surface predicts for parabolas";
+  }
+  if (fit.surface_intervals) {
+    intervals += "; calibrated for the surface (tau " +
+                 rounded_text(fit.surface_intervals->tau, 2) + " from " +
+                 std::to_string(fit.surface_intervals->n_budgets) + " budgets, noise of a run " +
+                 percent(fit.surface_intervals->noise) +
+                 "), beside percentiles of resamples, which hold no tau";
+  } else if (fit.parametric) {
+    intervals += "; percentiles of resamples for the surface, which hold no tau";
+  }
+  list.item("Intervals", intervals);
+  list.item("Estimators of the exponent a", estimators_text(fit));
+  list.item("FLOPs conventions", fit.conventions
+                                     ? conventions_text(*fit.conventions)
+                                     : "not refitted: the points do not state their shapes");
+}
+
 void add_fitting(Checklist& list, const ReportChapter& chapter) {
   const Fit& fit = *chapter.fit;
   const FitOptions& options = fit.options;
@@ -220,9 +275,7 @@ void add_fitting(Checklist& list, const ReportChapter& chapter) {
                                std::to_string(surface.n_bootstrap_failed) +
                                " did not converge; seed " + std::to_string(options.seed));
   }
-  list.item("Intervals",
-            "90 %: Student's t with tau for the laws through minima; percentiles of "
-            "resamples for the surface");
+  add_uncertainty(list, fit);
   std::string holdout;
   for (const HoldoutScore& score : fit.holdout) {
     holdout += (holdout.empty() ? "" : "; ") + score.method + ", " + std::to_string(score.dropped) +

@@ -5,15 +5,21 @@
 #include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/report.h"
+#include "report/curves.h"
 #include "report/findings.h"
+#include "report/fit_tables.h"
 #include "report/html.h"
+#include "report/methods_html.h"
+#include "report/number_text.h"
 #include "report/vega_figures.h"
 #include "report/vega_library.h"
+#include "report/warning_digest.h"
 
 namespace isoflop {
 namespace {
 
-constexpr std::size_t kOpenRuns = 24;  // longer tables start closed
+constexpr std::size_t kOpenRuns = 24;      // longer tables start closed
+constexpr std::size_t kOpenWarnings = 10;  // kinds of them
 
 constexpr const char* kStyle = R"(
 :root { color-scheme: light; }
@@ -32,6 +38,13 @@ p { margin: 8px 0; max-width: 78ch; }
 .warnings { border-left: 3px solid #d55e00; background: #fdf6f0; padding: 8px 18px;
   margin: 14px 0; }
 .warnings ul { margin: 4px 0; padding-left: 18px; }
+.light { display: inline-block; border-radius: 4px; padding: 1px 10px; margin-right: 8px;
+  font-size: 13.5px; }
+.light.green { background: #d9efe6; }
+.light.yellow { background: #fbf0c9; }
+.light.red { background: #f8d9cc; }
+.methods h4 { font-size: 14px; margin: 18px 0 4px; }
+.methods { font-size: 13.5px; }
 .figures { display: flex; flex-wrap: wrap; gap: 18px 16px; align-items: flex-start;
   margin-top: 22px; }
 figure { margin: 0; min-width: 0; }
@@ -135,6 +148,58 @@ std::string provenance_html(const ReportChapter& chapter) {
   return out + "</table>\n";
 }
 
+std::string list_html(const std::vector<std::string>& texts) {
+  std::string out = "<ul>\n";
+  for (const std::string& text : texts) out += "<li>" + escape_html(text) + "</li>\n";
+  return out + "</ul>\n";
+}
+
+// One warning of each kind is open; all of them are there.
+std::string warnings_html(const std::vector<std::string>& warnings) {
+  if (warnings.empty()) return "";
+  std::vector<std::string> shown;
+  std::vector<WarningGroup> groups = grouped(warnings);
+  std::stable_partition(groups.begin(), groups.end(),
+                        [](const WarningGroup& group) { return !is_of_one_budget(group.first); });
+  for (const WarningGroup& group : groups) {
+    if (shown.size() == kOpenWarnings) break;
+    shown.push_back(group.first);
+  }
+  std::string out = "<div class=\"warnings\">" + list_html(shown);
+  if (shown.size() < warnings.size()) {
+    out += "<details><summary>All " + std::to_string(warnings.size()) + " warnings</summary>\n" +
+           list_html(warnings) + "</details>\n";
+  }
+  return out + "</div>\n";
+}
+
+std::string fit_table_html(const FitTable& table) {
+  const bool text_last = table.rows.front().back().empty();
+  std::string out = "<h3>" + escape_html(table.title) + "</h3>\n" +
+                    table_html(table.rows, table.n_text_columns, text_last);
+  for (const std::string& note : table.notes) {
+    out += "<p class=\"caption\">" + escape_html(note) + "</p>\n";
+  }
+  return out;
+}
+
+// The light of each target, as a chip of its colour.
+std::string lights_html(const Fit& fit) {
+  std::string out;
+  for (const Target& target : fit.targets) {
+    out += "<span class=\"light " + color_word(target.light) + "\">" +
+           rounded_text(target.ratio, 3) + "x: " + words(target.light) + "</span>\n";
+  }
+  return out.empty() ? "" : "<p>" + out + "</p>\n";
+}
+
+std::string methods_section(const ReportChapter& chapter) {
+  if (!chapter.fit) return "";
+  return "<h3>Methods</h3>\n<details><summary>The checklist of arXiv:2502.18969, filled in"
+         "</summary>\n<div class=\"methods\">\n" +
+         methods_html(methods_markdown(chapter)) + "</div></details>\n";
+}
+
 std::string verdict_html(const ReportChapter& chapter) {
   std::string out;
   if (!chapter.question.empty()) {
@@ -143,18 +208,14 @@ std::string verdict_html(const ReportChapter& chapter) {
   if (const std::vector<std::string> verdict = verdict_of(chapter); !verdict.empty()) {
     out += "<div class=\"verdict\">\n" + paragraphs(verdict) + "</div>\n";
   }
-  if (chapter.fit && !chapter.fit->warnings.empty()) {
-    out += "<div class=\"warnings\"><ul>\n";
-    for (const std::string& warning : chapter.fit->warnings) {
-      out += "<li>" + escape_html(warning) + "</li>\n";
-    }
-    out += "</ul></div>\n";
-  }
+  for (const FitTable& table : leading_tables(chapter)) out += fit_table_html(table);
+  if (chapter.fit) out += lights_html(*chapter.fit) + warnings_html(chapter.fit->warnings);
   return out + paragraphs(chapter.notes);
 }
 
-std::string chapter_html(const ReportChapter& chapter) {
-  std::string out = "<section>\n<h2>" + escape_html(chapter.title) + "</h2>\n";
+std::string chapter_html(const ReportChapter& chapter, bool with_title) {
+  std::string out = "<section>\n";
+  if (with_title) out += "<h2>" + escape_html(chapter.title) + "</h2>\n";
   out += verdict_html(chapter);
   for (const FigureRow& row : figures_of(chapter)) {
     out += "<div class=\"figures\">\n";
@@ -164,8 +225,10 @@ std::string chapter_html(const ReportChapter& chapter) {
   }
   out += section("Minima", valley_rows(chapter), 1, true);
   out += section("Laws", law_rows(chapter), 1);
-  out += section("Hold-out", holdout_rows(chapter), 0);
-  return out + runs_html(chapter) + provenance_html(chapter) + "</section>\n";
+  for (const FitTable& table : fit_tables(chapter)) out += fit_table_html(table);
+  out += section("Hold-out, budget by budget", holdout_rows(chapter), 0);
+  return out + methods_section(chapter) + runs_html(chapter) + provenance_html(chapter) +
+         "</section>\n";
 }
 
 Json standalone(const Figure& figure) {
@@ -193,7 +256,9 @@ void write_html(const Report& report, const std::filesystem::path& file,
   page += "<title>" + escape_html(report.title) + "</title>\n<style>" + kStyle + "</style>\n";
   page += "</head>\n<body>\n<main>\n<h1>" + escape_html(report.title) + "</h1>\n";
   page += section("Side by side", comparison_rows(report), 1);
-  for (const ReportChapter& chapter : report.chapters) page += chapter_html(chapter);
+  for (const ReportChapter& chapter : report.chapters) {
+    page += chapter_html(chapter, chapter.title != report.title);
+  }
   page += "<noscript><p>The figures are drawn by JavaScript, which is off.</p></noscript>\n";
   page += "</main>\n<div id=\"tip\"></div>\n<script>\n" + vega_library(vega_folder) +
           "</script>\n<script>" + kScript + "</script>\n</body>\n</html>\n";

@@ -5,11 +5,15 @@
 #include "isoflop/report.h"
 #include "report/curves.h"
 #include "report/findings.h"
+#include "report/fit_tables.h"
+#include "report/warning_digest.h"
 
 namespace isoflop {
 namespace {
 
 constexpr std::size_t kWidth = 100;
+constexpr std::size_t kFullWarnings = 4;    // as many are told in full
+constexpr std::size_t kWarningGroups = 12;  // else so many kinds, a line each
 
 // Columns as wide as their widest cell in characters; UTF-8 continuation bytes take no place.
 std::size_t width_of(const std::string& text) {
@@ -72,6 +76,39 @@ TextRows narrow_law_rows(const ReportChapter& chapter) {
   return rows;
 }
 
+std::string table_with_title(const FitTable& table) {
+  TextRows rows = table.rows;
+  for (std::vector<std::string>& row : rows) row.resize(row.size() - table.n_page_columns);
+  std::string out = "\n" + table.title + "\n" + table_text(rows, table.n_text_columns);
+  for (const std::string& note : table.notes) out += wrapped(note, "  ", "  ");
+  return out;
+}
+
+// A few warnings are told in full, many by a line for each kind.
+std::string warnings_text(const std::vector<std::string>& warnings) {
+  if (warnings.empty()) return "";
+  std::string out = "\nWarnings\n";
+  if (warnings.size() <= kFullWarnings) {
+    for (const std::string& warning : warnings) out += wrapped(warning, "  - ", "    ");
+    return out;
+  }
+  std::vector<WarningGroup> groups = grouped(warnings);
+  std::stable_partition(groups.begin(), groups.end(),
+                        [](const WarningGroup& group) { return !is_of_one_budget(group.first); });
+  const std::size_t n_shown = std::min(groups.size(), kWarningGroups);
+  for (std::size_t i = 0; i < n_shown; ++i) {
+    const std::string more =
+        groups[i].n_alike > 0 ? " (+" + std::to_string(groups[i].n_alike) + " alike)" : "";
+    out += "  - " + shortened(groups[i].first, kWidth - 4 - more.size()) + more + "\n";
+  }
+  const std::string rest =
+      n_shown < groups.size()
+          ? "and " + std::to_string(groups.size() - n_shown) + " of other kinds; "
+          : "";
+  return out + "  " + rest + "all " + std::to_string(warnings.size()) +
+         " in full: --json, isoflop report, METHODS.md beside --out\n";
+}
+
 }  // namespace
 
 std::string text_summary(const ReportChapter& chapter) {
@@ -81,14 +118,13 @@ std::string text_summary(const ReportChapter& chapter) {
   const auto add = [&](const char* title, const TextRows& rows, std::size_t n_text_columns) {
     if (!rows.empty()) out += std::string("\n") + title + "\n" + table_text(rows, n_text_columns);
   };
+  for (const FitTable& table : leading_tables(chapter)) out += table_with_title(table);
   add("Minima", valley_rows(chapter), 1);
   add("Laws (90% intervals)", narrow_law_rows(chapter), 1);
-  add("Hold-out", holdout_rows(chapter), 0);
-  if (chapter.fit && !chapter.fit->warnings.empty()) {
-    out += "\nWarnings\n";
-    for (const std::string& warning : chapter.fit->warnings)
-      out += wrapped(warning, "  - ", "    ");
+  for (const FitTable& table : fit_tables(chapter)) {
+    if (!table.page_only) out += table_with_title(table);
   }
+  if (chapter.fit) out += warnings_text(chapter.fit->warnings);
   return out;
 }
 

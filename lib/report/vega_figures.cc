@@ -49,13 +49,14 @@ Json run_tooltip(const ReportChapter& chapter, const Dot& dot) {
 }
 
 std::vector<FigureRow> figures_of(const ReportChapter& chapter) {
-  std::vector<FigureRow> rows(3);
+  std::vector<FigureRow> rows(4);
   if (std::optional<Figure> figure = isoflop_figure(chapter)) rows[0].figures.push_back(*figure);
   rows[1].figures = allocation_figures(chapter);
-  rows[2].figures = hyper_figures(chapter);
-  const int width = rows[2].figures.empty() ? kHalfWidth : kThirdWidth;
+  if (std::optional<Figure> figure = estimator_figure(chapter)) rows[2].figures.push_back(*figure);
+  rows[3].figures = hyper_figures(chapter);
+  const int width = rows[3].figures.empty() ? kHalfWidth : kThirdWidth;
   if (std::optional<Figure> figure = frontier_figure(chapter, width)) {
-    rows[2].figures.insert(rows[2].figures.begin(), *figure);
+    rows[3].figures.insert(rows[3].figures.begin(), *figure);
   }
   rows.push_back(heat_map_figures(chapter));
   const auto empty = [](const FigureRow& row) { return row.figures.empty(); };

@@ -24,7 +24,8 @@ struct FigureRow {
 };
 
 /// Everything the chapter's points and fit allow to be drawn, in reading order: iso-FLOP curves;
-/// optimal scale and tokens against compute; loss frontier and hyper-parameter laws; heat maps.
+/// optimal scale and tokens against compute; the estimators side by side; loss frontier and
+/// hyper-parameter laws; heat maps.
 [[nodiscard]] std::vector<FigureRow> figures_of(const ReportChapter& chapter);
 
 }  // namespace isoflop

@@ -44,7 +44,8 @@ void write_figures(const Report& report, const std::filesystem::path& folder);
 /// and the fit; what they do not state is said to be missing. Markdown.
 [[nodiscard]] std::string methods_markdown(const ReportChapter& chapter);
 
-/// For the terminal: valleys, laws, hold-out, warnings. Width 100; no fit: the points' extent.
+/// For the terminal: hold-outs and targets, then every part of the fit as a table, and warnings by
+/// kind. Width 100; no fit: the points' extent.
 [[nodiscard]] std::string text_summary(const ReportChapter& chapter);
 
 }  // namespace isoflop

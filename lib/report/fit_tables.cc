@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/fit_tables.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "base/text.h"
+#include "report/curves.h"
+#include "report/number_text.h"
+
+namespace isoflop {
+namespace {
+
+std::string method_words(const std::string& method) {
+  return method == "isoflop" ? "laws through minima" : method == "parametric" ? "surface" : method;
+}
+
+std::string usable_count(const ValleyEstimator& estimator) {
+  const auto n = std::count_if(estimator.valleys.begin(), estimator.valleys.end(),
+                               [](const ValleyEstimate& valley) { return valley.usable(); });
+  return std::to_string(n) + " of " + std::to_string(estimator.valleys.size());
+}
+
+std::vector<std::string> law_row(const std::string& name, const PowerLawFit& law,
+                                 const std::string& n_budgets, double largest) {
+  std::vector<std::string> row = {name, exponent_text(law), rounded_text(law.tau, 2)};
+  for (const double ratio : kForecastRatios) {
+    row.push_back(with_si_interval(
+        law.law(ratio * largest),
+        law.t > 0 ? std::optional(law.prediction_interval(ratio * largest)) : std::nullopt));
+  }
+  row.push_back(n_budgets);
+  return row;
+}
+
+// The surface's calibrated intervals hold what its own law's do not: the uncertainty of tau.
+std::vector<std::string> surface_row(const Fit& fit, const ValleyEstimator& estimator) {
+  std::vector<std::string> row =
+      law_row("surface", estimator.scale_opt, usable_count(estimator), fit.compute_to);
+  if (!fit.surface_intervals) return row;
+  const SurfaceIntervals& calibrated = *fit.surface_intervals;
+  row[1] = exponent_text(estimator.scale_opt.law.exponent, calibrated.a);
+  row[2] = rounded_text(calibrated.tau, 2);
+  for (std::size_t i = 0; i < calibrated.forecasts.size() && i < 2; ++i) {
+    row[3 + i] = with_si_interval(calibrated.forecasts[i].scale_opt, calibrated.forecasts[i].next);
+  }
+  return row;
+}
+
+std::string disagreement_note(const Fit& fit) {
+  double at_budgets = 0;
+  std::string beyond;
+  for (const EstimatorDisagreement& row : fit.disagreement) {
+    if (row.extrapolation <= 1) {
+      at_budgets = std::max(at_budgets, row.largest_ln_ratio);
+    } else {
+      beyond += ", " + rounded_text(std::exp(row.largest_ln_ratio), 3) + "x at " +
+                rounded_text(row.extrapolation, 3) + "x";
+    }
+  }
+  return "Optima differ between estimators by up to " + rounded_text(std::exp(at_budgets), 3) +
+         "x at a budget" + beyond + ".";
+}
+
+std::string at_bound_text(const ParametricFit& surface, const std::string& name) {
+  const bool hit =
+      std::find(surface.at_bound.begin(), surface.at_bound.end(), name) != surface.at_bound.end();
+  return hit ? "at its bound" : "";
+}
+
+std::string surface_note(const Fit& fit) {
+  const ParametricFit& surface = *fit.parametric;
+  std::string text = std::string(to_string(surface.objective));
+  const bool default_delta = surface.delta == FitOptions{}.delta;
+  if (surface.objective != ObjectiveKind::mse && !default_delta) {
+    text += ", delta " + rounded_text(surface.delta) + ":";
+  }
+  text += " " + rounded_text(surface.objective_value, 5) + " by " +
+          std::to_string(surface.n_starts_agreeing) + " of " + std::to_string(surface.n_starts) +
+          " starts";
+  if (surface.basins.size() > 1 && surface.objective_value > 0) {
+    text += ", the next of " + std::to_string(surface.basins.size()) + " optima " +
+            percent(surface.basins[1].objective / surface.objective_value - 1) + " above";
+  }
+  if (surface.diagnostics) {
+    text += "; condition number " + rounded_text(surface.diagnostics->condition_number, 3);
+  }
+  if (fit.surface_intervals) {
+    text += "; run noise " + percent(fit.surface_intervals->noise) + ", tau " +
+            rounded_text(fit.surface_intervals->tau, 2);
+  }
+  return text + (surface.usable() ? "." : "; " + words(surface.status) + ".");
+}
+
+std::string waste_title(const std::vector<Target>& targets) {
+  const std::optional<MissCost> cost = targets.empty() ? std::nullopt : targets[0].overestimate;
+  if (!cost || !cost->gpu_hours) return "Worst waste";
+  return cost->price ? "Waste, GPU h, price" : "Waste, GPU h";
+}
+
+void drop_empty_columns(FitTable& table) {
+  for (std::size_t c = table.rows.front().size(); c-- > 1;) {
+    const bool empty = std::all_of(table.rows.begin() + 1, table.rows.end(),
+                                   [&](const auto& row) { return row[c].empty(); });
+    if (!empty) continue;
+    if (c + table.n_page_columns >= table.rows.front().size()) --table.n_page_columns;
+    for (std::vector<std::string>& row : table.rows) {
+      row.erase(row.begin() + static_cast<std::ptrdiff_t>(c));
+    }
+  }
+}
+
+template <class Tables>
+std::vector<FitTable> those_with_rows(const ReportChapter& chapter, const Tables& all) {
+  std::vector<FitTable> tables;
+  for (const auto& table_of : all) {
+    FitTable table = table_of(chapter);
+    if (table.rows.size() < 2) continue;
+    drop_empty_columns(table);
+    tables.push_back(std::move(table));
+  }
+  return tables;
+}
+
+}  // namespace
+
+FitTable holdout_table(const ReportChapter& chapter) {
+  const std::string symbol = scale_symbol(chapter);
+  FitTable table{.title =
+                     "Hold-out: the largest budgets left out and predicted (per decade: median)"};
+  if (!chapter.fit || chapter.fit->holdout_summary.empty()) return table;
+  table.rows = {{"By", "Times", "Reach", "Worst in " + symbol, "in D", "in loss",
+                 "Per decade: " + symbol, "D", "loss", ""}};
+  for (const HoldoutSummary& summary : chapter.fit->holdout_summary) {
+    table.rows.push_back(
+        {method_words(summary.method), std::to_string(summary.n_scores),
+         rounded_text(summary.largest_ratio, 3) + "x", signed_percent(summary.worst.scale),
+         signed_percent(summary.worst.tokens), signed_percent(summary.worst.loss),
+         percent(summary.median_per_decade.scale), percent(summary.median_per_decade.tokens),
+         percent(summary.median_per_decade.loss), summary.is_poor ? "poor" : ""});
+  }
+  return table;
+}
+
+FitTable estimator_table(const ReportChapter& chapter) {
+  const std::string symbol = scale_symbol(chapter);
+  FitTable table{.title = "Estimators of the optimal " + symbol + " (90% intervals)"};
+  if (!chapter.fit) return table;
+  const Fit& fit = *chapter.fit;
+  table.rows = {{"Estimator", "a of " + symbol + " ~ C^a", "tau", symbol + " at 10x",
+                 symbol + " at 100x", "Budgets"}};
+  if (fit.scale_opt_uncorrected && fit.scale_opt.usable()) {
+    const std::int64_t n = fit.scale_opt.n_points;
+    table.rows.push_back(law_row("headline*", fit.scale_opt,
+                                 std::to_string(n) + " of " + std::to_string(fit.valleys.size()),
+                                 fit.compute_to));
+    table.notes.emplace_back("* parabola, freed of the bias that the surface predicts for it.");
+  }
+  for (const ValleyEstimator& estimator : fit.estimators) {
+    if (!estimator.scale_opt.usable()) continue;
+    const bool surface = estimator.method == ValleyMethod::parametric;
+    table.rows.push_back(surface ? surface_row(fit, estimator)
+                                 : law_row(std::string(to_string(estimator.method)),
+                                           estimator.scale_opt, usable_count(estimator),
+                                           fit.compute_to));
+  }
+  if (fit.envelope && fit.envelope->usable()) {
+    table.rows.push_back(law_row("envelope", fit.envelope->scale_opt,
+                                 std::to_string(fit.envelope->n_runs) + " curves", fit.compute_to));
+  }
+  if (!fit.disagreement.empty()) table.notes.push_back(disagreement_note(fit));
+  return table;
+}
+
+FitTable surface_table(const ReportChapter& chapter) {
+  const std::string symbol = scale_symbol(chapter);
+  FitTable table{.title = "Surface L = E + A/" + symbol + "^alpha + B/D^beta (90% intervals)"};
+  if (!chapter.fit || !chapter.fit->parametric) return table;
+  const Fit& fit = *chapter.fit;
+  const ParametricFit& surface = *fit.parametric;
+  const SurfaceIntervals calibrated = fit.surface_intervals.value_or(SurfaceIntervals{});
+  const SurfaceDiagnostics diagnostics = surface.diagnostics.value_or(SurfaceDiagnostics{});
+  table.rows = {{"Parameter", "Value", "Calibrated", "Bootstrap", "Profile", ""}};
+  const auto add = [&](const std::string& name, double value, const auto& text_of,
+                       const std::vector<Interval>& intervals, bool identified) {
+    std::vector<std::string> row = {name, text_of(value)};
+    for (const Interval& interval : intervals) {
+      const bool empty = !(interval.low < interval.high);
+      row.push_back(empty ? "" : "[" + text_of(interval.low) + ", " + text_of(interval.high) + "]");
+    }
+    const std::string bound = at_bound_text(surface, name);
+    row.push_back(!bound.empty() ? bound : identified ? "" : "not identified");
+    table.rows.push_back(std::move(row));
+  };
+  const auto places = [](double value) { return exponent_text(value); };
+  const auto digits = [](double value) { return rounded_text(value, 4); };
+  const LossLaw& law = surface.law;
+  add("a", surface.a_exponent, places, {calibrated.a, surface.a, diagnostics.profile_a.interval},
+      diagnostics.profile_a.identified);
+  add("alpha", law.alpha, places, {calibrated.alpha, surface.alpha, {}}, true);
+  add("beta", law.beta, places, {calibrated.beta, surface.beta, {}}, true);
+  add("E", law.irreducible, digits, {{}, surface.E, diagnostics.profile_E.interval},
+      diagnostics.profile_E.identified);
+  add("A", law.a, digits, {{}, surface.A, {}}, true);
+  add("B", law.b, digits, {{}, surface.B, {}}, true);
+  table.notes = {surface_note(fit)};
+  return table;
+}
+
+FitTable target_table(const ReportChapter& chapter) {
+  const std::string symbol = scale_symbol(chapter);
+  FitTable table{.title = "Budgets beyond the data (90% intervals)", .n_page_columns = 1};
+  if (!chapter.fit) return table;
+  table.rows = {{"Budget", "Reach", "Light", symbol + " opt", "D", "Loss",
+                 waste_title(chapter.fit->targets), symbol + " within 0.25% of the loss"}};
+  for (const Target& target : chapter.fit->targets) {
+    if (target.estimates.empty()) continue;
+    const Estimated& loss = target.estimates.front().loss;
+    const Estimated& tokens = target.estimates.front().tokens;
+    std::string loss_text = loss.value > 0 ? rounded_text(loss.value, 4) : "";
+    if (loss.value > 0 && loss.interval) loss_text += " " + interval_text(*loss.interval, 4);
+    table.rows.push_back(
+        {budget_text(target.compute), rounded_text(target.ratio, 3) + "x", color_word(target.light),
+         with_si_interval(target.scale.value, target.scale.interval),
+         tokens.value > 0 ? si_text(tokens.value) : "", loss_text, worst_waste(target),
+         target.flat.empty()
+             ? ""
+             : si_text(target.flat.back().low) + " to " + si_text(target.flat.back().high)});
+  }
+  return table;
+}
+
+std::vector<FitTable> leading_tables(const ReportChapter& chapter) {
+  return those_with_rows(chapter, std::array{holdout_table, target_table});
+}
+
+std::vector<FitTable> fit_tables(const ReportChapter& chapter) {
+  return those_with_rows(chapter, std::array{estimator_table, surface_table, convention_table,
+                                             hyper_table, excess_table, form_table});
+}
+
+}  // namespace isoflop
