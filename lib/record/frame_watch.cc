@@ -6,7 +6,7 @@
 namespace isoflop {
 namespace {
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 }  // namespace
 
@@ -17,9 +17,9 @@ void FrameWatch::see(Stated& stated, std::string_view cell, std::int64_t row) co
     stated.row = row;
   } else if (cell != stated.value) {
     throw Error(ErrorCode::frame_mismatch, file_ + ": row " + std::to_string(row) + ", column " +
-                                               std::string(stated.column) + ": " + quoted(cell) +
+                                               std::string(stated.column) + ": " + in_quotes(cell) +
                                                ", but row " + std::to_string(stated.row) + " has " +
-                                               quoted(stated.value) +
+                                               in_quotes(stated.value) +
                                                "; numbers measured differently cannot be fitted "
                                                "together");
   }
