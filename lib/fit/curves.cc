@@ -35,17 +35,21 @@ void require_positive(const std::optional<double>& value, std::string_view name,
 
 void require_one_dataset(const PointSet& set) {
   std::string name = set.frame.dataset;
-  for (const Point& point : set.points) {
+  std::string first_place = "the others";
+  for (std::size_t i = 0; i < set.points.size(); ++i) {
+    const Point& point = set.points[i];
     if (point.dataset.empty() || point.dataset == name) continue;
     if (name.empty()) {
       name = point.dataset;
+      first_place = where(point, i);
       continue;
     }
     Frame other = set.frame;
     Frame first = set.frame;
     first.dataset = name;
     other.dataset = point.dataset;
-    require_same_frame(first, other, "points of one fit");
+    require_same_frame(first, other,
+                       "points of one fit, " + first_place + " and " + where(point, i));
   }
 }
 

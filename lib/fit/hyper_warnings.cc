@@ -8,6 +8,8 @@
 namespace isoflop {
 namespace {
 
+constexpr double kNotableShift = 0.2;  // of ln size, as of other doubts about a minimum
+
 void warn_of_assumed(const HyperFit& hyper, Words& warnings) {
   const auto warn = [&](const char* name, const PowerLawFit& law) {
     if (!law.exponent_assumed) return;
@@ -156,6 +158,22 @@ void warn_of_hyper(const Fit& fit, Words& warnings) {
   warn_of_critical_batch(*fit.hyper, warnings);
   warn_of_merged(*fit.hyper, warnings);
   warn_of_divergence(*fit.hyper, warnings);
+}
+
+void warn_of_mistuning(const Fit& fit, Words& warnings) {
+  for (const Mistuning& bound : fit.mistuning) {
+    if (bound.source == Mistuning::Source::none) continue;
+    const auto valley =
+        std::find_if(fit.valleys.begin(), fit.valleys.end(),
+                     [&](const Valley& candidate) { return candidate.budget == bound.budget; });
+    if (valley == fit.valleys.end() || !valley->usable()) continue;
+    if (bound.bound_ln_scale <= std::max(kNotableShift, 2 * valley->ln_scale_se)) continue;
+    warnings.push_back(at_budget(bound.budget) +
+                       "batch sizes and learning rates off their best may have moved the optimal "
+                       "size by a factor of up to " +
+                       rounded_text(std::exp(bound.bound_ln_scale), 3) + " (by its " +
+                       std::string(to_string(bound.source)) + "); tune the sizes alike.");
+  }
 }
 
 }  // namespace isoflop

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
+
 #include "base/text.h"
 #include "fit/warnings.h"
 
@@ -8,6 +13,17 @@ namespace {
 // An interval half as wide as noise alone would make it needs four times the runs.
 constexpr double kImplausible = 4;
 constexpr double kFewIndependent = 0.5;
+
+// Of a column loss_se or bits_per_byte_se, in the unit of the metric; relative to the metric.
+std::optional<double> evaluation_error(const Point& point, Metric metric) {
+  const bool bits = metric == Metric::bits_per_byte;
+  const std::optional<double>& value = bits ? point.bits_per_byte : point.loss;
+  const auto entry = point.other.find(bits ? "bits_per_byte_se" : "loss_se");
+  if (!value || entry == point.other.end()) return std::nullopt;
+  const std::optional<double> error = parse_double(entry->second);
+  if (!error || !std::isfinite(*error) || !(*error > 0)) return std::nullopt;
+  return *error / *value;
+}
 
 }  // namespace
 
@@ -26,6 +42,21 @@ void warn_of_sample_size(const Fit& fit, Words& warnings) {
                        " trunks and are worth about as many as " + rounded_text(size.effective, 3) +
                        " independent ones.");
   }
+}
+
+void warn_of_evaluation(const PointSet& points, double run_noise, Words& warnings) {
+  std::vector<double> errors;
+  for (const Point& point : points.points) {
+    if (const auto error = evaluation_error(point, points.frame.metric)) errors.push_back(*error);
+  }
+  if (errors.empty()) return;
+  const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
+  std::nth_element(errors.begin(), middle, errors.end());
+  if (run_noise >= *middle) return;
+  warnings.push_back("The losses were measured with a standard error of " + percent_text(*middle) +
+                     ", above the scatter between runs of " + percent_text(run_noise) +
+                     ": they share their evaluation data, whose error no interval includes; "
+                     "evaluate on more tokens, and difference recipes token by token.");
 }
 
 }  // namespace isoflop

@@ -30,6 +30,8 @@ void warn_of_conventions(const Fit& fit, Words& warnings);
 void warn_of_holdout(const Fit& fit, Words& warnings);
 void warn_of_targets(const Fit& fit, Words& warnings);
 void warn_of_sample_size(const Fit& fit, Words& warnings);
+void warn_of_evaluation(const PointSet& points, double run_noise, Words& warnings);
+void warn_of_mistuning(const Fit& fit, Words& warnings);
 void warn_of_health(const PointSet& points, Words& warnings);
 
 /// What a reader must know before running what next_runs() chose.

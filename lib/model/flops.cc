@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/model_shape.h"
 #include "model/wide_integer.h"
@@ -46,13 +47,14 @@ std::string_view to_string(FlopsConvention convention) {
 }
 
 FlopsConvention flops_convention_from(std::string_view name) {
-  std::string known;
+  std::vector<std::string> known;
   for (const FlopsConvention convention : kAllFlopsConventions) {
     if (to_string(convention) == name) return convention;
-    known += (known.empty() ? "" : ", ") + std::string(to_string(convention));
+    known.emplace_back(to_string(convention));
   }
-  throw Error(ErrorCode::invalid_argument,
-              "unknown FLOPs convention \"" + std::string(name) + "\"; known: " + known);
+  throw Error(ErrorCode::invalid_argument, "unknown FLOPs convention \"" + std::string(name) +
+                                               "\"; known: " + join(known, ", ") +
+                                               did_you_mean(name, known));
 }
 
 FlopsPerToken flops_per_token(const ModelShape& shape, FlopsConvention convention) {

@@ -9,6 +9,7 @@
 #include "isoflop/error.h"
 #include "isoflop/point.h"
 #include "record/csv_reader.h"
+#include "record/frame_watch.h"
 #include "record/point_checks.h"
 #include "record/point_columns.h"
 
@@ -19,8 +20,8 @@ namespace {
 struct Layout {
   std::vector<std::string> header;
   std::array<std::optional<std::size_t>, kPointColumnCount> field;
-  std::vector<std::size_t> others;  // but for `outlier`
-  std::optional<std::size_t> outlier;
+  std::vector<std::size_t> others;                            // but for `outlier`
+  std::optional<std::size_t> outlier, convention, tokenizer;  // the latter two are others as well
   [[nodiscard]] const std::string& name(PointColumn column) const { return header[*field[column]]; }
 };
 
@@ -95,6 +96,8 @@ Layout read_header(CsvReader& csv, const PointsCsvOptions& options) {
       layout.outlier = i;
     } else {
       layout.others.push_back(i);
+      if (layout.header[i] == "convention") layout.convention = i;
+      if (layout.header[i] == "tokenizer") layout.tokenizer = i;
     }
   }
   require_columns(layout, csv.file());
@@ -172,6 +175,10 @@ Point read_point(const CsvReader& csv, const Layout& layout) {
   point.trunk = row.text(kTrunk);
   point.label = row.text(kRunId);
   if (point.label.empty()) point.label = "row " + std::to_string(csv.row());
+  if (layout.convention) {
+    const auto complaint = convention_complaint(csv.fields()[*layout.convention]);
+    if (complaint) csv.fail(", column convention: " + *complaint);
+  }
   for (const std::size_t i : layout.others) {
     if (!csv.fields()[i].empty()) point.other.emplace(layout.header[i], csv.fields()[i]);
   }
@@ -184,8 +191,8 @@ std::optional<bool> outlier_of(const CsvReader& csv, const Layout& layout) {
   return parse_flag(csv.fields()[*layout.outlier]);
 }
 
-/// Reads the row that `csv` is at.
-void add_row(const CsvReader& csv, const Layout& layout, const PointsCsvOptions& options,
+/// Reads the row that `csv` is at. False where it is an outlier to be left out.
+bool add_row(const CsvReader& csv, const Layout& layout, const PointsCsvOptions& options,
              UnitWatch& watch, PointSet& set) {
   Point point = read_point(csv, layout);
   const std::optional<bool> outlier = outlier_of(csv, layout);
@@ -195,17 +202,26 @@ void add_row(const CsvReader& csv, const Layout& layout, const PointsCsvOptions&
   }
   if (outlier.value_or(false)) {
     ++set.n_outliers;
-    if (options.skip_outliers) return;
+    if (options.skip_outliers) return false;
   }
   if (outlier != false) {
     point.other.emplace(kOutlierName, csv.fields()[*layout.outlier]);
   }
   watch.see(point, csv.row());
   set.points.push_back(std::move(point));
+  return true;
 }
 
-Frame common_frame(const std::vector<Point>& points) {
+void watch_frame(const CsvReader& csv, const Layout& layout, const Point& point,
+                 FrameWatch& frame) {
+  frame.see_metric(point, csv.row());
+  if (layout.convention) frame.see_convention(csv.fields()[*layout.convention], csv.row());
+  if (layout.tokenizer) frame.see_tokenizer(csv.fields()[*layout.tokenizer], csv.row());
+}
+
+Frame common_frame(const std::vector<Point>& points, const FrameWatch& watch) {
   Frame frame;
+  watch.state(frame);
   if (points.empty()) return frame;
   const auto all = [&](const auto& holds) {
     return std::all_of(points.begin(), points.end(), holds);
@@ -249,20 +265,23 @@ PointSet load_points_csv(const std::filesystem::path& file, const PointsCsvOptio
   const Layout layout = read_header(csv, options);
   PointSet set;
   UnitWatch watch;
+  FrameWatch frame(csv.file());
   while (csv.next()) {
+    bool is_added = false;
     try {
-      add_row(csv, layout, options, watch, set);
+      is_added = add_row(csv, layout, options, watch, set);
     } catch (const Error&) {
       if (!options.skip_bad_rows) throw;
       ++set.n_skipped_rows;
     }
+    if (is_added) watch_frame(csv, layout, set.points.back(), frame);
     if (options.max_points && static_cast<std::int64_t>(set.points.size()) > *options.max_points) {
       csv.fail(": has more than " + std::to_string(*options.max_points) +
                " points before it; fit a sample of the rows, or the last point of each run");
     }
   }
   set.warnings = watch.warnings();
-  set.frame = common_frame(set.points);
+  set.frame = common_frame(set.points, frame);
   return set;
 }
 

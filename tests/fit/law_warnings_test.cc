@@ -93,3 +93,13 @@ TEST_CASE("a short range, a missing law and a frontier that does not fall are wa
   sound.fit.scale_opt.status = FitStatus::too_few_points;
   CHECK(sound.warns("needs 3 budgets"));
 }
+
+TEST_CASE("no curve at all, and a frontier whose floor is not seen, are warned of") {
+  Sound sound;
+  sound.fit.frontier->irreducible = 0;
+  CHECK(sound.warns("its floor is not identified"));
+  sound.fit.scale_opt.n_points = 3;
+  CHECK_FALSE(sound.warns("its floor is not identified"));
+  sound.fit.valleys.clear();
+  CHECK(sound.warns("No budget has the 5 sizes"));
+}

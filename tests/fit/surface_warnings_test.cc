@@ -86,6 +86,28 @@ TEST_CASE("each doubt about a surface has its own warning") {
   });
 }
 
+TEST_CASE("a search without an optimum, or that few starts found, is said") {
+  check_one("did not converge; its numbers are not an optimum",
+            [](ParametricFit& fit) { fit.status = FitStatus::not_converged; });
+  check_one("only 1 of 18 starts found the optimum",
+            [](ParametricFit& fit) { fit.n_starts_agreeing = 1; });
+}
+
+TEST_CASE(
+    "a surface outside the interval of the valleys' exponent is said, and one inside is not") {
+  Fit fit = sound_fit();
+  fit.scale_opt.status = FitStatus::ok;
+  fit.scale_opt.law.exponent = 0.5;
+  fit.scale_opt.exponent = {0.48, 0.52};
+  Words warnings;
+  warn_of_surface(fit, warnings);
+  CHECK(warnings.empty());
+  fit.scale_opt.exponent = {0.49, 0.51};
+  warn_of_surface(fit, warnings);
+  REQUIRE(warnings.size() == 1);
+  CHECK_THAT(warnings[0], contains("The estimators disagree") && contains("the surface 0.514"));
+}
+
 TEST_CASE("a doubt below its threshold has none") {
   CHECK(warnings_of([](ParametricFit& fit) {
           fit.basins.push_back({1.002e-3, fit.law, 3});

@@ -176,6 +176,18 @@ TEST_CASE("nanochat: parameters by the convention that is asked for, in either o
   CHECK(import(dir, older, of(ImportFormat::nanochat)).points.at(0).params == 70);
 }
 
+TEST_CASE("the convention that an import was told is the frame of its points") {
+  const test::TempDir dir;
+  ImportOptions options = of(ImportFormat::csv);
+  for (const FlopsConvention convention : kAllFlopsConventions) {
+    options.convention = convention;
+    const auto out = dir.path() / "points.csv";
+    import_points(dir.write("theirs", "params,tokens,loss\n1e6,1e8,3\n2e6,1e8,2.9\n"), out,
+                  options);
+    CHECK(load_points_csv(out).frame.convention == convention);
+  }
+}
+
 TEST_CASE("Open-Athena: its flags and reasons are kept, the raw view of a figure is marked") {
   const test::TempDir dir;
   const std::string text =

@@ -65,6 +65,53 @@ TEST_CASE("the metric is bits per byte where every row has it") {
   CHECK(load(dir, header + "1,2,3,4\n1,2,3,\n").frame.metric == Metric::loss_nats);
 }
 
+TEST_CASE("convention and tokenizer of the columns so named are the frame's, and kept") {
+  const test::TempDir dir;
+  const std::string header = "params,tokens,loss,convention,tokenizer\n";
+  const PointSet set = load(dir, header + "1,2,3,kaplan,bytes\n1,2,4,,\n1,2,5,kaplan,bytes\n");
+  CHECK(set.frame.convention == FlopsConvention::kaplan);
+  CHECK(set.frame.tokenizer == "bytes");
+  CHECK(set.points[0].other.at("convention") == "kaplan");
+  const auto file = dir.path() / "again.csv";
+  save_points_csv(set.points, file);
+  CHECK(load_points_csv(file).frame == set.frame);
+  CHECK(load(dir, header + "1,2,3,,\n").frame == Frame{});
+}
+
+TEST_CASE("rows measured differently are refused with both values and both rows") {
+  const test::TempDir dir;
+  const auto message = [&](const std::string& text, const PointsCsvOptions& options = {}) {
+    try {
+      (void)load(dir, text, options);
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::frame_mismatch);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string rows = "params,tokens,loss,convention\n1,2,3,kaplan\n1,2,4,\n1,2,5,palm\n";
+  CHECK_THAT(message(rows), contains("points.csv: row 4, column convention: \"palm\", but row 2 "
+                                     "has \"kaplan\""));
+  CHECK_THAT(message(rows, {.columns = {}, .skip_bad_rows = true}), contains("row 4"));
+  CHECK_THAT(message("params,tokens,loss,tokenizer\n1,2,3,bytes\n1,2,4,bpe\n"),
+             contains("row 3, column tokenizer: \"bpe\", but row 2 has \"bytes\""));
+  CHECK_THAT(message("params,tokens,loss,bits_per_byte\n1,2,3,\n1,2,3,1\n1,2,,1\n"),
+             contains("row 4, column loss: is empty, but row 2 has that metric only"));
+  // What is left out is not mixed.
+  PointsCsvOptions options;
+  options.skip_outliers = true;
+  CHECK(message("params,tokens,loss,convention,outlier\n1,2,3,kaplan,\n1,2,5,palm,1\n", options)
+            .empty());
+}
+
+TEST_CASE("a convention that does not exist is refused by row, with the nearest that does") {
+  const test::TempDir dir;
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(
+                 load(dir, "params,tokens,loss,convention\n1,2,3,kaplan\n1,2,3,chinchila\n")),
+             contains("points.csv: row 3, column convention") && contains("\"chinchila\"") &&
+                 contains("did you mean chinchilla?"));
+}
+
 TEST_CASE("points read back equal to the last bit") {
   const test::TempDir dir;
   const Rng rng(1);

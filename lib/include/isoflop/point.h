@@ -56,10 +56,10 @@ struct PointsCsvOptions {
 /// Reads a points CSV: header row; columns by name, any order; columns we do not know are kept.
 /// Needs tokens, loss or bits_per_byte, and params or flops_per_token; an empty cell is absent.
 /// `run_id` is the label. Throws Error(parse) naming file, row (the header is row 1), column and
-/// value for a row that cannot be used, unless skip_bad_rows, which counts them; and for a budget
-/// more than 10 % from the compute beside it. A cell of the column `outlier` may be empty, 0 or
-/// false, 1 or true; rows with 1 are counted. The frame: the
-/// data set that all rows name, else none; bits_per_byte where all rows have it, else loss_nats.
+/// value for a row that cannot be used, unless skip_bad_rows, which counts them. Rows with 1 in the
+/// column `outlier` are counted. The frame: the data set that all rows name, bits_per_byte if all
+/// have it, `convention` and `tokenizer` of the columns so named; throws Error(frame_mismatch)
+/// naming both rows where these two differ, or where rows have no metric in common.
 [[nodiscard]] PointSet load_points_csv(const std::filesystem::path& file,
                                        const PointsCsvOptions& options = {});
 /// Writes atomically, all columns we know and then the others, with enough digits to read back

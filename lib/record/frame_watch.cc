@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "record/frame_watch.h"
+
+#include "isoflop/error.h"
+
+namespace isoflop {
+namespace {
+
+std::string in_quotes(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
+}  // namespace
+
+void FrameWatch::see(Stated& stated, std::string_view cell, std::int64_t row) const {
+  if (cell.empty()) return;
+  if (stated.row == 0) {
+    stated.value = cell;
+    stated.row = row;
+  } else if (cell != stated.value) {
+    throw Error(ErrorCode::frame_mismatch, file_ + ": row " + std::to_string(row) + ", column " +
+                                               std::string(stated.column) + ": " + in_quotes(cell) +
+                                               ", but row " + std::to_string(stated.row) + " has " +
+                                               in_quotes(stated.value) +
+                                               "; numbers measured differently cannot be fitted "
+                                               "together");
+  }
+}
+
+void FrameWatch::see_metric(const Point& point, std::int64_t row) {
+  const bool has_loss = point.loss.has_value(), has_bits = point.bits_per_byte.has_value();
+  if (has_loss == has_bits) return;
+  std::int64_t& first = has_loss ? loss_row_ : bits_row_;
+  if (first == 0) first = row;
+  const std::int64_t other = has_loss ? bits_row_ : loss_row_;
+  if (other == 0) return;
+  throw Error(ErrorCode::frame_mismatch, file_ + ": row " + std::to_string(row) + ", column " +
+                                             (has_loss ? "bits_per_byte" : "loss") +
+                                             ": is empty, but row " + std::to_string(other) +
+                                             " has that metric only; numbers measured differently "
+                                             "cannot be fitted together");
+}
+
+void FrameWatch::state(Frame& frame) const {
+  if (convention_.row != 0) frame.convention = flops_convention_from(convention_.value);
+  frame.tokenizer = tokenizer_.value;
+}
+
+std::optional<std::string> convention_complaint(std::string_view cell) {
+  if (cell.empty()) return std::nullopt;
+  try {
+    (void)flops_convention_from(cell);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return std::nullopt;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "isoflop/point.h"
+
+namespace isoflop {
+
+/// Watches the rows of one file go by for numbers that were measured differently, which no fit may
+/// mix; an empty cell says nothing.
+class FrameWatch {
+ public:
+  explicit FrameWatch(std::string file)
+      : file_(std::move(file)), convention_{"convention"}, tokenizer_{"tokenizer"} {}
+
+  /// Throws Error(frame_mismatch) naming the column, both values and both rows.
+  void see_convention(std::string_view cell, std::int64_t row) { see(convention_, cell, row); }
+  void see_tokenizer(std::string_view cell, std::int64_t row) { see(tokenizer_, cell, row); }
+  /// A row of loss alone beside a row of bits_per_byte alone leaves no metric that all have.
+  void see_metric(const Point& point, std::int64_t row);
+  /// Writes what the rows state into a frame.
+  void state(Frame& frame) const;
+
+ private:
+  struct Stated {
+    std::string_view column;
+    std::string value = {};
+    std::int64_t row = 0;
+  };
+  void see(Stated& stated, std::string_view cell, std::int64_t row) const;
+
+  std::string file_;
+  Stated convention_, tokenizer_;
+  std::int64_t loss_row_ = 0, bits_row_ = 0;  // first of one metric alone; 0 while there is none
+};
+
+/// What is wrong with a cell of the column `convention`, if anything; it may be empty.
+[[nodiscard]] std::optional<std::string> convention_complaint(std::string_view cell);
+
+}  // namespace isoflop
