@@ -255,7 +255,8 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   set_frontier_error(result);
   set_range(result, samples);
   if (result.parametric) {
-    result.surface_intervals = surface_intervals(*result.parametric, samples, result.compute_to);
+    result.surface_intervals =
+        surface_intervals(*result.parametric, samples, result.compute_to, options.targets);
   }
   result.conventions = fit_conventions(points, options.objective, options.delta);
   result.targets = predict_targets(result, {.computes = options.targets,

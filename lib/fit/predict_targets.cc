@@ -68,6 +68,14 @@ double worst_loss_error_per_decade(const Fit& fit, const std::string& method) {
   return worst;
 }
 
+const OptimumForecast* calibrated_at(const Fit& fit, double compute) {
+  if (!fit.surface_intervals) return nullptr;
+  for (const OptimumForecast& forecast : fit.surface_intervals->forecasts) {
+    if (std::abs(forecast.compute / compute - 1) < 1e-9) return &forecast;
+  }
+  return nullptr;
+}
+
 std::optional<TargetEstimate> by_surface(const Fit& fit, double compute, double ratio, double k) {
   if (!fit.parametric || !fit.parametric->usable() || !has_optimum(fit.parametric->law)) {
     return std::nullopt;
@@ -89,10 +97,19 @@ std::optional<TargetEstimate> by_surface(const Fit& fit, double compute, double 
     tokens.push_back(drawn.tokens);
     losses.push_back(drawn.loss);
   }
+  if (const OptimumForecast* forecast = calibrated_at(fit, compute)) {
+    // Scale and tokens have one product.
+    const Interval& next = forecast->next;
+    estimate.scale.interval = told(next);
+    estimate.tokens.interval =
+        told({best.tokens * best.size / next.high, best.tokens * best.size / next.low});
+  }
   if (sizes.size() < 2) return estimate;
   const double tau = fit.scale_opt.usable() ? fit.scale_opt.t * fit.scale_opt.tau : 0;
-  estimate.scale.interval = told(widened(best.size, percentile_interval(sizes), tau));
-  estimate.tokens.interval = told(widened(best.tokens, percentile_interval(tokens), tau));
+  if (!estimate.scale.interval) {
+    estimate.scale.interval = told(widened(best.size, percentile_interval(sizes), tau));
+    estimate.tokens.interval = told(widened(best.tokens, percentile_interval(tokens), tau));
+  }
   if (estimate.loss.interval) {
     const Interval drawn = percentile_interval(losses);
     estimate.loss.interval->low = std::min(estimate.loss.interval->low, drawn.low);

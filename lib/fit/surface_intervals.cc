@@ -235,7 +235,8 @@ Interval around(double log_value, double half_width) {
 
 std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
                                                   std::span<const Sample> samples,
-                                                  double largest_compute) {
+                                                  double largest_compute,
+                                                  std::span<const double> targets) {
   const LossLaw& law = fit.law;
   if (!fit.usable() || !(law.a > 0) || !(law.b > 0)) return std::nullopt;
   const Linearised line = linearise(law, samples);
@@ -275,11 +276,12 @@ std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
   result.A = around(std::log(law.a), errors.half_width(of_A));
   result.B = around(std::log(law.b), errors.half_width(of_B));
   const double log_factor = std::log(flops_factor(samples));
-  for (const double ratio : kForecastRatios) {
-    const double compute = ratio * largest_compute;
+  std::vector<double> computes(targets.begin(), targets.end());
+  for (const double ratio : kForecastRatios) computes.push_back(ratio * largest_compute);
+  for (const double compute : computes) {
     const ForecastOptimum optimum = optimum_at(law, line, std::log(compute) - log_factor);
     result.forecasts.push_back(
-        {.ratio = ratio,
+        {.ratio = compute / largest_compute,
          .compute = compute,
          .scale_opt = std::exp(optimum.log_scale),
          .law = around(optimum.log_scale, errors.half_width(optimum.gradient)),

@@ -19,8 +19,8 @@ namespace isoflop {
 /// Mathematical Statistics 35, 1964). Each budget's shift is read off its residuals; the scatter of
 /// the shifts about a line in ln C gives the confidence distribution of tau by the Q-profile
 /// (Viechtbauer, Statistics in Medicine 26, 2007).
-[[nodiscard]] std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
-                                                                std::span<const Sample> samples,
-                                                                double largest_compute);
+[[nodiscard]] std::optional<SurfaceIntervals> surface_intervals(
+    const ParametricFit& fit, std::span<const Sample> samples, double largest_compute,
+    std::span<const double> targets = {});
 
 }  // namespace isoflop
