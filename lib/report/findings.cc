@@ -154,6 +154,24 @@ void say_targets(const ReportChapter& chapter, std::vector<std::string>& sentenc
   }
 }
 
+void say_second_stages(const ReportChapter& chapter, std::vector<std::string>& sentences) {
+  for (const SecondStage& stage : chapter.fit->second_stages) {
+    if (!stage.usable()) continue;
+    std::string text = stage.column + " by the loss:";
+    for (const SecondStageTarget& target : stage.at_targets) {
+      text += " " + rounded_text(target.metric, 3);
+      if (target.interval) text += " " + interval_text(*target.interval);
+      text += " at " + budget_text(target.compute) + " FLOPs,";
+    }
+    text += " a run scatters by " + rounded_text(stage.residual_sd, 2);
+    if (stage.holdout) {
+      text += "; hold-out at " + rounded_text(stage.holdout->ratio, 3) + "x the compute off by " +
+              rounded_text(stage.holdout->rms_error, 2);
+    }
+    sentences.push_back(text + ".");
+  }
+}
+
 std::string status_text(const Valley& valley) {
   if (valley.bracketed && valley.status == FitStatus::ok) return "yes";
   return "no: " + words(valley.status);
@@ -229,6 +247,7 @@ std::vector<std::string> verdict_of(const ReportChapter& chapter) {
   const Fit& fit = *chapter.fit;
   say_holdout(chapter, sentences);
   say_targets(chapter, sentences);
+  say_second_stages(chapter, sentences);
   if (!fit.valleys.empty() || fit.usable()) say_allocation(chapter, sentences);
   if (fit.hyper && (fit.hyper->batch_tokens.usable() || fit.hyper->peak_lr.usable())) {
     sentences.push_back("The near-optimal batch size goes as C to the power " +
