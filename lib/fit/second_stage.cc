@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kLeastPoints = kSigmoidParams + 3;
 constexpr std::size_t kLeastHoldout = 3;
+constexpr std::size_t kLeastDraws = 4000;
 constexpr double kSameBudget = 1.05;
 constexpr double kNormal90 = 1.6449;  // two-sided
 constexpr double kIdentifiedShare = 0.25;
@@ -143,8 +144,10 @@ SecondStageTarget predict(const SecondStage& stage, const std::vector<Sigmoid>& 
   // A stream that no resample has.
   const Rng rng(seed, ~std::uint64_t{0});
   std::vector<double> metrics;
-  for (std::size_t i = 0; i < curves.size(); ++i) {
-    const double about = curves[i](drawn_loss(target.loss, rng.normal(2 * i)));
+  // Few resamples must not mean few draws of the loss and of a run's luck.
+  const std::size_t n_draws = std::max(kLeastDraws, curves.size());
+  for (std::size_t i = 0; i < n_draws; ++i) {
+    const double about = curves[i % curves.size()](drawn_loss(target.loss, rng.normal(2 * i)));
     metrics.push_back(std::clamp(about + stage.residual_sd * rng.normal(2 * i + 1),
                                  stage.bounds.low, stage.bounds.high));
   }

@@ -19,7 +19,7 @@ constexpr double kGridSlopes[] = {0.5, 1, 2, 4, 8, 16, 32, 64};
 constexpr double kGridMiddle = 1.5, kGridStep = 0.25;
 constexpr std::size_t kStarts = 3;
 
-/// Falls from 1 to 0 as x rises; tanh cannot overflow, the exponential can.
+/// Falls from 1 to 0 as x rises. By tanh: derivatives of the exponential would overflow.
 template <class T>
 T logistic(double x, const T& log_k, const T& middle) {
   using std::exp;
@@ -89,27 +89,27 @@ struct Node {
 
 /// Floor and ceiling of least squares at a given k and middle, or the floor alone.
 void solve_linear(const Unit& unit, std::optional<double> fixed_ceiling, Node& node) {
-  // y = floor (1 - g) + ceiling g.
-  double aa = 0, ab = 0, bb = 0, ay = 0, by = 0;
+  // y = floor a + ceiling b, a = 1 - b.
+  const double slope = std::exp(node.log_k);
+  double aa = 0, ab = 0, bb = 0, ay = 0, by = 0, yy = 0;
   for (const Observation& point : unit.observations) {
-    const double b = logistic(point.x[0], node.log_k, node.middle);
+    const double b = 1 / (1 + std::exp(slope * (point.x[0] - node.middle)));
     const double a = 1 - b;
     aa += a * a;
     ab += a * b;
     bb += b * b;
     ay += a * point.y;
     by += b * point.y;
+    yy += point.y * point.y;
   }
   const auto bounded = [&](double y) { return std::clamp(y, unit.low, unit.high); };
   const double det = aa * bb - ab * ab;
-  node.ceiling = fixed_ceiling.value_or(det > 1e-12 * aa * bb ? bounded((aa * by - ab * ay) / det)
-                                                              : unit.high);
-  node.floor = aa > 0 ? bounded((ay - ab * node.ceiling) / aa) : unit.low;
-  node.sum_squares = 0;
-  for (const Observation& point : unit.observations) {
-    const double g = logistic(point.x[0], node.log_k, node.middle);
-    node.sum_squares += std::pow(node.floor + (node.ceiling - node.floor) * g - point.y, 2);
-  }
+  const double c = fixed_ceiling.value_or(det > 1e-12 * aa * bb ? bounded((aa * by - ab * ay) / det)
+                                                                : unit.high);
+  const double f = aa > 0 ? bounded((ay - ab * c) / aa) : unit.low;
+  node.ceiling = c;
+  node.floor = f;
+  node.sum_squares = yy - 2 * (f * ay + c * by) + f * f * aa + 2 * f * c * ab + c * c * bb;
 }
 
 /// The lowest nodes of the grid, of different k.

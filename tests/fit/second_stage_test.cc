@@ -121,7 +121,7 @@ TEST_CASE("no parameters near the fit have a lower sum of squares") {
 
 TEST_CASE("bootstrap intervals hold a planted truth about nine times in ten") {
   int floor = 0, ceiling = 0, k = 0, middle = 0, target = 0;
-  constexpr int kSweeps = 60;
+  constexpr int kSweeps = 40;
   const std::vector<StageTarget> targets = {{1e22, {2.0, Interval{1.98, 2.02}}}};
   for (std::uint64_t seed = 0; seed < kSweeps; ++seed) {
     const SecondStage stage =
@@ -137,9 +137,10 @@ TEST_CASE("bootstrap intervals hold a planted truth about nine times in ten") {
         kAccuracy(2.0 * std::exp(0.01 / 1.6449 * rng.normal(0))) + 0.01 * rng.normal(1);
     target += holds(*stage.at_targets[0].interval, found);
   }
-  // Binomial(60, 0.9) is below 46 once in 1,000 times; percentile intervals of 48 points and 60
-  // resamples are a little too narrow.
-  for (const int hits : {floor, ceiling, k, middle, target}) CHECK(hits >= 44);
+  // Binomial(40, 0.9) is below 31 less than once in 200 times; percentiles of few points are a
+  // little narrow.
+  for (const int hits : {floor, ceiling, k, middle, target}) CHECK(hits >= 31);
+}) CHECK(hits >= 44);
 }
 
 TEST_CASE("runs of one trunk are drawn together, which widens the intervals") {
@@ -283,6 +284,7 @@ TEST_CASE("columns that are not there or hold no numbers are refused by row and 
   const auto message = [&](std::vector<std::string> columns) {
     Fit fit;
     fit.options.metric_columns = std::move(columns);
+    fit.options.n_bootstrap = 0;
     return ISOFLOP_ERROR_MESSAGE(fit_second_stages(points, fit));
   };
   CHECK(message({"f1"}) == "metric_columns: no point has a further column \"f1\"; there are: acc");
