@@ -36,7 +36,10 @@ void validate(const ProposalRequest& request) {
            exact_text(request.compute_budget.value()));
   }
   require_positive("data_tokens", request.data_tokens);
-  require_positive("inference_tokens", request.inference_tokens);
+  const double use = request.inference_tokens.value_or(0);
+  if (!(use >= 0 && std::isfinite(use))) {
+    refuse("inference_tokens: must be finite and >= 0, got " + exact_text(use));
+  }
   require_positive("gpu_peak_flops", request.gpu_peak_flops);
   require_positive("mfu", request.mfu);
   if (request.mfu && *request.mfu > 1)
