@@ -142,6 +142,11 @@ void add_fit_command(CLI::App& app, int& exit_code) {
                    "repeatable")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      ->add_option("--metric-column", options->fit.metric_columns,
+                   "A further column of the points to predict from the loss; repeatable")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_option("--curves", options->curves,
                       "CSV of the runs' training curves (run_id, params or flops_per_token, "
                       "tokens, loss or bits_per_byte), for the envelope");

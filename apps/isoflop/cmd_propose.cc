@@ -21,7 +21,7 @@ struct Options {
   GpuOptions gpu;
   std::string law = "deepseek-llm-2024", out, dataset, data_root;
   double compute = 0;
-  std::optional<double> data_tokens;
+  std::optional<double> data_tokens, inference_tokens;
   std::optional<std::int64_t> seq_len, vocab_size, validation_tokens;
   std::int64_t gpus = 1;
   bool json = false;
@@ -33,6 +33,7 @@ ProposalRequest request_of(const Options& options) {
   request.seq_len = options.seq_len;
   request.vocab_size = options.vocab_size;
   request.data_tokens = options.data_tokens;
+  request.inference_tokens = options.inference_tokens;
   if (const auto rate = compute_rate(options.gpu)) {
     request.gpu_peak_flops = rate->gpu_peak_flops;
     request.mfu = rate->mfu;
@@ -59,6 +60,23 @@ std::string range_text(const Prediction& prediction, const char* unit) {
   return text;
 }
 
+void print_split(const char* name, const LifetimeSplit& split) {
+  std::printf("  %-22s %-10s %-10s %-10s %-10s %s\n", name, si_text(split.size).c_str(),
+              si_text(split.tokens).c_str(), rounded_text(split.training_compute, 4).c_str(),
+              rounded_text(split.inference_compute, 4).c_str(),
+              rounded_text(split.total_compute(), 4).c_str());
+}
+
+void print_inference_aware(const InferenceAware& aware, LossLaw::Scale scale) {
+  std::printf("loss %s, then %s tokens of inference: FLOPs in all by the law's surface\n",
+              rounded_text(aware.loss, 4).c_str(), si_text(aware.inference_tokens).c_str());
+  std::printf("  %-22s %-10s %-10s %-10s %-10s %s\n", "",
+              scale == LossLaw::Scale::params ? "parameters" : "FLOPs/tok", "tokens", "training",
+              "inference", "total");
+  print_split("compute-optimal", aware.compute_optimal);
+  print_split("inference-aware", aware.best);
+}
+
 void print_text(const Proposal& proposal) {
   const RunSpec& spec = proposal.spec;
   std::printf("%s FLOPs by law %s\n", rounded_text(proposal.compute_budget.value(), 4).c_str(),
@@ -73,6 +91,9 @@ void print_text(const Proposal& proposal) {
   print_row("FLOPs per token",
             si_text(flops_per_token(spec.shape).value()) + of_law(proposal.law_flops_per_token));
   print_row("tokens", si_text(spec.tokens().value()) + of_law(proposal.law_tokens));
+  if (proposal.effective_tokens) {
+    print_row("worth, repeated", si_text(*proposal.effective_tokens) + " fresh tokens");
+  }
   print_row("batch", si_text(static_cast<double>(spec.batch_tokens)) + " tokens, " +
                          std::to_string(proposal.batch_seqs) + " sequences" +
                          of_law(proposal.law_batch_tokens));
@@ -87,6 +108,9 @@ void print_text(const Proposal& proposal) {
   }
   if (proposal.gpu_hours) print_row("GPU hours", rounded_text(*proposal.gpu_hours, 4));
   if (proposal.price) print_row("price", rounded_text(*proposal.price, 4));
+  if (proposal.inference_aware) {
+    print_inference_aware(*proposal.inference_aware, proposal.inference_scale);
+  }
   for (const std::string& warning : proposal.warnings) {
     std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }
@@ -128,6 +152,8 @@ void add_propose_command(CLI::App& app, int&) {
   command->add_option("--seq-len", options->seq_len, "Sequence length (default: the law's)");
   command->add_option("--vocab-size", options->vocab_size, "Vocabulary (default: the law's)");
   command->add_option("--data-tokens", options->data_tokens, "Unique tokens at hand");
+  command->add_option("--inference-tokens", options->inference_tokens,
+                      "Tokens of use after training, for the least compute in all");
   add_gpu_options(*command, options->gpu);
   command->add_option("--gpus", options->gpus, "How many")->check(CLI::Range(1, 1'000'000));
   command->add_option("--out", options->out, "Spec file to write, for `isoflop train`");

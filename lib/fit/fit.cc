@@ -20,6 +20,7 @@
 #include "fit/parabola.h"
 #include "fit/predict_targets.h"
 #include "fit/sample_size.h"
+#include "fit/second_stage.h"
 #include "fit/surface_intervals.h"
 #include "fit/valley_estimators.h"
 #include "fit/warnings.h"
@@ -262,6 +263,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   result.targets = predict_targets(result, {.computes = options.targets,
                                             .flops_factor = flops_factor(samples),
                                             .rate = options.compute_rate});
+  result.second_stages = fit_second_stages(points, result);
   result.warnings = collect_warnings(result, curves, points);
   return result;
 }

@@ -68,6 +68,7 @@ std::string to_json(const Fit& fit) {
   Json targets = Json::array();
   for (const Target& target : fit.targets) targets.push_back(target_json(target));
   json.set("targets", targets).set("sample_size", sample_size_json(fit.sample_size));
+  if (!fit.second_stages.empty()) json.set("second_stage", second_stage_json(fit.second_stages));
   json.set("warnings", Json::array_of(fit.warnings));
   return json.pretty();
 }

@@ -34,6 +34,7 @@ namespace isoflop {
 [[nodiscard]] Json holdout_json(const HoldoutScore& score);
 [[nodiscard]] Json holdout_summary_json(std::span<const HoldoutSummary> summaries);
 [[nodiscard]] Json target_json(const Target& target);
+[[nodiscard]] Json second_stage_json(std::span<const SecondStage> stages);
 [[nodiscard]] Json sample_size_json(const SampleSize& size);
 [[nodiscard]] Json allocation_bootstrap_json(const AllocationBootstrap& bootstrap);
 

@@ -8,6 +8,7 @@
 #include "fit/jet_model.h"
 #include "isoflop/error.h"
 #include "isoflop/forms.h"
+#include "isoflop/overtraining.h"
 
 namespace isoflop {
 namespace {
@@ -16,7 +17,7 @@ constexpr double kLeastExponent = 1e-4;
 constexpr double kMostExponent = 20;
 constexpr double kMost = 1e6;
 // Where Muennighoff et al. found them.
-constexpr double kRepeatedData = 15.39;
+constexpr double kRepeatedData = kRepetitionDecay;
 constexpr double kExcessParams = 5.31;
 
 /// (E, A, B, alpha, beta): E + A e^(-alpha u) + B e^(-beta v).

@@ -21,6 +21,7 @@ std::vector<std::string> collect_warnings(const Fit& fit, std::span<const Budget
   warn_of_conventions(fit, warnings);
   warn_of_holdout(fit, warnings);
   warn_of_targets(fit, warnings);
+  warn_of_second_stage(fit, warnings);
   warn_of_sample_size(fit, warnings);
   warn_of_evaluation(points, fit.sample_size.run_noise, warnings);
   warn_of_health(points, warnings);

@@ -29,6 +29,7 @@ void warn_of_hyper(const Fit& fit, Words& warnings);
 void warn_of_conventions(const Fit& fit, Words& warnings);
 void warn_of_holdout(const Fit& fit, Words& warnings);
 void warn_of_targets(const Fit& fit, Words& warnings);
+void warn_of_second_stage(const Fit& fit, Words& warnings);
 void warn_of_sample_size(const Fit& fit, Words& warnings);
 void warn_of_evaluation(const PointSet& points, double run_noise, Words& warnings);
 void warn_of_mistuning(const Fit& fit, Words& warnings);

@@ -38,6 +38,22 @@ void set_cost(Json& json, const Proposal& proposal) {
   json.set("cost", cost);
 }
 
+Json lifetime_json(const LifetimeSplit& split) {
+  return Json::object({{"size", split.size},
+                       {"tokens", split.tokens},
+                       {"training_compute", split.training_compute},
+                       {"inference_compute", split.inference_compute},
+                       {"total_compute", split.total_compute()}});
+}
+
+Json inference_aware_json(const InferenceAware& aware, LossLaw::Scale scale) {
+  Json json = Json::object({{"inference_tokens", aware.inference_tokens},
+                            {"scale", to_string(scale)},
+                            {"loss", aware.loss}});
+  return json.set("best", lifetime_json(aware.best))
+      .set("compute_optimal", lifetime_json(aware.compute_optimal));
+}
+
 }  // namespace
 
 std::string to_json(const Proposal& proposal) {
@@ -56,7 +72,12 @@ std::string to_json(const Proposal& proposal) {
     json.set("n_steps", spec.n_steps).set("warmup_steps", spec.warmup_steps);
     json.set("schedule", schedule_json(spec.schedule));
   }
+  json.set_if("effective_tokens", proposal.effective_tokens);
   set_prediction(json, proposal);
+  if (proposal.inference_aware) {
+    json.set("inference_aware",
+             inference_aware_json(*proposal.inference_aware, proposal.inference_scale));
+  }
   set_cost(json, proposal);
   json.set("extrapolation", proposal.extrapolation);
   json.set("missing", Json::array_of(proposal.missing));

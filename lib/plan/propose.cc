@@ -36,6 +36,10 @@ void validate(const ProposalRequest& request) {
            exact_text(request.compute_budget.value()));
   }
   require_positive("data_tokens", request.data_tokens);
+  const double use = request.inference_tokens.value_or(0);
+  if (!(use >= 0 && std::isfinite(use))) {
+    refuse("inference_tokens: must be finite and >= 0, got " + exact_text(use));
+  }
   require_positive("gpu_peak_flops", request.gpu_peak_flops);
   require_positive("mfu", request.mfu);
   if (request.mfu && *request.mfu > 1)
@@ -126,6 +130,24 @@ void set_steps(Proposal& proposal) {
   proposal.compute = proposal.flops_per_token * proposal.tokens;
 }
 
+// Off the best split only a surface tells the loss.
+void set_inference_aware(Proposal& proposal, const ProposalRequest& request, const Law& law) {
+  if (!request.inference_tokens) return;
+  if (!law.loss || !has_optimum(*law.loss)) {
+    refuse("inference_tokens: law " + law.id +
+           " has no loss surface with an optimum; take one that has, such as epoch-2024");
+  }
+  proposal.inference_aware =
+      inference_aware(*law.loss, request.compute_budget.value(), *request.inference_tokens);
+  proposal.inference_scale = law.loss->scale;
+}
+
+void set_effective_tokens(Proposal& proposal, const ProposalRequest& request) {
+  const double tokens = proposal.tokens.value();
+  if (!request.data_tokens || tokens <= *request.data_tokens) return;
+  proposal.effective_tokens = effective_tokens(tokens, *request.data_tokens);
+}
+
 void set_cost(Proposal& proposal, const ProposalRequest& request) {
   if (!request.gpu_peak_flops || !request.mfu) return;
   const FlopsPerToken exact = flops_per_token(proposal.spec.shape, FlopsConvention::exact);
@@ -165,6 +187,8 @@ Proposal propose(const ProposalRequest& request, const Law& law) {
   auto& prediction =
       law.frame.metric == Metric::bits_per_byte ? proposal.bits_per_byte : proposal.loss_nats;
   prediction = predict(law, proposal.spec.shape, proposal.tokens);
+  set_inference_aware(proposal, request, law);
+  set_effective_tokens(proposal, request);
   set_cost(proposal, request);
   proposal.warnings = proposal_warnings(proposal, request, law);
   return proposal;

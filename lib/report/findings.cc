@@ -45,6 +45,24 @@ void say_allocation(const ReportChapter& chapter, std::vector<std::string>& sent
   sentences.push_back(law + "; " + sound + ".");
 }
 
+void say_second_stages(const ReportChapter& chapter, std::vector<std::string>& sentences) {
+  for (const SecondStage& stage : chapter.fit->second_stages) {
+    if (!stage.usable()) continue;
+    std::string text = stage.column + " by the loss:";
+    for (const SecondStageTarget& target : stage.at_targets) {
+      text += " " + rounded_text(target.metric, 3);
+      if (target.interval) text += " " + interval_text(*target.interval);
+      text += " at " + budget_text(target.compute) + " FLOPs,";
+    }
+    text += " a run scatters by " + rounded_text(stage.residual_sd, 2);
+    if (stage.holdout) {
+      text += "; hold-out at " + rounded_text(stage.holdout->ratio, 3) + "x the compute off by " +
+              rounded_text(stage.holdout->rms_error, 2);
+    }
+    sentences.push_back(text + ".");
+  }
+}
+
 std::string status_text(const Valley& valley) {
   if (valley.bracketed && valley.status == FitStatus::ok) return "yes";
   return "no: " + words(valley.status);
@@ -127,6 +145,7 @@ std::vector<std::string> verdict_of(const ReportChapter& chapter) {
                         ", peak learning rate ~ C^" + exponent_text(fit.hyper->peak_lr) +
                         ", from " + std::to_string(fit.hyper->n_cells) + " grids.");
   }
+  say_second_stages(chapter, sentences);
   return sentences;
 }
 

@@ -90,6 +90,10 @@ TEST_CASE("flags that make no sense are refused by name") {
       {{"propose", "--compute", "1e20", "--seq-len", "0"}, {"seq_len"}},
       {{"propose", "--compute", "1e20", "--data-tokens", "-5"}, {"data"}},
       {{"propose", "--compute", "1e20", "--law", "absent/law.json"}, {"absent/law.json"}},
+      {{"propose", "--compute", "1e20", "--law", "epoch-2024", "--inference-tokens", "-1"},
+       {"inference_tokens", "got -1"}},
+      {{"propose", "--compute", "1e20", "--inference-tokens", "1e12"},
+       {"inference_tokens", "deepseek-llm-2024", "no loss surface"}},
       {{"laws", "show", "nobody"}, {"nobody", "known:"}},
       {{"compare", "deepseek-llm-2024"}, {"law_b"}},
       {{"data", "info", "nowhere"}, {"nowhere"}},
@@ -174,6 +178,10 @@ TEST_CASE("points that cannot be used are refused by row and column") {
   dir.write("points.csv", "N,tokens,loss\n1e6,1e8,3.0\n");
   expect_refused(dir, {{"fit", "points.csv", "--columns", "params"}, {"--columns", "params"}});
   expect_refused(dir, {{"fit", "points.csv", "--columns", "params=M"}, {"points.csv", "M"}});
+  dir.write("points.csv", "params,tokens,loss,acc\n1e6,1e8,3.0,0.3\n2e6,1e8,2.9,n/a\n");
+  expect_refused(dir, {{"fit", "points.csv", "--metric-column", "f1"}, {"\"f1\"", "acc"}});
+  expect_refused(dir, {{"fit", "points.csv", "--metric-column", "acc"},
+                       {"row 3", "column acc", "finite number", "n/a"}});
 }
 
 TEST_CASE("a path that would leave its folder is refused") {

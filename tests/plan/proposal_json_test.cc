@@ -63,3 +63,46 @@ TEST_CASE("what a law does not say is absent from the answer, not zero") {
   CHECK_FALSE(json.at("predicted").find("bits_per_byte"));
   CHECK(json.at("missing").elements().size() == 2);
 }
+
+TEST_CASE("tokens of use are in the answer beside the compute-optimal split") {
+  const Law law =
+      load_law(std::filesystem::path(ISOFLOP_SOURCE_DIR) / "fits/published" / "epoch-2024.json");
+  const Proposal p = propose({.compute_budget = Flops(1e22), .inference_tokens = 1e13}, law);
+  REQUIRE(p.inference_aware);
+  const InferenceAware expected = inference_aware(*law.loss, 1e22, 1e13);
+  const Json document = parse_json(to_json(p), "answer");
+  const JsonReader json = JsonReader(document, "answer").at("inference_aware");
+  CHECK(json.at("inference_tokens").number() == 1e13);
+  CHECK(json.at("scale").string() == "params");
+  CHECK(json.at("loss").number() == expected.loss);
+  CHECK(json.at("best").at("size").number() == expected.best.size);
+  CHECK(json.at("best").at("total_compute").number() == expected.best.total_compute());
+  CHECK(json.at("compute_optimal").at("training_compute").number() == Approx(1e22));
+  CHECK(json.at("compute_optimal").at("size").number() > json.at("best").at("size").number());
+  CHECK_FALSE(propose({.compute_budget = Flops(1e22)}, law).inference_aware);
+}
+
+TEST_CASE("repeated tokens are counted as fresh ones, and only where some are repeated") {
+  const Law law = load_law(std::filesystem::path(ISOFLOP_SOURCE_DIR) / "fits/published" /
+                           "deepseek-llm-2024.json");
+  const Proposal p = propose({.compute_budget = Flops(1e20), .data_tokens = 1e9}, law);
+  REQUIRE(p.effective_tokens);
+  CHECK(*p.effective_tokens == effective_tokens(p.tokens.value(), 1e9));
+  CHECK(*p.effective_tokens < p.tokens.value());
+  const Json document = parse_json(to_json(p), "answer");
+  CHECK(JsonReader(document, "answer").at("effective_tokens").number() == *p.effective_tokens);
+  CHECK_FALSE(propose({.compute_budget = Flops(1e20), .data_tokens = 1e13}, law).effective_tokens);
+}
+
+TEST_CASE("tokens of use need a loss surface and a number") {
+  const auto message = [](const char* id, double tokens) {
+    const Law law = load_law(std::filesystem::path(ISOFLOP_SOURCE_DIR) / "fits/published" /
+                             (std::string(id) + ".json"));
+    return ISOFLOP_ERROR_MESSAGE(
+        propose({.compute_budget = Flops(1e20), .inference_tokens = tokens}, law));
+  };
+  CHECK_THAT(message("deepseek-llm-2024", 1e12),
+             contains("inference_tokens: law deepseek-llm-2024 has no loss surface"));
+  CHECK_THAT(message("epoch-2024", -1),
+             contains("inference_tokens: must be finite and >= 0, got -1"));
+}

@@ -18,6 +18,7 @@
 #include "isoflop/law.h"
 #include "isoflop/point.h"
 #include "isoflop/sample_size.h"
+#include "isoflop/second_stage.h"
 #include "isoflop/surface.h"
 #include "isoflop/target.h"
 #include "isoflop/training_curve.h"
@@ -46,6 +47,8 @@ struct FitOptions {
   std::vector<Law> excess_of = {};
   /// Training curves of the runs, for the envelope (approach 1); by the metric of the points.
   std::vector<TrainingCurve> curves = {};
+  /// Further columns of the points (Point::other) to predict from the loss.
+  std::vector<std::string> metric_columns = {};
 };
 
 /// Everything that `isoflop fit` says about one set of points.
@@ -79,6 +82,7 @@ struct Fit {
   std::vector<HoldoutScore> holdout;
   std::vector<HoldoutSummary> holdout_summary;  // by method
   std::vector<Target> targets;
+  std::vector<SecondStage> second_stages;  // by metric_columns
   SampleSize sample_size;
   std::vector<std::string> warnings;
   [[nodiscard]] bool usable() const { return scale_opt.usable(); }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "isoflop/law.h"
+#include "isoflop/overtraining.h"
 #include "isoflop/run_spec.h"
 
 namespace isoflop {
@@ -17,6 +18,8 @@ struct ProposalRequest {
   std::optional<std::int64_t> seq_len = {}, vocab_size = {};
   /// Unique tokens at hand. More than that means epochs, and a warning.
   std::optional<double> data_tokens = {};
+  /// Tokens the model will read and write in use. Needs a law with a loss surface.
+  std::optional<double> inference_tokens = {};
   /// For the cost: peak FLOP/s of one GPU, how many, the share of the peak that the model's own
   /// FLOPs (convention `exact`: head included, no recomputation) reach, price per GPU-hour.
   std::optional<double> gpu_peak_flops = {}, mfu = {}, price_per_gpu_hour = {};
@@ -48,11 +51,16 @@ struct Proposal {
   FlopsPerToken flops_per_token;     // of the shape, by the law's convention
   /// D: batch_tokens * n_steps; where the law knows no batch size, what the budget pays for.
   Tokens tokens;
+  /// Fresh tokens that these are worth where data_tokens are fewer; see overtraining.h.
+  std::optional<double> effective_tokens;
   Flops compute;  // M D by the law's convention; never above the budget
   std::int64_t batch_seqs = 0;
   /// The law's own unrounded numbers. A law in N and D is asked at the proposed shape and its D.
   std::optional<double> law_batch_tokens, law_peak_lr, law_flops_per_token, law_tokens;
   std::optional<Prediction> loss_nats, bits_per_byte;
+  /// At the loss that the budget buys; sizes in the unit of the law's surface.
+  std::optional<InferenceAware> inference_aware;
+  LossLaw::Scale inference_scale = LossLaw::Scale::params;
   std::optional<double> gpu_hours;   // over all GPUs
   std::optional<double> wall_hours;  // gpu_hours / n_gpus
   std::optional<double> price;
