@@ -43,13 +43,13 @@ Json parameter_intervals_json(const ParametricFit& fit,
 }
 
 Json intervals_json(const SurfaceIntervals& intervals) {
-  Json json = Json::object({{"alpha", interval_json(intervals.alpha)},
-                            {"beta", interval_json(intervals.beta)},
-                            {"a", interval_json(intervals.a)},
-                            {"b", interval_json(intervals.b)},
-                            {"noise", intervals.noise},
-                            {"tau", intervals.tau},
-                            {"n_budgets", intervals.n_budgets}});
+  Json json = Json::object();
+  if (intervals.has_E) json.set("E", interval_json(intervals.E));
+  json.set("A", interval_json(intervals.A)).set("B", interval_json(intervals.B));
+  json.set("alpha", interval_json(intervals.alpha)).set("beta", interval_json(intervals.beta));
+  json.set("a", interval_json(intervals.a)).set("b", interval_json(intervals.b));
+  json.set("noise", intervals.noise).set("tau", intervals.tau);
+  json.set("n_budgets", intervals.n_budgets);
   Json forecasts = Json::array();
   for (const OptimumForecast& forecast : intervals.forecasts) {
     forecasts.push_back(forecast_json(forecast));

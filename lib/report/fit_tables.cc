@@ -200,10 +200,10 @@ FitTable surface_table(const ReportChapter& chapter) {
       diagnostics.profile_a.identified);
   add("alpha", law.alpha, places, {calibrated.alpha, surface.alpha, {}}, true);
   add("beta", law.beta, places, {calibrated.beta, surface.beta, {}}, true);
-  add("E", law.irreducible, digits, {{}, surface.E, diagnostics.profile_E.interval},
+  add("E", law.irreducible, digits, {calibrated.E, surface.E, diagnostics.profile_E.interval},
       diagnostics.profile_E.identified);
-  add("A", law.a, digits, {{}, surface.A, {}}, true);
-  add("B", law.b, digits, {{}, surface.B, {}}, true);
+  add("A", law.a, digits, {calibrated.A, surface.A, {}}, true);
+  add("B", law.b, digits, {calibrated.B, surface.B, {}}, true);
   table.notes = {surface_note(fit)};
   return table;
 }

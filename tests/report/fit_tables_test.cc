@@ -76,10 +76,14 @@ ReportChapter full_chapter() {
   fit.envelope->n_runs = 17;
   fit.envelope->status = FitStatus::ok;
   fit.parametric = surface_of();
-  fit.surface_intervals = SurfaceIntervals{.alpha = {0.3, 0.4},
+  fit.surface_intervals = SurfaceIntervals{.E = {1.6, 2.0},
+                                           .A = {300, 700},
+                                           .B = {1000, 4000},
+                                           .alpha = {0.3, 0.4},
                                            .beta = {0.31, 0.42},
                                            .a = {0.41, 0.61},
                                            .b = {0.39, 0.59},
+                                           .has_E = true,
                                            .noise = 0.004,
                                            .tau = 0.07,
                                            .n_budgets = 5,
