@@ -86,7 +86,7 @@ TEST_CASE("on random sweeps every interval covers what was planted in about 90 %
       ++usable[name];
     }
   }
-  REQUIRE(usable.size() == 12);
+  REQUIRE(usable.size() == 15);
   for (const auto& [name, n] : usable) {
     INFO(name << ": " << covered[name] << " of " << n);
     CHECK(n >= 0.95 * kSweeps);
