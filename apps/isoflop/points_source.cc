@@ -17,7 +17,7 @@ namespace {
 
 /// Sweeps have thousands of runs at most; a million rows are every step of some curves, and would
 /// be resampled as if they were independent.
-constexpr std::int64_t kMaxPoints = 200'000;
+constexpr std::int64_t kMaxPoints = 100'000;
 
 PointsCsvOptions csv_options(const PointsSource& source) {
   PointsCsvOptions options;
