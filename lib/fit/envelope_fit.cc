@@ -196,7 +196,6 @@ struct Replicates {
     level.push_back(line.at(centre));
   }
   void set_intervals(PowerLawFit& fit) const {
-    constexpr double kNormal90 = 1.6449;  // two-sided
     const Interval logs = percentile_interval(log_coefficient);
     fit.coefficient = {std::exp(logs.low), std::exp(logs.high)};
     fit.exponent = percentile_interval(exponent);

@@ -61,12 +61,6 @@ ExcessLoss::Cell excess_in(const GridCell& cell, const HyperCell& found, const P
   return result;
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
 void summarize(ExcessLoss& result) {
   result.n_cells = static_cast<std::int64_t>(result.cells.size());
   if (result.cells.empty()) return;

@@ -21,6 +21,7 @@
 #include "fit/predict_targets.h"
 #include "fit/sample_size.h"
 #include "fit/second_stage.h"
+#include "fit/statistics.h"
 #include "fit/surface_intervals.h"
 #include "fit/valley_estimators.h"
 #include "fit/warnings.h"
@@ -31,7 +32,6 @@ namespace isoflop {
 namespace {
 
 constexpr std::int64_t kMaxBootstrap = 1000000;
-constexpr double kNormal90 = 1.6449;  // two-sided
 
 void require(bool ok, const std::string& what) {
   if (!ok) throw Error(ErrorCode::invalid_argument, what);

@@ -3,17 +3,12 @@
 #include <cmath>
 
 #include "fit/holdout.h"
+#include "fit/statistics.h"
 
 namespace isoflop {
 namespace {
 
 constexpr double kLeastRatio = 2;
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
-}
 
 /// Worst and median per decade of one kind of error.
 struct Spread {

@@ -5,11 +5,10 @@
 #include <Eigen/Dense>
 
 #include "fit/sample_size.h"
+#include "fit/statistics.h"
 
 namespace isoflop {
 namespace {
-
-constexpr double kNormal90 = 1.6449;  // two-sided
 
 double width_of(const Interval& interval) { return interval.high - interval.low; }
 

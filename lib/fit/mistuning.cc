@@ -13,7 +13,6 @@
 namespace isoflop {
 namespace {
 
-constexpr double kNormal90 = 1.6449;  // two-sided
 // D = C / (k N) along a curve.
 constexpr double kTokensPerScale = -1;
 

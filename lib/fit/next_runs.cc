@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "fit/loss_law_fit.h"
 #include "fit/next_problem.h"
+#include "fit/statistics.h"
 #include "fit/warnings.h"
 #include "isoflop/error.h"
 #include "isoflop/next.h"
@@ -13,8 +14,7 @@
 namespace isoflop {
 namespace {
 
-constexpr double kNormal90 = 1.6448536269514722;  // two-sided
-constexpr double kDefaultReach = 10;              // of the target past the largest budget
+constexpr double kDefaultReach = 10;  // of the target past the largest budget
 constexpr std::int64_t kMostResamples = 100000;
 
 void require(bool ok, const std::string& what) {

@@ -11,9 +11,8 @@
 namespace isoflop {
 namespace {
 
-constexpr double kNormal90 = 1.6449;  // two-sided
 // Of a normal error, the half-width of the 90 % interval over the median magnitude.
-constexpr double kMedianTo90 = 1.6449 / 0.6745;
+constexpr double kMedianTo90 = kNormal90 / 0.6745;
 constexpr double kFlatExcesses[] = {0.001, 0.0025};
 
 Interval around(double value, double log_half_width) {

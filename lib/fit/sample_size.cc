@@ -11,7 +11,6 @@
 namespace isoflop {
 namespace {
 
-constexpr double kNormal90 = 1.6449;  // two-sided
 constexpr double kLeastDofForSlope = 6;
 constexpr std::size_t kLeastCellsForSlope = 3;
 

@@ -19,7 +19,6 @@ constexpr std::size_t kLeastPoints = kSigmoidParams + 3;
 constexpr std::size_t kLeastHoldout = 3;
 constexpr std::size_t kLeastDraws = 4000;
 constexpr double kSameBudget = 1.05;
-constexpr double kNormal90 = 1.6449;  // two-sided
 constexpr double kIdentifiedShare = 0.25;
 constexpr double kPoorSds = 2;       // of the residuals
 constexpr double kPoorShare = 0.05;  // of the range of the metric

@@ -8,6 +8,9 @@
 
 namespace isoflop {
 
+/// Half-width of a normal's two-sided 90 % interval, in standard deviations.
+inline constexpr double kNormal90 = 1.6448536269514722;
+
 /// P(T > t) for Student's t with `dof` > 0 degrees of freedom, t >= 0.
 [[nodiscard]] double student_t_upper_tail(double t, double dof);
 
