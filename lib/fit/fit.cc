@@ -94,8 +94,7 @@ void correct_allocation(Fit& fit) {
   fit.tokens_opt = allocation_law(fit.valleys, &Valley::tokens_opt);
 }
 
-void set_hyper(Fit& fit, std::span<const BudgetGroup> groups, const FitOptions& options) {
-  const std::vector<GridCell> cells = grid_cells(groups);
+void set_hyper(Fit& fit, std::span<const GridCell> cells, const FitOptions& options) {
   fit.hyper = fit_hyper(cells, options.band, options.hyper_prior);
   if (fit.hyper) {
     for (const Law& law : options.excess_of) {
@@ -106,9 +105,7 @@ void set_hyper(Fit& fit, std::span<const BudgetGroup> groups, const FitOptions& 
   }
 }
 
-void set_mistuning(Fit& fit, std::span<const BudgetGroup> groups,
-                   std::span<const BudgetGroup> curves) {
-  const std::vector<GridCell> cells = grid_cells(groups);
+void set_mistuning(Fit& fit, std::span<const GridCell> cells, std::span<const BudgetGroup> curves) {
   const HyperFit* const hyper = fit.hyper ? &*fit.hyper : nullptr;
   for (std::size_t i = 0; i < fit.valleys.size(); ++i) {
     fit.mistuning.push_back(
@@ -244,14 +241,15 @@ Fit fit(const PointSet& points, const FitOptions& options) {
 
   result.allocation_bootstrap =
       bootstrap_allocation(curves, {options.n_bootstrap, options.seed, result.scale_opt.tau});
-  set_hyper(result, groups, options);
+  const std::vector<GridCell> cells = grid_cells(groups);
+  set_hyper(result, cells, options);
   surface.unit.clear();
   surface.stratum.clear();
   surface.diagnostics = false;
   result.holdout = score_holdouts(curves, result.valleys, samples, options.holdout, surface);
   result.holdout_summary = summarize(result.holdout);
   count_sample(points, samples, result);
-  set_mistuning(result, groups, curves);
+  set_mistuning(result, cells, curves);
   result.sample_size.intervals = interval_worths(samples, result);
   set_frontier_error(result);
   set_range(result, samples);
