@@ -106,7 +106,10 @@ void Matmul::multiply(Product product, const void* a, const void* b, void* d, cu
   const cublasStatus_t status =
       cublasLtMatmul(handle_.get(), &plan.operation, &alpha, a, &plan.a, b, &plan.b, &beta, d,
                      &plan.d, d, &plan.d, &plan.algorithm, workspace_, workspace_bytes_, stream);
-  if (status != CUBLAS_STATUS_SUCCESS) check_cublas(status, product.describe());
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  const std::string failure = device_failure(stream);
+  check_cublas(status,
+               product.describe() + (failure.empty() ? "" : ", on a device with " + failure));
 }
 
 Matmul::Plan& Matmul::plan_of(const Product& product) {

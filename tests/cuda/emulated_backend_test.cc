@@ -6,6 +6,7 @@
 #include <string>
 
 #include "attention.h"
+#include "block.h"
 #include "cuda/backend_step.h"
 #include "cuda/matmul_layer.h"
 #include "cuda_backend.h"
@@ -158,6 +159,29 @@ TEST_CASE("a product that cuBLASLt does not know is refused with its shape and t
     INFO(text);
     CHECK(text.find("d [5, 3] bf16 = a^T [5, 4] b [4, 3] f32") != std::string::npos);
   }
+}
+
+TEST_CASE("a product on a device that failed says what happened there") {
+  for (const bool captured : {false, true}) {
+    emulation::reset();
+    Products products;
+    Layer layer(4, 8, 16, DType::f32);
+    (void)emulation::enqueue_kernel({1}, {1}, 0, nullptr,
+                                    [] { throw emulation::KernelError("illegal memory access"); });
+    CHECK(cudaDeviceSynchronize() == cudaErrorLaunchFailure);
+    if (captured) (void)cudaStreamBeginCapture(products.stream, cudaStreamCaptureModeThreadLocal);
+    try {
+      layer.run(products);
+      FAIL("must throw");
+    } catch (const Error& e) {
+      CHECK(e.code() == ErrorCode::device);
+      const std::string text = e.what();
+      INFO(text);
+      CHECK(text.find("the product d [") != std::string::npos);
+      CHECK(text.find("illegal memory access (cudaErrorLaunchFailure)") != std::string::npos);
+    }
+  }
+  emulation::reset();
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus* 
     *status = !stream->capture            ? cudaStreamCaptureStatusNone
               : stream->capture->is_valid ? cudaStreamCaptureStatusActive
                                           : cudaStreamCaptureStatusInvalidated;
-    return cudaSuccess;
+    return m.status(stream->device);
   });
 }
 
