@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include <Eigen/Dense>
+#include "fit/linear_algebra.h"
 
 namespace isoflop {
 namespace {
@@ -35,8 +35,8 @@ class Model {
       if (hessian_(i, i) != 0) scale_[i] = 1 / std::sqrt(std::abs(hessian_(i, i)));
     }
     gradient_ = gradient_.cwiseProduct(scale_);
-    eigen_.compute(scale_.asDiagonal() * hessian_ * scale_.asDiagonal());
-    largest_ = eigen_.eigenvalues().cwiseAbs().maxCoeff();
+    eigen_ = symmetric_eigen(scale_.asDiagonal() * hessian_ * scale_.asDiagonal());
+    largest_ = eigen_.values.cwiseAbs().maxCoeff();
   }
   [[nodiscard]] bool usable() const { return usable_; }
   [[nodiscard]] double value() const { return value_; }
@@ -49,15 +49,15 @@ class Model {
  private:
   [[nodiscard]] ParameterVector scaled_step(double damping) const {
     if (!(largest_ > 0)) return ParameterVector::Zero(gradient_.size());
-    const ParameterVector along = eigen_.eigenvectors().transpose() * gradient_;
+    const ParameterVector along = eigen_.vectors.transpose() * gradient_;
     const ParameterVector size =
-        (eigen_.eigenvalues().cwiseAbs().array() + (damping + 1e-15) * largest_).matrix();
-    return -eigen_.eigenvectors() * along.cwiseQuotient(size);
+        (eigen_.values.cwiseAbs().array() + (damping + 1e-15) * largest_).matrix();
+    return -eigen_.vectors * along.cwiseQuotient(size);
   }
 
   ParameterVector gradient_, scale_;
   ParameterMatrix hessian_;
-  Eigen::SelfAdjointEigenSolver<ParameterMatrix> eigen_;
+  SymmetricEigen eigen_;
   double value_ = 0, largest_ = 0;
   bool usable_ = false;
 };

@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 
+#include "fit/linear_algebra.h"
 #include "fit/parabola.h"
 #include "fit/valley_methods.h"
 
@@ -55,8 +56,9 @@ CubicValley fit_cubic(const BudgetGroup& curve, const Valley& valley) {
   estimate.compute = valley.compute;
   const std::vector<Sample> window = fitted_samples(curve, valley);
   if (window.size() < static_cast<std::size_t>(kColumns) + 1) return cubic;
-  const CubicDesign fit = design_of(window);
-  const Eigen::Vector4d b = fit.design.colPivHouseholderQr().solve(fit.metric);
+  const CubicDesign of = design_of(window);
+  const LeastSquares fit = least_squares(of.design, of.metric);
+  const Eigen::Vector4d b = fit.solution;
   const std::optional<double> minimum = local_minimum(b);
   if (!minimum) {
     estimate.status = FitStatus::not_convex;
@@ -65,17 +67,16 @@ CubicValley fit_cubic(const BudgetGroup& curve, const Valley& valley) {
   const double u = *minimum;
   estimate.status = std::abs(u) < 1 ? FitStatus::ok : FitStatus::not_bracketed;
   if (!estimate.usable()) return cubic;
-  estimate.scale_opt = std::exp(fit.centre + fit.half_width * u);
+  estimate.scale_opt = std::exp(of.centre + of.half_width * u);
   estimate.tokens_opt = tokens_at(window, std::log(estimate.scale_opt));
   const Eigen::Vector4d level_gradient(1, u, u * u, u * u * u);
   estimate.loss_opt = b.dot(level_gradient);
   const Eigen::Vector4d place_gradient =
-      Eigen::Vector4d(0, 1, 2 * u, 3 * u * u) * (-fit.half_width / (2 * b[2] + 6 * b[3] * u));
-  const Eigen::Matrix4d covariance =
-      (fit.design.transpose() * fit.design).ldlt().solve(Eigen::Matrix4d::Identity());
+      Eigen::Vector4d(0, 1, 2 * u, 3 * u * u) * (-of.half_width / (2 * b[2] + 6 * b[3] * u));
+  const Eigen::Matrix4d covariance = fit.unit_covariance;
   estimate.ln_scale_se = std::sqrt(place_gradient.dot(covariance * place_gradient));
   estimate.loss_se = std::sqrt(level_gradient.dot(covariance * level_gradient));
-  cubic.residual_sum = (fit.metric - fit.design * b).squaredNorm();
+  cubic.residual_sum = fit.residual_sum();
   cubic.freedom = static_cast<double>(window.size() - kColumns);
   return cubic;
 }

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include <Eigen/Dense>
+#include "fit/linear_algebra.h"
 
 namespace isoflop {
 namespace {
@@ -46,7 +46,7 @@ DesignState::DesignState(const MixedSurface& model, std::span<const BudgetSample
     information.row(b).head<kParameters>() += cross.transpose();
     information(b, b) += row.shift_slope * row.shift_slope / noise_squared_;
   }
-  covariance_ = information.ldlt().solve(Eigen::MatrixXd::Identity(n, n));
+  covariance_ = inverse_of(information);
   scale_row_ = covariance_.leftCols<kParameters>() * to_scale_;
   loss_row_ = covariance_.leftCols<kParameters>() * to_loss_;
 }
@@ -71,7 +71,7 @@ double DesignState::determinant_gain(const Row& row) const {
   const SurfaceGradient cross =
       parameters * row.slope + covariance_.col(b).head<kParameters>() * row.shift_slope;
   const double total = noise_squared_ + predicted_variance(row);
-  const double share = cross.dot(parameters.ldlt().solve(cross)) / total;
+  const double share = cross.dot(solve_symmetric(parameters, cross).x) / total;
   return -std::log1p(-std::min(share, 1 - 1e-12));
 }
 

@@ -5,8 +5,9 @@
 #include <cmath>
 #include <vector>
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 
+#include "fit/linear_algebra.h"
 #include "fit/statistics.h"
 
 namespace isoflop {
@@ -67,7 +68,7 @@ bool is_determined(const Problem& problem) {
     cells.row(g) = problem.design.row(row).tail(cells.cols());
   }
   const Eigen::MatrixXd centred = cells.rowwise() - cells.colwise().mean();
-  const Eigen::VectorXd spread = centred.jacobiSvd().singularValues();
+  const Eigen::VectorXd spread = singular_values(centred);
   return spread.minCoeff() > 1e-6 && spread.maxCoeff() <= kMaxCondition * spread.minCoeff();
 }
 
@@ -91,7 +92,7 @@ double squared_cell_residuals(const Problem& problem, const Eigen::VectorXd& res
 // (G - 1) / G sum_g (b_(g) - b)(b_(g) - b)', b_(g) without cell g; by
 // b_(g) - b = -(X'X - X_g'X_g)^-1 X_g' r_g.
 Eigen::MatrixXd jackknife_covariance(const Problem& problem, const Eigen::VectorXd& residuals) {
-  const Eigen::MatrixXd gram = problem.design.transpose() * problem.design;
+  const Eigen::MatrixXd gram = gram_of(problem.design);
   Eigen::MatrixXd sum = Eigen::MatrixXd::Zero(gram.rows(), gram.cols());
   for (std::size_t g = 0; g + 1 < problem.first_row.size(); ++g) {
     const Eigen::Index first = problem.first_row[g];
@@ -99,9 +100,8 @@ Eigen::MatrixXd jackknife_covariance(const Problem& problem, const Eigen::Vector
     const Eigen::MatrixXd rows = problem.design.middleRows(first, n);
     // Where a cell alone carries a direction the rest leaves it open; the least-norm answer keeps
     // the full fit's value there.
-    const Eigen::VectorXd change = (gram - rows.transpose() * rows)
-                                       .completeOrthogonalDecomposition()
-                                       .solve(rows.transpose() * residuals.segment(first, n));
+    const Eigen::VectorXd change =
+        pseudo_inverse(gram - gram_of(rows)) * (rows.transpose() * residuals.segment(first, n));
     sum += change * change.transpose();
   }
   const auto n_cells = static_cast<double>(problem.n_cells());
@@ -110,16 +110,15 @@ Eigen::MatrixXd jackknife_covariance(const Problem& problem, const Eigen::Vector
 
 Solution solve(const Problem& problem) {
   Solution solution;
-  solution.estimate = problem.design.colPivHouseholderQr().solve(problem.ln_y);
-  const Eigen::VectorXd residuals = problem.ln_y - problem.design * solution.estimate;
+  const LeastSquares fit = least_squares(problem.design, problem.ln_y);
+  solution.estimate = fit.solution;
   solution.dof = static_cast<double>(problem.n_cells() - problem.design.cols());
   if (!(solution.dof > 0)) return solution;
-  solution.residual_sd = std::sqrt(squared_cell_residuals(problem, residuals) / solution.dof);
+  solution.residual_sd = std::sqrt(squared_cell_residuals(problem, fit.residuals) / solution.dof);
   if (problem.n_cells() == problem.design.rows()) {
-    solution.covariance =
-        std::pow(solution.residual_sd, 2) * (problem.design.transpose() * problem.design).inverse();
+    solution.covariance = std::pow(solution.residual_sd, 2) * fit.unit_covariance;
   } else {
-    solution.covariance = jackknife_covariance(problem, residuals);
+    solution.covariance = jackknife_covariance(problem, fit.residuals);
   }
   return solution;
 }

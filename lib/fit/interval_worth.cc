@@ -2,8 +2,9 @@
 #include <array>
 #include <cmath>
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 
+#include "fit/linear_algebra.h"
 #include "fit/sample_size.h"
 #include "fit/statistics.h"
 
@@ -62,29 +63,24 @@ struct SurfaceWidths {
 SurfaceWidths surface_noise_widths(const LossLaw& law, std::span<const Sample> samples) {
   if (samples.size() <= 5) return {};
   Eigen::Matrix<double, Eigen::Dynamic, 5> rows(static_cast<Eigen::Index>(samples.size()), 5);
-  double squares = 0;
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    const Sample& sample = samples[i];
-    rows.row(static_cast<Eigen::Index>(i)) = sensitivity(law, sample).transpose();
-    squares += std::pow(std::log(sample.metric / law(sample.scale, sample.tokens)), 2);
+  Eigen::VectorXd residuals(rows.rows());
+  for (Eigen::Index i = 0; i < rows.rows(); ++i) {
+    const Sample& sample = samples[static_cast<std::size_t>(i)];
+    rows.row(i) = sensitivity(law, sample).transpose();
+    residuals[i] = std::log(sample.metric / law(sample.scale, sample.tokens));
   }
-  const double sd = std::sqrt(squares / static_cast<double>(samples.size() - 5));
+  const double sd = residuals.norm() / std::sqrt(static_cast<double>(samples.size() - 5));
   const Row scale = rows.colwise().norm().transpose();
   if (!(scale.minCoeff() > 0)) return {};
-  const Eigen::ColPivHouseholderQR<decltype(rows)> qr(rows * scale.cwiseInverse().asDiagonal());
-  if (qr.rank() < 5) return {};
-  // (R P')^-1 has the covariance's root as rows.
-  const Eigen::Matrix<double, 5, 5> r =
-      qr.matrixR().topLeftCorner<5, 5>().triangularView<Eigen::Upper>();
-  const Eigen::Matrix<double, 5, 5> root =
-      scale.cwiseInverse().asDiagonal() *
-      (qr.colsPermutation() *
-       r.triangularView<Eigen::Upper>().solve(Eigen::Matrix<double, 5, 5>::Identity()).eval());
+  const LeastSquares fit = least_squares(rows * scale.cwiseInverse().asDiagonal(), residuals);
+  if (fit.rank < 5) return {};
   const double sum = law.alpha + law.beta;
-  const Eigen::Matrix<double, 1, 5> a_root =
-      (law.alpha * root.row(4) - law.beta * root.row(3)) / (sum * sum);
-  const double z = 2 * kNormal90 * sd;
-  return {z * root.row(3).norm(), z * root.row(4).norm(), z * a_root.norm()};
+  const auto width = [&](const Row& gradient) {
+    const Row scaled = gradient.cwiseQuotient(scale);
+    return 2 * kNormal90 * sd * std::sqrt(scaled.dot(fit.unit_covariance * scaled));
+  };
+  return {width(Row::Unit(3)), width(Row::Unit(4)),
+          width((law.alpha * Row::Unit(4) - law.beta * Row::Unit(3)) / (sum * sum))};
 }
 
 }  // namespace

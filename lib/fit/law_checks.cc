@@ -5,9 +5,10 @@
 #include <cmath>
 #include <vector>
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 
 #include "fit/isoflop_fit.h"
+#include "fit/linear_algebra.h"
 #include "fit/power_law_fit.h"
 #include "fit/statistics.h"
 
@@ -45,16 +46,15 @@ void test_curvature(std::span<const LogPoint> points, double tau, LawChecks& che
     design.row(i) << root, root * x, root * x * x;
     response[i] = root * p.y;
   }
-  const Eigen::Vector3d b = design.colPivHouseholderQr().solve(response);
-  const Eigen::Matrix3d covariance =
-      (design.transpose() * design).ldlt().solve(Eigen::Matrix3d::Identity());
+  const LeastSquares fit = least_squares(design, response);
+  const double curvature = fit.solution(2, 0), unit_variance = fit.unit_covariance(2, 2);
   const double freedom = static_cast<double>(n) - 3;
-  const double error =
-      std::sqrt((response - design * b).squaredNorm() / freedom * covariance(2, 2));
-  checks.curvature = b[2];
+  const double error = std::sqrt(fit.residual_sum() / freedom * unit_variance);
+  checks.curvature = curvature;
   // Exact points have a residual of rounding alone, and no curvature to be tested.
-  const double rounding = 1e-12 * response.cwiseAbs().maxCoeff() * std::sqrt(covariance(2, 2));
-  checks.curvature_p = student_t_two_sided(b[2] / std::max({error, rounding, 1e-300}), freedom);
+  const double rounding = 1e-12 * response.cwiseAbs().maxCoeff() * std::sqrt(unit_variance);
+  checks.curvature_p =
+      student_t_two_sided(curvature / std::max({error, rounding, 1e-300}), freedom);
 }
 
 /// Least squares slope of y on x.

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <limits>
 
-#include <Eigen/Dense>
+#include <Eigen/LU>
+
+#include "fit/linear_algebra.h"
 
 namespace isoflop {
 namespace {
@@ -82,19 +84,17 @@ std::optional<LocalQuadratic> fit_quadratic(std::span<const Sample> samples) {
   for (Eigen::Index i = 0; i < n; ++i) {
     design.row(i) = design_row(settings.row(i).transpose() - fit.centre)(0, columns);
   }
-  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> factors(design);
-  if (factors.rank() < n_columns) return std::nullopt;
-  const Eigen::VectorXd solution = factors.solve(response);
+  const LeastSquares least = least_squares(design, response);
+  if (least.rank < n_columns) return std::nullopt;
   Eigen::Matrix<double, kCoefficients, 1> coefficients =
       Eigen::Matrix<double, kCoefficients, 1>::Zero();
-  coefficients(columns) = solution;
+  coefficients(columns) = least.solution.col(0);
   fit.covariance.setZero();
-  const Eigen::MatrixXd inverse_gram = (design.transpose() * design).inverse();
-  fit.covariance(columns, columns) = inverse_gram;
+  fit.covariance(columns, columns) = least.unit_covariance;
   fit.level = coefficients[0];
   fit.gradient = coefficients.segment<2>(1);
   fit.hessian << coefficients[3], coefficients[4], coefficients[4], coefficients[5];
-  fit.sum_of_squares = (response - design * solution).squaredNorm();
+  fit.sum_of_squares = least.residual_sum();
   fit.degrees_of_freedom = n - n_columns;
   return fit;
 }

@@ -5,8 +5,9 @@
 #include <cmath>
 #include <vector>
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 
+#include "fit/linear_algebra.h"
 #include "fit/local_quadratic.h"
 #include "fit/statistics.h"
 
@@ -45,7 +46,7 @@ std::optional<SettingLine> settings_along(const BudgetGroup& curve, double ln_op
     design.row(i) << 1, std::log(sample.scale) - ln_optimum;
     settings.row(i) = ln_setting(sample).transpose();
   }
-  const Eigen::MatrixX2d solution = design.colPivHouseholderQr().solve(settings);
+  const Eigen::MatrixX2d solution = least_squares(design, settings).solution;
   return SettingLine{solution.row(0).transpose(), solution.row(1).transpose()};
 }
 

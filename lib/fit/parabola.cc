@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 
+#include "fit/linear_algebra.h"
 #include "fit/parametric_valley.h"
 
 namespace isoflop {
@@ -34,9 +35,10 @@ Parabola fit_parabola(const std::vector<double>& x, const std::vector<double>& y
     design.row(i) << 1, offset, offset * offset;
     values[i] = y[static_cast<std::size_t>(i)];
   }
-  result.b = design.colPivHouseholderQr().solve(values);
-  result.unit_covariance = (design.transpose() * design).ldlt().solve(Eigen::Matrix3d::Identity());
-  result.residual_sum = (values - design * result.b).squaredNorm();
+  const LeastSquares fit = least_squares(design, values);
+  result.b = fit.solution;
+  result.unit_covariance = fit.unit_covariance;
+  result.residual_sum = fit.residual_sum();
   return result;
 }
 
@@ -125,8 +127,7 @@ double tokens_at(std::span<const Sample> samples, double ln_scale) {
     design.row(i) << 1, std::log(sample.scale) - ln_scale;
     values[i] = std::log(sample.tokens);
   }
-  const Eigen::Vector2d line = design.colPivHouseholderQr().solve(values);
-  return std::exp(line[0]);
+  return std::exp(least_squares(design, values).solution(0, 0));
 }
 
 Valley fit_valley(const BudgetGroup& curve, double band) {

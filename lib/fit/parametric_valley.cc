@@ -5,8 +5,9 @@
 #include <cmath>
 #include <numbers>
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 
+#include "fit/linear_algebra.h"
 #include "fit/statistics.h"
 
 namespace isoflop {
@@ -97,7 +98,7 @@ Uncertain uncertain_surface(const ParametricFit& fit, std::span<const Sample> sa
     information.col(0).setZero();
     information(0, 0) = 1;
   }
-  result.covariance = information.ldlt().solve(Matrix::Identity());
+  result.covariance = inverse_of(information);
   if (floor_at_zero) result.covariance(0, 0) = 0;
   result.covariance *= residual_variance(std::move(residuals), result.freedom, fit);
   return result;

@@ -7,8 +7,9 @@
 #include <map>
 #include <vector>
 
-#include <Eigen/Eigenvalues>
+#include <Eigen/Core>
 
+#include "fit/linear_algebra.h"
 #include "fit/loss_search.h"
 #include "fit/surface_profile.h"
 
@@ -41,12 +42,10 @@ void set_curvature(const LossObjective& objective, const SurfaceVector& optimum,
           derivatives.hessian[i * (i + 1) / 2 + j] / std::sqrt(diagonal(i) * diagonal(j));
     }
   }
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(scaled);
-  const Eigen::VectorXd& values = eigen.eigenvalues();
+  const auto [values, vectors] = symmetric_eigen(scaled);
   result.condition_number = values.maxCoeff() / std::max(values.minCoeff(), 1e-17);
   const Eigen::VectorXd inverse = values.cwiseMax(1e-17).cwiseInverse();
-  const Eigen::MatrixXd covariance =
-      eigen.eigenvectors() * inverse.asDiagonal() * eigen.eigenvectors().transpose();
+  const Eigen::MatrixXd covariance = vectors * inverse.asDiagonal() * vectors.transpose();
   for (Eigen::Index r = 0; r < n; ++r) {
     for (Eigen::Index c = 0; c < n; ++c) {
       result.correlation[free[static_cast<std::size_t>(r)]][free[static_cast<std::size_t>(c)]] =

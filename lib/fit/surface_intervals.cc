@@ -8,8 +8,9 @@
 #include <numbers>
 #include <vector>
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 
+#include "fit/linear_algebra.h"
 #include "fit/power_law_fit.h"
 #include "fit/statistics.h"
 
@@ -106,7 +107,7 @@ double scatter(const Shifts& shifts, double tau_squared) {
     right += w * budget.shift * x;
     squares += w * budget.shift * budget.shift;
   }
-  return squares - right.dot(normal.ldlt().solve(right));
+  return squares - right.dot(solve_symmetric(normal, right).x);
 }
 
 // The tau^2 at which the scatter is `target`; 0 where it is less without any.
@@ -144,7 +145,7 @@ class ErrorModel {
         tau_squared_(tau_squared_nodes(shifts)),
         noise_variance_(inefficiency * shifts.noise_variance),
         dof_(shifts.dof),
-        inverse_(line.jacobian.completeOrthogonalDecomposition().pseudoInverse()) {}
+        inverse_(pseudo_inverse(line.jacobian)) {}
 
   /// Of a function of the parameters with this gradient, `further` tau^2 on top.
   [[nodiscard]] double half_width(const Eigen::Matrix<double, 5, 1>& gradient,

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include <Eigen/Dense>
+#include "fit/linear_algebra.h"
 
 namespace isoflop {
 namespace {
@@ -70,13 +70,13 @@ Restricted restricted_likelihood(const Sums& sums, double ratio, const LinearMod
                                  double noise_floor) {
   WeightedSums w = weighted(sums, ratio);
   w.xx.diagonal() += noise_floor * noise_floor * model.prior_precision;
-  const Eigen::LDLT<Eigen::MatrixXd> factors(w.xx);
+  const SymmetricSolution solution = solve_symmetric(w.xx, w.xr);
   const auto dof = static_cast<double>(model.response.size() - model.columns.cols());
-  const double squares = std::max(0.0, w.rr - w.xr.dot(factors.solve(w.xr)));
+  const double squares = std::max(0.0, w.rr - w.xr.dot(solution.x));
   const double variance = std::max(noise_floor * noise_floor, squares / dof);
-  const double ln_information = factors.vectorD().cwiseMax(1e-300).array().log().sum();
-  return {dof * std::log(variance) + squares / variance + w.ln_determinant + ln_information,
-          std::sqrt(variance)};
+  return {
+      dof * std::log(variance) + squares / variance + w.ln_determinant + solution.ln_determinant,
+      std::sqrt(variance)};
 }
 
 }  // namespace
@@ -96,7 +96,7 @@ Eigen::VectorXd solve(const LinearModel& model, const Variances& variances) {
   w.xr /= square;
   w.xx.diagonal() += model.prior_precision;
   w.xr -= model.prior_precision.cwiseProduct(model.prior_offset);
-  return w.xx.ldlt().solve(w.xr);
+  return solve_symmetric(w.xx, w.xr).x;
 }
 
 Variances estimate_variances(const LinearModel& model, double noise_floor) {
