@@ -163,7 +163,7 @@ TEST_CASE("a fit of healthy runs warns of none, and of each that a record tells 
     for (std::size_t part = 0; part < 10; ++part) record.loss_curve[part] *= 2;
   });
   require_ok(run_cli(dir, {"sweep", "sound", "--data-root", "data"}));
-  sweep(dir, "bf16", {"/precision=bf16", "/budgets=[1e9]", "/shapes/per_budget=1"});
+  sweep(dir, "bf16", {"/precision=bf16", "/budgets=[1e9]", "/shapes/per_budget=3"});
   for (const std::string suffix : {"", "/points.csv"}) {
     const Words warnings = warnings_of_fit(dir, {"sound" + suffix, "bf16" + suffix});
     CAPTURE(warnings);
