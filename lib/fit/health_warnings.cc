@@ -144,9 +144,10 @@ void warn_of_training(const PointSet& points, Words& warnings) {
   const Tally clipped =
       tally(points, value("clip_fraction"), [](double x) { return x > kMostlyClipped; });
   if (clipped.n > 0) {
-    warnings.push_back(clipped.runs() + " had the gradient clipped in more than half of the " +
-                       "steps, up to " + percent_text(clipped.high) +
-                       ": the clip, not the rate, sets the step there.");
+    warnings.push_back(
+        clipped.runs() + " had the gradient clipped in more than half of the steps, up to " +
+        percent_text(clipped.high) +
+        ": the optimizer sees directions only there, which may move the best rate and batch.");
   }
   const Tally apart = tally(points, value("collapse_outlier"), [](double x) { return x > 0; });
   if (apart.n > 0) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "base/json.h"
 #include "isoflop/error.h"
@@ -46,6 +47,20 @@ void set_if_finite(Json& json, const char* key, const std::optional<double>& val
   if (value && std::isfinite(*value)) json.set(key, *value);
 }
 
+void read_health(const JsonReader& reader, RunRecord& record) {
+  read_if(reader, "n_spikes", record.n_spikes,
+          [&](const JsonReader& member) { return member.integer(0, record.steps_done); });
+  read_if(reader, "clip_fraction", record.clip_fraction,
+          [](const JsonReader& member) { return member.number(0, 1); });
+  const auto curve = reader.find("loss_curve");
+  if (!curve) return;
+  for (const JsonReader& loss : curve->elements()) record.loss_curve.push_back(loss.positive());
+  if (static_cast<std::int64_t>(record.loss_curve.size()) > kLossCurveParts) {
+    curve->fail("must have at most " + std::to_string(kLossCurveParts) + " elements, got " +
+                std::to_string(record.loss_curve.size()));
+  }
+}
+
 void read_provenance(const JsonReader& reader, RunRecord& record) {
   read_if(reader, "wall_seconds", record.wall_seconds, read_non_negative);
   read_if(reader, "tokens_per_second", record.tokens_per_second, read_non_negative);
@@ -83,6 +98,9 @@ void save_run_record(const RunRecord& record, const std::filesystem::path& file)
   if (measured) json.set("validation", evaluation_json(*record.validation));
   set_if_finite(json, "train_loss_nats", record.train_loss_nats);
   json.set("steps_done", record.steps_done);
+  json.set_if("n_spikes", record.n_spikes);
+  set_if_finite(json, "clip_fraction", record.clip_fraction);
+  if (!record.loss_curve.empty()) json.set("loss_curve", Json::array_of(record.loss_curve));
   json.set("spec", run_spec_json(record.spec));
   set_if_finite(json, "wall_seconds", record.wall_seconds);
   set_if_finite(json, "tokens_per_second", record.tokens_per_second);
@@ -100,8 +118,9 @@ RunRecord load_run_record(const std::filesystem::path& file) {
   const JsonReader reader = json.reader();
   reader.require_schema(kSchema);
   reader.allow_only({"schema", "run_id", "outcome", "message", "validation", "train_loss_nats",
-                     "steps_done", "spec", "wall_seconds", "tokens_per_second", "flops_per_second",
-                     "mfu", "device", "version", "git_commit", "peak_memory_bytes"});
+                     "steps_done", "n_spikes", "clip_fraction", "loss_curve", "spec",
+                     "wall_seconds", "tokens_per_second", "flops_per_second", "mfu", "device",
+                     "version", "git_commit", "peak_memory_bytes"});
   RunRecord record;
   record.run_id = reader.at("run_id").string();
   record.outcome = read_outcome(reader.at("outcome"));
@@ -110,6 +129,7 @@ RunRecord load_run_record(const std::filesystem::path& file) {
   read_if(reader, "train_loss_nats", record.train_loss_nats, read_non_negative);
   record.spec = read_run_spec(reader.at("spec"));
   record.steps_done = reader.at("steps_done").integer(0, record.spec.n_steps);
+  read_health(reader, record);
   read_provenance(reader, record);
   check_identity(reader, record);
   return record;

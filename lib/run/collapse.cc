@@ -75,36 +75,36 @@ std::string warning_of(const CellStatus& cell) {
          rounded_text(100 * collapse.progress, 3) + " % of its steps";
 }
 
-void judge_family(const SweepFolder& sweep, const std::vector<CellStatus*>& family) {
-  std::vector<LossCurve> curves;
-  for (const CellStatus* cell : family) {
-    const RunSpec& spec = cell->run.spec;
-    const std::filesystem::path folder = RunStore(sweep.runs()).run_folder(cell->run.run_id);
-    curves.push_back(
-        {spec.tokens().value() / static_cast<double>(count_params(spec.shape).non_embedding()),
-         read_loss_curve(folder / "metrics.jsonl", spec.n_steps)});
-  }
-  const std::vector<std::optional<CollapseResidual>> found = collapse_residuals(curves);
-  for (std::size_t i = 0; i < family.size(); ++i) family[i]->collapse = found[i];
+/// A final record has the curve; what is under way, and older records, have metrics.jsonl alone.
+std::vector<double> losses_of(const SweepFolder& sweep, const CellStatus& cell) {
+  if (cell.record && !cell.record->loss_curve.empty()) return cell.record->loss_curve;
+  return read_loss_curve(RunStore(sweep.runs()).run_folder(cell.run.run_id) / "metrics.jsonl",
+                         cell.run.spec.n_steps);
+}
+
+LossCurve curve_of(const RunCurve& run) {
+  const RunSpec& spec = run.run->spec;
+  return {spec.tokens().value() / static_cast<double>(count_params(spec.shape).non_embedding()),
+          run.losses};
 }
 
 }  // namespace
 
 std::vector<double> read_loss_curve(const std::filesystem::path& metrics_file,
                                     std::int64_t n_steps) {
-  std::vector<double> sums(kCollapseParts), counts(kCollapseParts);
+  std::vector<double> sums(kLossCurveParts), counts(kLossCurveParts);
   std::int64_t last = 0;
-  for_each_loss(metrics_file, [&](std::int64_t step, std::optional<double> loss_nats) {
-    if (step < 1 || step > n_steps) return;
-    last = step;
-    if (!loss_nats || !(*loss_nats > 0)) return;
-    const auto part = static_cast<std::size_t>((step - 1) * kCollapseParts / n_steps);
-    sums[part] += *loss_nats;
+  for_each_step(metrics_file, [&](const StepMetrics& step) {
+    if (step.step > n_steps) return;
+    last = step.step;
+    if (!(step.loss_nats > 0)) return;
+    const auto part = static_cast<std::size_t>((step.step - 1) * kLossCurveParts / n_steps);
+    sums[part] += step.loss_nats;
     counts[part] += 1;
   });
   std::vector<double> losses;
   for (std::size_t part = 0; part < sums.size() && counts[part] > 0; ++part) {
-    const bool whole = last * kCollapseParts >= (static_cast<std::int64_t>(part) + 1) * n_steps;
+    const bool whole = last * kLossCurveParts >= (static_cast<std::int64_t>(part) + 1) * n_steps;
     if (!whole) break;
     losses.push_back(sums[part] / counts[part]);
   }
@@ -118,7 +118,7 @@ std::vector<std::optional<CollapseResidual>> collapse_residuals(std::span<const 
     return family[a].tokens_per_param < family[b].tokens_per_param;
   });
   std::vector<std::optional<CollapseResidual>> result(family.size());
-  for (std::size_t n_parts = kFewestParts; n_parts <= kCollapseParts; ++n_parts) {
+  for (std::size_t n_parts = kFewestParts; n_parts <= kLossCurveParts; ++n_parts) {
     std::vector<const LossCurve*> curves;
     std::vector<std::size_t> indices;
     bool any_ends_here = false;
@@ -137,30 +137,48 @@ std::vector<std::optional<CollapseResidual>> collapse_residuals(std::span<const 
           .residual = found[k],
           .typical = typical,
           .n_runs = static_cast<std::int64_t>(curves.size()) - 1,
-          .progress = static_cast<double>(n_parts) / static_cast<double>(kCollapseParts),
+          .progress = static_cast<double>(n_parts) / static_cast<double>(kLossCurveParts),
           .is_outlier = found[k] > kOutlierRatio * typical && found[k] > kLeastResidual};
     }
   }
   return result;
 }
 
+std::vector<std::optional<CollapseResidual>> collapse_by_family(std::span<const RunCurve> runs) {
+  std::vector<std::vector<std::size_t>> families;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto family = std::find_if(families.begin(), families.end(), [&](const auto& members) {
+      return are_family(*runs[members.front()].run, *runs[i].run);
+    });
+    if (family == families.end()) {
+      families.push_back({i});
+    } else {
+      family->push_back(i);
+    }
+  }
+  std::vector<std::optional<CollapseResidual>> result(runs.size());
+  for (const std::vector<std::size_t>& family : families) {
+    std::vector<LossCurve> curves;
+    for (const std::size_t i : family) curves.push_back(curve_of(runs[i]));
+    const std::vector<std::optional<CollapseResidual>> found = collapse_residuals(curves);
+    for (std::size_t k = 0; k < family.size(); ++k) result[family[k]] = found[k];
+  }
+  return result;
+}
+
 void watch_collapse(const SweepFolder& sweep, SweepStatus& status) {
-  std::vector<std::vector<CellStatus*>> families;
+  std::vector<CellStatus*> cells;
+  std::vector<RunCurve> runs;
   for (CellStatus& cell : status.cells) {
     cell.collapse.reset();
     if (cell.state == CellState::diverged) continue;
-    const auto family = std::find_if(families.begin(), families.end(), [&](const auto& members) {
-      return are_family(members.front()->run, cell.run);
-    });
-    if (family == families.end()) {
-      families.push_back({&cell});
-    } else {
-      family->push_back(&cell);
-    }
+    cells.push_back(&cell);
+    runs.push_back({&cell.run, losses_of(sweep, cell)});
   }
-  for (const std::vector<CellStatus*>& family : families) judge_family(sweep, family);
-  for (const CellStatus& cell : status.cells) {
-    if (cell.collapse && cell.collapse->is_outlier) status.warnings.push_back(warning_of(cell));
+  const std::vector<std::optional<CollapseResidual>> found = collapse_by_family(runs);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    cells[i]->collapse = found[i];
+    if (found[i] && found[i]->is_outlier) status.warnings.push_back(warning_of(*cells[i]));
   }
 }
 

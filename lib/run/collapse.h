@@ -11,14 +11,12 @@
 
 namespace isoflop {
 
-/// A run's training loss over its course: means over the first, second ... n-th of kCollapseParts
+/// A run's training loss over its course: means over the first, second ... n-th of kLossCurveParts
 /// equal parts of its steps, as many as it has done.
 struct LossCurve {
   double tokens_per_param = 1;  // of the whole run
   std::vector<double> losses;   // [nats], > 0
 };
-
-inline constexpr std::int64_t kCollapseParts = 20;
 
 /// By metrics.jsonl; as far as parts are whole and each has a finite loss.
 [[nodiscard]] std::vector<double> read_loss_curve(const std::filesystem::path& metrics_file,
@@ -36,5 +34,14 @@ inline constexpr std::int64_t kCollapseParts = 20;
 /// equal tokens per parameter, and an iso-FLOP curve spans a hundredfold.
 [[nodiscard]] std::vector<std::optional<CollapseResidual>> collapse_residuals(
     std::span<const LossCurve> family);
+
+struct RunCurve {
+  const PlannedRun* run = nullptr;
+  std::vector<double> losses;  // those of its LossCurve
+};
+
+/// The same for runs of any kind, each among those of its kind, schedule and data set.
+[[nodiscard]] std::vector<std::optional<CollapseResidual>> collapse_by_family(
+    std::span<const RunCurve> runs);
 
 }  // namespace isoflop

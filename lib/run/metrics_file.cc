@@ -25,6 +25,26 @@ std::string line_of(const StepMetrics& metrics) {
   return json.dump() + "\n";
 }
 
+StepMetrics metrics_of(std::string_view line) {
+  const Json json = parse_json(line, "metrics.jsonl");
+  const JsonReader reader(json, "metrics.jsonl");
+  const auto number = [&](const char* name, double otherwise) {
+    const std::optional<JsonReader> member = reader.find(name);
+    return member ? member->number() : otherwise;
+  };
+  StepMetrics metrics;
+  metrics.step = reader.at("step").integer(1, INT64_MAX);
+  metrics.tokens = reader.at("tokens").integer(0, INT64_MAX);
+  metrics.loss_nats = number("loss_nats", std::nan(""));
+  metrics.grad_norm = number("grad_norm", std::nan(""));
+  metrics.weight_norm = number("weight_norm", std::nan(""));
+  metrics.peak_lr_fraction = number("peak_lr_fraction", std::nan(""));
+  metrics.noise_scale_tokens = number("noise_scale_tokens", 0);
+  const std::optional<JsonReader> is_spike = reader.find("is_spike");
+  metrics.is_spike = is_spike && is_spike->boolean();
+  return metrics;
+}
+
 // Nothing for a line that is not one of ours.
 std::optional<std::int64_t> step_of(std::string_view line) {
   try {
@@ -56,21 +76,17 @@ void MetricsFile::append(const StepMetrics& metrics) {
   if (!stream_) throw Error(ErrorCode::io, file_.string() + ": cannot be written");
 }
 
-void for_each_loss(
-    const std::filesystem::path& metrics_file,
-    const std::function<void(std::int64_t step, std::optional<double> loss_nats)>& visit) {
+void for_each_step(const std::filesystem::path& metrics_file,
+                   const std::function<void(const StepMetrics&)>& visit) {
   std::ifstream stream(metrics_file, std::ios::binary);
   for (std::string line; std::getline(stream, line) && !stream.eof();) {
+    StepMetrics metrics;
     try {
-      const Json json = parse_json(line, "metrics.jsonl");
-      const JsonReader reader(json, "metrics.jsonl");
-      const std::int64_t step = reader.at("step").integer(1, INT64_MAX);
-      std::optional<double> loss_nats;
-      if (const auto member = reader.find("loss_nats")) loss_nats = member->number();
-      visit(step, loss_nats);
+      metrics = metrics_of(line);
     } catch (const Error&) {
       return;
     }
+    visit(metrics);
   }
 }
 

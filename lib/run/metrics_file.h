@@ -26,12 +26,11 @@ class MetricsFile {
   std::ofstream stream_;
 };
 
-/// Calls visit(step, loss_nats) for every whole line, in order; the loss is absent where it was not
-/// finite. A file that is not there has no lines, and what follows a line that is none of ours is
-/// not read.
-void for_each_loss(
-    const std::filesystem::path& metrics_file,
-    const std::function<void(std::int64_t step, std::optional<double> loss_nats)>& visit);
+/// Calls visit() for every whole line, in order; what was not finite, or is not there, is NaN
+/// (noise_scale_tokens: 0). A file that is not there has no lines, and what follows a line that is
+/// none of ours is not read.
+void for_each_step(const std::filesystem::path& metrics_file,
+                   const std::function<void(const StepMetrics&)>& visit);
 
 /// The step of the last whole line; 0 where there is none.
 [[nodiscard]] std::int64_t last_step(const std::filesystem::path& metrics_file);

@@ -8,6 +8,7 @@
 #include "isoflop/error.h"
 #include "isoflop/run.h"
 #include "run/metrics_file.h"
+#include "run/record_health.h"
 #include "run/trunk_metrics.h"
 
 namespace isoflop {
@@ -91,6 +92,7 @@ RunRecord run_one(const RunSpec& asked, const Dataset& dataset, const RunOneOpti
   RunRecord record =
       record_of(spec, train(spec, dataset, train_options), options.peak_flops_per_second);
   if (is_final(record.outcome)) {
+    measure_health(options.folder / "metrics.jsonl", record);
     save_run_record(record, record_file);
     std::error_code ignored;  // a leftover checkpoint costs space, nothing else
     std::filesystem::remove_all(train_options.checkpoint_folder, ignored);

@@ -30,6 +30,7 @@ void use_one_blas_thread();
 /// for the oldest machine the build may be carried to.
 [[nodiscard]] bool blas_knows_the_machine();
 
+/// With the machine whose code it has chosen, if it chooses: its rounding depends on that.
 [[nodiscard]] const char* blas_name();
 
 }  // namespace isoflop

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string>
+
 #include <cblas.h>
 
 #include "train/cpu_blas.h"
@@ -17,6 +19,9 @@ void use_one_blas_thread() { openblas_set_num_threads(1); }
 
 bool blas_knows_the_machine() { return true; }
 
-const char* blas_name() { return "OpenBLAS"; }
+const char* blas_name() {
+  static const std::string name = std::string("OpenBLAS ") + openblas_get_corename();
+  return name.c_str();
+}
 
 }  // namespace isoflop

@@ -53,6 +53,15 @@ TEST_CASE("healthy runs are not complained about, nor runs of which nothing is k
   CHECK(warnings_of(bare).empty());
 }
 
+TEST_CASE("shares are said in percent, of two digits as far as these are whole") {
+  CHECK(percent_text(0.0123) == "1.2 %");
+  CHECK(percent_text(-0.994) == "-99 %");
+  CHECK(percent_text(0.996) == "100 %");
+  CHECK(percent_text(1) == "100 %");
+  CHECK(percent_text(13.144) == "1314 %");
+  CHECK(percent_text(INFINITY) == "inf %");
+}
+
 TEST_CASE("data seen more than once is said, with the epochs") {
   CHECK(starts(
       warning_after([](Point& p) { p.other["unique_tokens"] = std::to_string(p.tokens / 2.5); }),

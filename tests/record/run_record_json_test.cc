@@ -17,6 +17,9 @@ RunRecord completed_record() {
   record.validation = Evaluation{2.25, 3.2460639, 0.0125, 4096, 4090};
   record.train_loss_nats = 2.5;
   record.steps_done = 500;
+  record.n_spikes = 3;
+  record.clip_fraction = 1.0 / 3;
+  record.loss_curve = {5.5, 1e-3 / 7, 2.5};
   record.wall_seconds = 1.5;
   record.tokens_per_second = 1e5 / 3;
   record.flops_per_second = 4e10;
@@ -43,10 +46,31 @@ TEST_CASE("a record reads back equal") {
   CHECK(back.validation->bytes == 4090);
   CHECK(back.train_loss_nats == 2.5);
   CHECK(back.steps_done == 500);
+  CHECK(back.n_spikes == 3);
+  CHECK(back.clip_fraction == record.clip_fraction);
+  CHECK(back.loss_curve == record.loss_curve);
   CHECK(back.tokens_per_second == record.tokens_per_second);
   CHECK(back.mfu == record.mfu);
   CHECK(back.device == record.device);
   CHECK(back.peak_memory_bytes == record.peak_memory_bytes);
+}
+
+TEST_CASE("a record that says nothing of the run's health is read, and the run is the same") {
+  const test::TempDir dir;
+  RunRecord record = completed_record();
+  record.n_spikes.reset();
+  record.clip_fraction.reset();
+  record.loss_curve.clear();
+  save_run_record(record, dir.path() / "record.json");
+  const std::string text = test::read_file(dir.path() / "record.json");
+  for (const char* key : {"n_spikes", "clip_fraction", "loss_curve"}) {
+    CHECK(text.find(key) == std::string::npos);
+  }
+  const RunRecord back = load_run_record(dir.path() / "record.json");
+  CHECK_FALSE(back.n_spikes);
+  CHECK_FALSE(back.clip_fraction);
+  CHECK(back.loss_curve.empty());
+  CHECK(back.run_id == completed_record().run_id);
 }
 
 TEST_CASE("a diverged run's losses that are not numbers are absent, not null or zero") {
@@ -104,6 +128,13 @@ TEST_CASE("a malformed record is refused with file, path and value") {
   CHECK_THAT(message("\"batch_tokens\": 256", "\"batch_tokens\": 255"),
              Contains("/spec/batch_tokens: must be a multiple"));
   CHECK_THAT(message("\"n_heads\": 2", "\"n_heads\": 0"), Contains("/spec/shape/n_heads: must be"));
+  CHECK_THAT(message("\"n_spikes\": 3", "\"n_spikes\": 501"),
+             Contains("/n_spikes: must be an integer from 0 to 500, got 501"));
+  CHECK_THAT(message("\"clip_fraction\": 0.3", "\"clip_fraction\": 1.3"),
+             Contains("/clip_fraction: must be from 0 to 1, got 1.3"));
+  CHECK_THAT(message("5.5,", "0,"), Contains("/loss_curve/0: must be"));
+  CHECK_THAT(message("5.5,", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"),
+             Contains("/loss_curve: must have at most 20 elements, got 21"));
   CHECK_THAT(message("\"mfu\"", "\"mfv\""), Contains("/mfv: unknown key; did you mean mfu?"));
 }
 

@@ -133,8 +133,8 @@ void write_metrics(const test::StubSweep& stub, std::size_t i, const LossCurve& 
   const std::int64_t n_steps = stub.plan.runs[i].spec.n_steps;
   std::string text;
   for (std::size_t part = 0; part < curve.losses.size(); ++part) {
-    const std::int64_t end = static_cast<std::int64_t>(part + 1) * n_steps / kCollapseParts;
-    for (std::int64_t s = static_cast<std::int64_t>(part) * n_steps / kCollapseParts; s < end;
+    const std::int64_t end = static_cast<std::int64_t>(part + 1) * n_steps / kLossCurveParts;
+    for (std::int64_t s = static_cast<std::int64_t>(part) * n_steps / kLossCurveParts; s < end;
          ++s) {
       text += "{\"step\":" + std::to_string(s + 1) +
               ",\"tokens\":1,\"loss_nats\":" + std::to_string(curve.losses[part]) + "}\n";
@@ -158,6 +158,39 @@ TEST_CASE("the status of a sweep warns of the run whose curve is another") {
   CHECK_THAT(status.warnings[0], contains("at 30 % of its steps"));
   for (std::size_t i = 0; i < 8; ++i) CHECK(status.cells[i].collapse->is_outlier == (i == 7));
   CHECK(!status.cells[8].collapse);  // has not begun
+}
+
+TEST_CASE("points mark the completed run whose curve is another, from the records alone") {
+  const test::StubSweep stub(8);
+  CHECK(stub.run("ok").count(CellState::completed) == 8);
+  const auto outliers = [&] {
+    std::vector<std::string> cells;
+    for (const Point& point : collect_points(stub.sweep, stub.plan).points) {
+      const auto cell = point.other.find("collapse_outlier");
+      cells.push_back(cell == point.other.end() ? "" : cell->second);
+    }
+    return cells;
+  };
+  CHECK(outliers() == std::vector<std::string>(8));  // the stub's records have no curve
+  const RunStore store(stub.sweep.runs());
+  const auto set_curve = [&](std::uint64_t i, double deviation) {
+    RunRecord record = *store.find(stub.plan.runs[i].run_id);
+    record.loss_curve = synthetic_curve(13 * i, kParts, deviation).losses;
+    save_run_record(record, stub.folder(i) / "record.json");
+  };
+  for (std::uint64_t i = 0; i < 5; ++i) set_curve(i, 0);
+  CHECK(outliers() == std::vector<std::string>(8));  // too few to compare
+  for (std::uint64_t i = 5; i < 8; ++i) set_curve(i, 0);
+  CHECK(outliers() == std::vector<std::string>(8, "0"));
+  set_curve(6, 0.4);
+  std::vector<std::string> expected(8, "0");
+  expected[6] = "1";
+  CHECK(outliers() == expected);
+  // The status, which also looks at what is under way, says the same of what is done.
+  SweepStatus status = sweep_status(stub.sweep, stub.plan);
+  watch_collapse(stub.sweep, status);
+  for (std::size_t i = 0; i < 8; ++i) CHECK(status.cells[i].collapse->is_outlier == (i == 6));
+  CHECK(status.warnings.size() == 1);
 }
 
 TEST_CASE("runs of other schedules are no family") {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/text.h"
 #include "run/stub_sweep.h"
 #include "support/catch.h"
 
@@ -35,6 +36,7 @@ TEST_CASE("points are the completed runs in plan order, in the plan's frame") {
   CHECK(set.points[0].other.at("device") == "stub");
   CHECK(set.points[0].other.count("code_version") == 0);  // its record names none
   CHECK(set.points[2].other.at("unique_tokens") == "64000");
+  CHECK(set.points[0].other.at("vocab_size") == "256");
   // Of a source that never repeats nothing can be said.
   CHECK(set.points[0].other.count("unique_tokens") == 0);
   CHECK(set.n_diverged_runs == 0);
@@ -42,6 +44,25 @@ TEST_CASE("points are the completed runs in plan order, in the plan's frame") {
   CHECK(loaded.points[2].bits_per_byte == set.points[2].bits_per_byte);
   CHECK(loaded.points[2].other == set.points[2].other);
   CHECK(loaded.frame.metric == Metric::bits_per_byte);
+}
+
+TEST_CASE("a point has its run's health and evaluation error, as far as the record has them") {
+  test::StubSweep stub(2);
+  CHECK(stub.run("ok").count(CellState::completed) == 2);
+  RunRecord record = *RunStore(stub.sweep.runs()).find(stub.plan.runs[1].run_id);
+  record.n_spikes = 7;
+  record.clip_fraction = 2.0 / 3;
+  save_run_record(record, stub.folder(1) / "record.json");
+  save_points_csv(collect_points(stub.sweep, stub.plan).points, stub.sweep.points_file());
+  const PointSet set = load_points_csv(stub.sweep.points_file());
+  CHECK(set.points[0].other.count("n_spikes") == 0);
+  CHECK(set.points[0].other.count("clip_fraction") == 0);
+  CHECK(set.points[1].other.at("n_spikes") == "7");
+  CHECK(parse_double(set.points[1].other.at("clip_fraction")) == 2.0 / 3);
+  CHECK(set.points[1].other.at("loss_se") == "0.01");
+  CHECK(parse_double(set.points[1].other.at("bits_per_byte_se")).value() ==
+        Approx(0.01 / 0.6931));  // the stub's bits per byte are loss / 0.6931
+  CHECK(set.points[1].label == stub.plan.runs[1].run_id);
 }
 
 TEST_CASE("a point names the code that made it, and diverged runs are counted") {

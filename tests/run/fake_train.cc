@@ -28,7 +28,8 @@ TrainResult train(const RunSpec& spec, const Dataset&, const TrainOptions& optio
   result.device = options.device;
   while (result.steps_done < fake.last_step) {
     ++result.steps_done;
-    const StepMetrics step = {result.steps_done, result.steps_done * spec.batch_tokens, 3, 1, 1};
+    StepMetrics step = {result.steps_done, result.steps_done * spec.batch_tokens, 3, 1, 1};
+    if (fake.change) fake.change(step);
     if (options.on_step && !options.on_step(step)) {
       result.outcome = RunOutcome::interrupted;
       break;

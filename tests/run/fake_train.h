@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+
 #include "isoflop/train.h"
 
 namespace isoflop::test {
@@ -11,6 +13,7 @@ struct FakeTraining {
   std::int64_t last_step = 0;
   RunOutcome outcome = RunOutcome::completed;
   int calls = 0;
+  std::function<void(StepMetrics&)> change = {};  // what a step measures
 };
 FakeTraining& fake_training();
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/metrics_file.h"
 
+#include <cmath>
 #include <limits>
+#include <vector>
 
 #include "base/text.h"
 #include "support/catch.h"
@@ -48,6 +50,40 @@ TEST_CASE("a run that resumes leaves every step in the file once") {
     for (int i = 1; i <= 9; ++i) metrics.append(step(i));
   }
   CHECK(test::read_file(file) == nine);
+}
+
+TEST_CASE("the steps of a file read back as they were written, up to what is none of ours") {
+  const test::TempDir dir;
+  const std::filesystem::path file = dir.path() / "metrics.jsonl";
+  const auto steps = [&] {
+    std::vector<StepMetrics> found;
+    for_each_step(file, [&](const StepMetrics& metrics) { found.push_back(metrics); });
+    return found;
+  };
+  CHECK(steps().empty());
+  StepMetrics second = {2, 512, 2.5, 1.0 / 3, std::numeric_limits<double>::infinity(), 0.316};
+  second.is_spike = true;
+  second.noise_scale_tokens = 1e4 / 7;
+  MetricsFile metrics(file);
+  metrics.append(step(1));
+  metrics.append(second);
+  const std::vector<StepMetrics> found = steps();
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].step == 1);
+  CHECK_FALSE(found[0].is_spike);
+  CHECK(found[0].noise_scale_tokens == 0);
+  CHECK(found[1].tokens == 512);
+  CHECK(found[1].loss_nats == 2.5);
+  CHECK(found[1].grad_norm == second.grad_norm);
+  CHECK(std::isnan(found[1].weight_norm));
+  CHECK(found[1].peak_lr_fraction == 0.316);
+  CHECK(found[1].is_spike);
+  CHECK(found[1].noise_scale_tokens == second.noise_scale_tokens);
+  const std::string two = test::read_file(file);
+  for (const char* line : {"nonsense\n", "{\"step\":3,\"tokens\":1,\"is_spike\":1}\n", "{\"st"}) {
+    dir.write("metrics.jsonl", two + line + two);
+    CHECK(steps().size() == 2);
+  }
 }
 
 TEST_CASE("the last step is that of the last whole line, wherever the file was cut") {

@@ -27,7 +27,7 @@ class NoData : public Dataset {
 
 struct Fixture {
   Fixture() {
-    test::fake_training() = {.last_step = 500, .outcome = RunOutcome::completed, .calls = 0};
+    test::fake_training() = {.last_step = 500, .outcome = RunOutcome::completed};
     options.folder = dir.path() / "run";
   }
   test::TempDir dir;
@@ -83,6 +83,39 @@ TEST_CASE("a run that is stopped leaves no record and goes on from its checkpoin
   CHECK(run_one(f.spec, f.data, f.options).outcome == RunOutcome::completed);
   CHECK(steps == 500);
   CHECK(split(test::read_file(f.options.folder / "metrics.jsonl"), '\n').size() == 501);
+}
+
+void be_unhealthy(StepMetrics& step) {
+  step.loss_nats = 3 + 1 / static_cast<double>(step.step);
+  step.grad_norm = step.step <= 125 ? 1.5 : 1;  // only above grad_clip it is clipped
+  step.is_spike = step.step % 100 == 99;
+}
+
+TEST_CASE(
+    "a record counts spikes and clipped steps, and is the same byte for byte if interrupted") {
+  Fixture f;
+  test::fake_training().change = be_unhealthy;
+  const RunRecord record = run_one(f.spec, f.data, f.options);
+  CHECK(record.n_spikes == 5);
+  CHECK(record.clip_fraction == 0.25);
+  REQUIRE(record.loss_curve.size() == 20);
+  CHECK(record.loss_curve.back() == Approx(3 + 1 / 488.0).margin(1e-6));
+  CHECK(record.run_id == run_id(f.spec));
+  const std::string expected = test::read_file(f.options.folder / "record.json");
+  CHECK(load_run_record(f.options.folder / "record.json").loss_curve == record.loss_curve);
+
+  f.options.folder = f.dir.path() / "interrupted";
+  std::int64_t steps = 0;
+  f.options.on_step = [&](const StepMetrics&) { ++steps; };
+  f.options.stop = [&] { return steps == 99 || steps == 300; };
+  CHECK(run_one(f.spec, f.data, f.options).outcome == RunOutcome::interrupted);
+  CHECK(run_one(f.spec, f.data, f.options).outcome == RunOutcome::interrupted);
+  // Killed behind its checkpoint, in the middle of a line.
+  const std::filesystem::path metrics = f.options.folder / "metrics.jsonl";
+  f.dir.write("interrupted/metrics.jsonl",
+              test::read_file(metrics) + "{\"step\":301,\"tokens\":1,\"is_spike\":true}\n{\"st");
+  CHECK(run_one(f.spec, f.data, f.options).outcome == RunOutcome::completed);
+  CHECK(test::read_file(f.options.folder / "record.json") == expected);
 }
 
 TEST_CASE("a diverged run is recorded, one that ran out of memory is not") {

@@ -118,6 +118,8 @@ struct Alone {
       metrics[run.run_id] = toy.metrics(run);
       CHECK(split(metrics[run.run_id], '\n').size() ==
             static_cast<std::size_t>(run.spec.n_steps + 1));
+      REQUIRE(records[run.run_id].n_spikes);
+      REQUIRE(records[run.run_id].loss_curve.size() > 1);  // of 12 steps, 2 parts have one each
       steps_together += run.spec.n_steps - run.first_step;
       steps_apart += run.spec.n_steps;
     }
@@ -142,6 +144,9 @@ void check_same_as_alone(const ToySweep& toy) {
     CHECK(shared.validation->bits_per_byte == expected.validation->bits_per_byte);
     CHECK(shared.train_loss_nats == expected.train_loss_nats);
     CHECK(shared.steps_done == expected.steps_done);
+    CHECK(shared.n_spikes == expected.n_spikes);
+    CHECK(shared.clip_fraction == expected.clip_fraction);
+    CHECK(shared.loss_curve == expected.loss_curve);
     CHECK(shared.message.empty());
     CHECK(toy.metrics(run) == alone().metrics.at(run.run_id));
   }

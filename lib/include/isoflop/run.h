@@ -66,7 +66,8 @@ struct SweepStatus {
 /// What is done, running (its lock is held by a living process) and failed.
 [[nodiscard]] SweepStatus sweep_status(const SweepFolder& sweep, const Plan& plan);
 
-/// Reads all metrics.jsonl, fills in the cells' `collapse` and warns of outliers. Runs of one kind,
+/// Fills in the cells' `collapse` and warns of outliers: by the loss curve of the record, or of
+/// metrics.jsonl where there is no record or none in it. Runs of one kind,
 /// schedule and data set are compared, each over the share of its course that it has done, with
 /// those that have done as much. Nothing is said of diverged runs, of those in their first fifth,
 /// and where fewer than six can be compared.
@@ -109,8 +110,9 @@ struct SweepOptions {
 SweepStatus run_sweep(const SweepFolder& sweep, const Plan& plan, const SweepOptions& options);
 
 /// Points of the completed runs in plan order; the frame is the plan's data set and tokenizer, bits
-/// per byte, deepseek_m_actual. points.csv is this, saved. A damaged record counts as a skipped
-/// row.
+/// per byte, deepseek_m_actual. points.csv is this, saved: a function of plan and records. A
+/// damaged record counts as a skipped row. `collapse_outlier` is CollapseResidual::is_outlier among
+/// the completed runs of the plan.
 [[nodiscard]] PointSet collect_points(const SweepFolder& sweep, const Plan& plan);
 
 /// A run's folder, claimed for this process and those that inherit its descriptor; released when

@@ -13,6 +13,9 @@
 
 namespace isoflop {
 
+/// A loss curve in a record has one mean for each of so many equal parts of the run's steps.
+inline constexpr std::int64_t kLossCurveParts = 20;
+
 /// What was measured by one run, and where. Written once, atomically, at the end of the run.
 struct RunRecord {
   std::string run_id;
@@ -23,6 +26,12 @@ struct RunRecord {
   /// Mean over the last 10 % of the steps; absent where it was not finite.
   std::optional<double> train_loss_nats;
   std::int64_t steps_done = 0;
+  // Its health, a function of the steps as everything above; absent where not every step is known.
+  std::optional<std::int64_t> n_spikes;  // steps with StepMetrics::is_spike
+  std::optional<double> clip_fraction;   // share of the steps with grad_norm > spec.grad_clip
+  /// Mean training loss [nats], > 0, over each of the kLossCurveParts parts, in order: as many as
+  /// are whole, none where not every step is known.
+  std::vector<double> loss_curve;
   // Timings and provenance: they differ between equal runs and never enter a fit.
   double wall_seconds = 0;  // training and evaluation, over all segments
   /// Tokens trained on over the seconds spent in training steps, all segments: reading data,
