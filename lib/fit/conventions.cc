@@ -11,6 +11,7 @@
 #include "fit/isoflop_fit.h"
 #include "fit/loss_law_fit.h"
 #include "fit/parabola.h"
+#include "fit/settings.h"
 #include "isoflop/error.h"
 
 namespace isoflop {

@@ -21,6 +21,7 @@
 #include "fit/predict_targets.h"
 #include "fit/sample_size.h"
 #include "fit/second_stage.h"
+#include "fit/settings.h"
 #include "fit/statistics.h"
 #include "fit/surface_intervals.h"
 #include "fit/valley_estimators.h"

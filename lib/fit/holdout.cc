@@ -38,7 +38,7 @@ std::optional<Predictor> parametric_predictor(const Remainder& used,
   std::vector<LossSample> cheaper;
   for (const Sample& sample : samples) {
     // Runs of the largest budget used scatter around it, those of the dropped ones lie above.
-    if (sample.compute > 1.05 * used.largest_used) continue;
+    if (sample.compute > kSameBudget * used.largest_used) continue;
     cheaper.push_back({.size = sample.scale, .tokens = sample.tokens, .loss = sample.metric});
   }
   options.n_bootstrap = 0;

@@ -4,6 +4,7 @@
 
 #include "fit/curves.h"
 #include "fit/loss_law_fit.h"
+#include "fit/settings.h"
 #include "isoflop/next.h"
 
 namespace isoflop {
@@ -39,7 +40,7 @@ std::vector<double> thinned(const std::vector<double>& values, std::size_t n) {
 }  // namespace
 
 std::vector<double> candidate_budgets(std::vector<double> budgets) {
-  std::vector<double> all = distinct(std::move(budgets), 1.05);
+  std::vector<double> all = distinct(std::move(budgets), kSameBudget);
   if (all.size() > kMostBudgets) all = thinned(all, kMostBudgets);
   if (all.size() < 2) return all;
   std::vector<double> result = all;
@@ -77,7 +78,7 @@ std::vector<CandidateRun> candidates_from(const PointSet& points, LossLaw::Scale
       const double tokens = budget / (k * size);
       const bool done = std::any_of(samples.begin(), samples.end(), [&](const Sample& sample) {
         return std::abs(std::log(sample.scale / size)) < std::log(kSameSize) &&
-               std::abs(std::log(sample.compute / budget)) < std::log(1.05);
+               std::abs(std::log(sample.compute / budget)) < std::log(kSameBudget);
       });
       if (done) continue;
       candidates.push_back(

@@ -7,11 +7,11 @@
 #include "base/rng.h"
 #include "fit/loss_law_fit.h"
 #include "fit/parabola.h"
+#include "fit/settings.h"
 
 namespace isoflop {
 namespace {
 
-constexpr double kSameBudget = 1.05;  // as group_by_budget()
 constexpr std::size_t kRunsEachSide = 2;
 
 }  // namespace
