@@ -69,14 +69,6 @@ void set_resampling_units(std::span<const Sample> samples, std::span<const Budge
   }
 }
 
-std::vector<LossSample> loss_samples(std::span<const Sample> samples) {
-  std::vector<LossSample> result;
-  for (const Sample& sample : samples) {
-    result.push_back({.size = sample.scale, .tokens = sample.tokens, .loss = sample.metric});
-  }
-  return result;
-}
-
 void set_predicted_bias(Fit& fit, std::span<const BudgetGroup> curves) {
   if (!fit.parametric || !fit.parametric->usable() || !fit.parametric->at_bound.empty()) return;
   for (std::size_t i = 0; i < fit.valleys.size(); ++i) {

@@ -56,15 +56,11 @@ std::vector<CandidateRun> candidates_from(const PointSet& points, LossLaw::Scale
   constexpr std::size_t kMostSizes = 40;
   const std::vector<BudgetGroup> groups = group_by_budget(points, scale);
   std::vector<double> budgets, sizes;
-  std::vector<LossSample> losses;
   const std::vector<Sample> samples = surface_samples(groups);
   for (const BudgetGroup& group : groups) budgets.push_back(group.budget);
-  for (const Sample& sample : samples) {
-    sizes.push_back(sample.scale);
-    losses.push_back({.size = sample.scale, .tokens = sample.tokens, .loss = sample.metric});
-  }
+  for (const Sample& sample : samples) sizes.push_back(sample.scale);
   const double k = flops_factor(samples);
-  const LossLaw law = fit_loss_law(losses, {.scale = scale}).law;
+  const LossLaw law = fit_loss_law(loss_samples(samples), {.scale = scale}).law;
   const bool has_optimum = law.a > 0 && law.b > 0;
   sizes = thinned(distinct(std::move(sizes), kSameSize), kMostSizes);
 

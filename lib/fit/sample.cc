@@ -150,4 +150,12 @@ double flops_factor(std::span<const Sample> samples) {
   return std::exp(sum / static_cast<double>(samples.size()));
 }
 
+std::vector<LossSample> loss_samples(std::span<const Sample> samples) {
+  std::vector<LossSample> result;
+  for (const Sample& sample : samples) {
+    result.push_back({.size = sample.scale, .tokens = sample.tokens, .loss = sample.metric});
+  }
+  return result;
+}
+
 }  // namespace isoflop

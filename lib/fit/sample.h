@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "fit/loss_objective.h"
 #include "isoflop/fit.h"
 
 namespace isoflop {
@@ -48,5 +49,8 @@ struct Sample {
 
 /// C / (scale * tokens), geometric mean: 1 for flops_per_token, about 6 for params.
 [[nodiscard]] double flops_factor(std::span<const Sample> samples);
+
+/// What a loss surface is fitted to.
+[[nodiscard]] std::vector<LossSample> loss_samples(std::span<const Sample> samples);
 
 }  // namespace isoflop
