@@ -20,7 +20,7 @@
 #include "fit/parabola.h"
 #include "fit/predict_targets.h"
 #include "fit/sample_size.h"
-#include "fit/second_stage.h"
+#include "fit/second_stage_columns.h"
 #include "fit/settings.h"
 #include "fit/statistics.h"
 #include "fit/surface_intervals.h"
