@@ -7,8 +7,8 @@
 #include "base/build_info.h"
 #include "base/text.h"
 #include "isoflop/report.h"
-#include "report/findings.h"
 #include "report/number_text.h"
+#include "report/run_tables.h"
 
 namespace isoflop {
 namespace {
