@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fit/golden_section.h"
 #include "fit/leave_largest_out.h"
 #include "fit/nonlinear_fit.h"
 #include "fit/statistics.h"
@@ -98,16 +99,9 @@ Split best_split(const Setup& setup, const ParameterVector& theta, double comput
     if (best == 0 || here < loss(low + best * width)) best = i;
   }
   if (best == 0) return {};
-  double left = low + (best - 1) * width;
-  double right = low + (best + 1) * width;
-  const double golden = 0.5 * (std::sqrt(5.0) - 1);
-  while (right - left > 1e-7) {
-    const double a = right - golden * (right - left);
-    const double b = left + golden * (right - left);
-    (loss(a) < loss(b) ? right : left) = loss(a) < loss(b) ? b : a;
-  }
-  const double middle = 0.5 * (left + right);
-  return {middle, loss(middle), true};
+  const double split =
+      golden_section(low + (best - 1) * width, low + (best + 1) * width, 1e-7, loss);
+  return {split, loss(split), true};
 }
 
 std::optional<FormTarget> target_of(const Setup& setup, const ParameterVector& theta,
