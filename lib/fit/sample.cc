@@ -136,6 +136,13 @@ bool same_setting(const Sample& a, const Sample& b) {
          equal_or_absent(a.unique_tokens, b.unique_tokens);
 }
 
+std::size_t best_index(std::span<const Sample> samples) {
+  const auto best =
+      std::min_element(samples.begin(), samples.end(),
+                       [](const Sample& a, const Sample& b) { return a.metric < b.metric; });
+  return static_cast<std::size_t>(best - samples.begin());
+}
+
 double mean_compute(std::span<const Sample> samples) {
   double sum = 0;
   for (const Sample& sample : samples) sum += std::log(sample.compute);

@@ -44,6 +44,9 @@ struct Sample {
 /// Scale, tokens and hyper-parameters: what runs of different seeds have in common.
 [[nodiscard]] bool same_setting(const Sample& a, const Sample& b);
 
+/// Of the first with the lowest metric. Needs a sample.
+[[nodiscard]] std::size_t best_index(std::span<const Sample> samples);
+
 /// Geometric mean.
 [[nodiscard]] double mean_compute(std::span<const Sample> samples);
 
