@@ -190,6 +190,11 @@ std::vector<SurfaceForm> make_forms() {
            .excuse = needs_bound}};
 }
 
+const std::vector<SurfaceForm>& surface_forms() {
+  static const std::vector<SurfaceForm> forms = make_forms();
+  return forms;
+}
+
 }  // namespace
 
 FormContext form_context(std::span<const Sample> samples, double params_per_size,
@@ -215,11 +220,6 @@ Inputs form_inputs(const FormContext& context, double size, double tokens,
   const double unique = std::min(unique_tokens.value_or(tokens), tokens);
   return {std::log(size) - context.log_size0, std::log(tokens) - context.log_tokens0,
           std::log(unique) - context.log_tokens0, 0};
-}
-
-const std::vector<SurfaceForm>& surface_forms() {
-  static const std::vector<SurfaceForm> forms = make_forms();
-  return forms;
 }
 
 const std::vector<std::string>& surface_form_names() {
