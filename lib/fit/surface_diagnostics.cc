@@ -10,6 +10,7 @@
 #include <Eigen/Eigenvalues>
 
 #include "fit/loss_search.h"
+#include "fit/statistics.h"
 #include "fit/surface_profile.h"
 
 namespace isoflop {
@@ -67,8 +68,7 @@ double median_tokens_range(std::span<const LossSample> samples) {
   }
   std::vector<double> ratios;
   for (const auto& [octave, range] : octaves) ratios.push_back(range.high / range.low);
-  std::sort(ratios.begin(), ratios.end());
-  return ratios[ratios.size() / 2];
+  return median(std::move(ratios));
 }
 
 std::vector<DeltaOptimum> optima_by_delta(const LossPoints& points, ObjectiveKind kind,
