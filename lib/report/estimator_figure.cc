@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "fit/statistics.h"
 #include "report/figure_parts.h"
 #include "report/number_text.h"
 

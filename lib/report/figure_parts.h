@@ -20,9 +20,6 @@ inline constexpr const char* kBlue = "#0072b2";
 inline constexpr const char* kVermilion = "#d55e00";
 inline constexpr const char* kGray = "#7a7a7a";
 
-/// Half-width of a two-sided 90 % interval of a normal.
-inline constexpr double kNormal90 = 1.6449;
-
 /// Colour i of n, dark to light along viridis without its pale end: budgets are an ordered
 /// quantity.
 [[nodiscard]] std::string sequential_color(std::size_t i, std::size_t n);

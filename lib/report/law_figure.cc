@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "fit/statistics.h"
 #include "report/figure_parts.h"
 #include "report/law_marks.h"
 
