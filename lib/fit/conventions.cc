@@ -11,6 +11,7 @@
 #include "fit/isoflop_fit.h"
 #include "fit/loss_law_fit.h"
 #include "fit/parabola.h"
+#include "fit/settings.h"
 #include "isoflop/error.h"
 
 namespace isoflop {
@@ -84,11 +85,7 @@ std::optional<ConventionFit> fit_one(const PointSet& points, FlopsConvention con
                                      const LossFitOptions& options) {
   const auto groups = group_by_budget(points, LossLaw::Scale::flops_per_token);
   std::vector<BudgetGroup> curves = curves_of(groups);
-  std::vector<LossSample> samples;
-  for (const Sample& sample : surface_samples(groups)) {
-    samples.push_back({.size = sample.scale, .tokens = sample.tokens, .loss = sample.metric});
-  }
-  const ParametricFit surface = fit_loss_law(samples, options);
+  const ParametricFit surface = fit_loss_law(loss_samples(surface_samples(groups)), options);
   ConventionFit row;
   row.convention = convention;
   row.compute_spread = spread_of(curves);

@@ -52,8 +52,7 @@ Json law_checks_json(const LawChecks& checks) {
   Json json = Json::object(
       {{"exponent_sum", checks.exponent_sum}, {"effective_budgets", checks.effective_budgets}});
   if (checks.leave_one_out) {
-    json.set("leave_one_out", Json::array_of(std::vector<double>{checks.leave_one_out->low,
-                                                                 checks.leave_one_out->high}))
+    json.set("leave_one_out", interval_json(*checks.leave_one_out))
         .set("leave_one_out_compute", checks.leave_one_out_compute);
   }
   return json.set_if("curvature", checks.curvature)

@@ -20,7 +20,8 @@
 #include "fit/parabola.h"
 #include "fit/predict_targets.h"
 #include "fit/sample_size.h"
-#include "fit/second_stage.h"
+#include "fit/second_stage_columns.h"
+#include "fit/settings.h"
 #include "fit/statistics.h"
 #include "fit/surface_intervals.h"
 #include "fit/valley_estimators.h"
@@ -48,35 +49,92 @@ void validate(const PointSet& points, const FitOptions& options) {
   require(band > 0 && band < 1, "band must be above 0 and below 1, got " + exact_text(band));
 }
 
+/// The points as the parts of a fit look at them.
+struct Runs {
+  std::vector<BudgetGroup> groups;
+  std::vector<BudgetGroup> curves;  // of them: with enough sizes, one sample per size
+  std::vector<Sample> samples;      // of the surface
+  std::vector<GridCell> cells;
+};
+
+Runs runs_of(const PointSet& points, LossLaw::Scale scale) {
+  Runs runs;
+  runs.groups = group_by_budget(points, scale);
+  runs.curves = curves_of(runs.groups);
+  runs.samples = surface_samples(runs.groups);
+  runs.cells = grid_cells(runs.groups);
+  return runs;
+}
+
+/// The whole number that column `name` has for every point.
+std::optional<std::int64_t> common_count(const PointSet& points, const std::string& name) {
+  std::optional<std::int64_t> common;
+  for (const Point& point : points.points) {
+    const auto entry = point.other.find(name);
+    if (entry == point.other.end()) return std::nullopt;
+    const std::optional<std::int64_t> value = parse_integer(entry->second);
+    if (!value || *value < 1 || (common && *common != *value)) return std::nullopt;
+    common = value;
+  }
+  return common;
+}
+
+/// What was asked, and of which points.
+Fit described(const PointSet& points, const FitOptions& options) {
+  Fit fit;
+  fit.options = options;
+  fit.options.curves.clear();
+  fit.frame = points.frame;
+  fit.vocab_size = common_count(points, "vocab_size");
+  fit.seq_len = common_count(points, "seq_len");
+  fit.scale = options.scale;
+  fit.n_points = static_cast<std::int64_t>(points.points.size());
+  return fit;
+}
+
+void set_allocation(const IsoFlopFit& minima, Fit& fit) {
+  fit.valleys = minima.valleys;
+  fit.scale_opt = minima.scale_opt;
+  fit.tokens_opt = minima.tokens_opt;
+  fit.frontier = minima.frontier;
+}
+
+LossFitOptions surface_options(const FitOptions& options) {
+  return {.objective = options.objective,
+          .delta = options.delta,
+          .scale = options.scale,
+          .n_bootstrap = options.n_bootstrap,
+          .seed = options.seed};
+}
+
 // Branches of one trunk are drawn together, whatever their budgets. Otherwise runs are exchanged
 // within their budget where a design stated it, and those of budgets without a curve among
 // themselves.
-void set_resampling_units(std::span<const Sample> samples, std::span<const BudgetGroup> groups,
-                          LossFitOptions& options) {
+void set_resampling_units(const Runs& runs, LossFitOptions& options) {
   constexpr std::int64_t kCommonStratum = -1;
-  const bool trunks = std::any_of(samples.begin(), samples.end(),
+  const bool trunks = std::any_of(runs.samples.begin(), runs.samples.end(),
                                   [](const Sample& sample) { return !sample.trunk.empty(); });
   std::map<std::string, std::int64_t> ids;
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    const Sample& sample = samples[i];
+  for (std::size_t i = 0; i < runs.samples.size(); ++i) {
+    const Sample& sample = runs.samples[i];
     const auto own = static_cast<std::int64_t>(i);
     options.unit.push_back(sample.trunk.empty() ? own
                                                 : ids.try_emplace(sample.trunk, own).first->second);
-    const BudgetGroup& group = groups[static_cast<std::size_t>(sample.group)];
+    const BudgetGroup& group = runs.groups[static_cast<std::size_t>(sample.group)];
     const bool own_stratum = !trunks && group.stated && group.samples.size() >= kMinCurvePoints;
     options.stratum.push_back(own_stratum ? sample.group : kCommonStratum);
   }
 }
 
-std::vector<LossSample> loss_samples(std::span<const Sample> samples) {
-  std::vector<LossSample> result;
-  for (const Sample& sample : samples) {
-    result.push_back({.size = sample.scale, .tokens = sample.tokens, .loss = sample.metric});
-  }
-  return result;
+void fit_surface(const Runs& runs, Fit& fit) {
+  LossFitOptions options = surface_options(fit.options);
+  options.diagnostics = true;
+  set_resampling_units(runs, options);
+  const ParametricFit parametric = fit_loss_law(loss_samples(runs.samples), options);
+  if (parametric.status != FitStatus::too_few_points) fit.parametric = parametric;
 }
 
-void set_predicted_bias(Fit& fit, std::span<const BudgetGroup> curves) {
+void set_predicted_bias(std::span<const BudgetGroup> curves, Fit& fit) {
   if (!fit.parametric || !fit.parametric->usable() || !fit.parametric->at_bound.empty()) return;
   for (std::size_t i = 0; i < fit.valleys.size(); ++i) {
     if (!fit.valleys[i].usable()) continue;
@@ -86,7 +144,9 @@ void set_predicted_bias(Fit& fit, std::span<const BudgetGroup> curves) {
   }
 }
 
-void correct_allocation(Fit& fit) {
+/// The laws through minima freed of the bias that the surface predicts.
+void correct_allocation(std::span<const BudgetGroup> curves, Fit& fit) {
+  set_predicted_bias(curves, fit);
   const auto corrected = [](const Valley& valley) { return valley.predicted_bias != 0; };
   if (std::none_of(fit.valleys.begin(), fit.valleys.end(), corrected)) return;
   fit.scale_opt_uncorrected = fit.scale_opt;
@@ -94,22 +154,53 @@ void correct_allocation(Fit& fit) {
   fit.tokens_opt = allocation_law(fit.valleys, &Valley::tokens_opt);
 }
 
-void set_hyper(Fit& fit, std::span<const GridCell> cells, const FitOptions& options) {
-  fit.hyper = fit_hyper(cells, options.band, options.hyper_prior);
-  if (fit.hyper) {
-    for (const Law& law : options.excess_of) {
-      for (ExcessLoss& excess : excess_loss_of(law, cells, *fit.hyper)) {
-        fit.hyper->excess_loss.push_back(std::move(excess));
-      }
+/// The largest loss a model can have that knows nothing: ln V; in bits per byte only where tokens
+/// are bytes.
+std::optional<double> upper_bound(const Fit& fit) {
+  if (!fit.vocab_size) return std::nullopt;
+  const auto v = static_cast<double>(*fit.vocab_size);
+  if (fit.frame.metric == Metric::loss_nats) return std::log(v);
+  return *fit.vocab_size == 256 ? std::optional(8.0) : std::nullopt;
+}
+
+void compare_forms(std::span<const Sample> samples, Fit& fit) {
+  const FormOptions options{.objective = fit.options.objective,
+                            .delta = fit.options.delta,
+                            .scale = fit.options.scale,
+                            .upper_bound = upper_bound(fit)};
+  if (fit.parametric) fit.lack_of_fit = lack_of_fit(samples, options);
+  fit.forms = fit_forms(samples, fit.options.forms, options);
+}
+
+void compare_estimators(const Runs& runs, const IsoFlopFit& minima, Fit& fit) {
+  fit.seed_noise = seed_noise(runs.groups);
+  fit.estimators =
+      fit_estimators(runs.curves, minima, fit.parametric ? &*fit.parametric : nullptr, runs.samples,
+                     {.seed_noise = fit.seed_noise, .seed = fit.options.seed});
+  fit.disagreement = disagreement_of(fit.estimators);
+}
+
+void fit_hyper_laws(std::span<const GridCell> cells, Fit& fit) {
+  fit.hyper = fit_hyper(cells, fit.options.band, fit.options.hyper_prior);
+  if (!fit.hyper) return;
+  for (const Law& law : fit.options.excess_of) {
+    for (ExcessLoss& excess : excess_loss_of(law, cells, *fit.hyper)) {
+      fit.hyper->excess_loss.push_back(std::move(excess));
     }
   }
 }
 
-void set_mistuning(Fit& fit, std::span<const GridCell> cells, std::span<const BudgetGroup> curves) {
+void score_on_largest_budgets(const Runs& runs, Fit& fit) {
+  fit.holdout = score_holdouts(runs.curves, fit.valleys, runs.samples, fit.options.holdout,
+                               surface_options(fit.options));
+  fit.holdout_summary = summarize(fit.holdout);
+}
+
+void bound_mistunings(const Runs& runs, Fit& fit) {
   const HyperFit* const hyper = fit.hyper ? &*fit.hyper : nullptr;
   for (std::size_t i = 0; i < fit.valleys.size(); ++i) {
-    fit.mistuning.push_back(
-        bound_mistuning(fit.valleys[i], curves[i], cells, hyper, fit.sample_size.run_noise));
+    fit.mistuning.push_back(bound_mistuning(fit.valleys[i], runs.curves[i], runs.cells, hyper,
+                                            fit.sample_size.run_noise));
   }
 }
 
@@ -126,7 +217,7 @@ void set_frontier_error(Fit& fit) {
       std::hypot(std::max(doubt, kLossErrorPerDecade), kNormal90 * fit.sample_size.run_noise);
 }
 
-void set_range(Fit& fit, std::span<const Sample> samples) {
+void set_range(std::span<const Sample> samples, Fit& fit) {
   std::vector<double> computes;
   for (const Valley& valley : fit.valleys) {
     if (valley.usable()) computes.push_back(valley.compute);
@@ -139,130 +230,52 @@ void set_range(Fit& fit, std::span<const Sample> samples) {
   fit.compute_to = *high;
 }
 
-/// The whole number that column `name` has for every point.
-std::optional<std::int64_t> common_count(const PointSet& points, const std::string& name) {
-  std::optional<std::int64_t> common;
-  for (const Point& point : points.points) {
-    const auto entry = point.other.find(name);
-    if (entry == point.other.end()) return std::nullopt;
-    const std::optional<std::int64_t> value = parse_integer(entry->second);
-    if (!value || *value < 1 || (common && *common != *value)) return std::nullopt;
-    common = value;
+void extrapolate(std::span<const Sample> samples, Fit& fit) {
+  const FitOptions& options = fit.options;
+  if (fit.parametric) {
+    fit.surface_intervals =
+        surface_intervals(*fit.parametric, samples, fit.compute_to, options.targets);
   }
-  return common;
-}
-
-/// The largest loss a model can have that knows nothing: ln V; in bits per byte only where tokens
-/// are bytes.
-std::optional<double> upper_bound(const Fit& fit) {
-  if (!fit.vocab_size) return std::nullopt;
-  const auto v = static_cast<double>(*fit.vocab_size);
-  if (fit.frame.metric == Metric::loss_nats) return std::log(v);
-  return *fit.vocab_size == 256 ? std::optional(8.0) : std::nullopt;
+  fit.targets = predict_targets(fit, {.computes = options.targets,
+                                      .flops_factor = flops_factor(samples),
+                                      .rate = options.compute_rate});
 }
 
 }  // namespace
 
-std::string_view to_string(FitStatus status) {
-  switch (status) {
-    case FitStatus::ok:
-      return "ok";
-    case FitStatus::too_few_points:
-      return "too_few_points";
-    case FitStatus::not_bracketed:
-      return "not_bracketed";
-    case FitStatus::not_convex:
-      return "not_convex";
-    case FitStatus::not_converged:
-      return "not_converged";
-  }
-  return "";
-}
-
-std::string_view to_string(ObjectiveKind kind) {
-  switch (kind) {
-    case ObjectiveKind::huber_log:
-      return "huber_log";
-    case ObjectiveKind::huber:
-      return "huber";
-    case ObjectiveKind::mse:
-      return "mse";
-  }
-  return "";
-}
-
 Fit fit(const PointSet& points, const FitOptions& options) {
   validate(points, options);
-  const std::vector<BudgetGroup> groups = group_by_budget(points, options.scale);
-  const std::vector<BudgetGroup> curves = curves_of(groups);
-  const std::vector<Sample> samples = surface_samples(groups);
-  Fit result;
-  result.options = options;
-  result.options.curves.clear();
-  result.frame = points.frame;
-  result.vocab_size = common_count(points, "vocab_size");
-  result.seq_len = common_count(points, "seq_len");
-  result.scale = options.scale;
-  result.n_points = static_cast<std::int64_t>(points.points.size());
+  const Runs runs = runs_of(points, options.scale);
+  Fit result = described(points, options);
 
-  const IsoFlopFit minima = fit_isoflop(curves);
-  result.valleys = minima.valleys;
-  result.scale_opt = minima.scale_opt;
-  result.tokens_opt = minima.tokens_opt;
-  result.frontier = minima.frontier;
+  const IsoFlopFit minima = fit_isoflop(runs.curves);
+  set_allocation(minima, result);
+  fit_surface(runs, result);
+  correct_allocation(runs.curves, result);
+  fit_hyper_laws(runs.cells, result);
 
-  LossFitOptions surface{.objective = options.objective,
-                         .delta = options.delta,
-                         .scale = options.scale,
-                         .n_bootstrap = options.n_bootstrap,
-                         .seed = options.seed,
-                         .diagnostics = true};
-  set_resampling_units(samples, groups, surface);
-  const ParametricFit parametric = fit_loss_law(loss_samples(samples), surface);
-  if (parametric.status != FitStatus::too_few_points) result.parametric = parametric;
-  set_predicted_bias(result, curves);
-  correct_allocation(result);
-  const FormOptions forms{.objective = options.objective,
-                          .delta = options.delta,
-                          .scale = options.scale,
-                          .upper_bound = upper_bound(result)};
-  if (result.parametric) result.lack_of_fit = lack_of_fit(samples, forms);
-  result.forms = fit_forms(samples, options.forms, forms);
-
-  result.seed_noise = seed_noise(groups);
-  result.estimators =
-      fit_estimators(curves, minima, result.parametric ? &*result.parametric : nullptr, samples,
-                     {.seed_noise = result.seed_noise, .seed = options.seed});
-  result.disagreement = disagreement_of(result.estimators);
-  result.law_checks = check_laws(result.valleys, result.scale_opt, result.tokens_opt);
+  // The same by other forms, estimators and conventions.
+  compare_forms(runs.samples, result);
+  compare_estimators(runs, minima, result);
   if (!options.curves.empty()) {
     result.envelope = fit_envelope(options.curves, {.scale = options.scale, .seed = options.seed});
   }
-
-  result.allocation_bootstrap =
-      bootstrap_allocation(curves, {options.n_bootstrap, options.seed, result.scale_opt.tau});
-  const std::vector<GridCell> cells = grid_cells(groups);
-  set_hyper(result, cells, options);
-  surface.unit.clear();
-  surface.stratum.clear();
-  surface.diagnostics = false;
-  result.holdout = score_holdouts(curves, result.valleys, samples, options.holdout, surface);
-  result.holdout_summary = summarize(result.holdout);
-  count_sample(points, samples, result);
-  set_mistuning(result, cells, curves);
-  result.sample_size.intervals = interval_worths(samples, result);
-  set_frontier_error(result);
-  set_range(result, samples);
-  if (result.parametric) {
-    result.surface_intervals =
-        surface_intervals(*result.parametric, samples, result.compute_to, options.targets);
-  }
   result.conventions = fit_conventions(points, options.objective, options.delta);
-  result.targets = predict_targets(result, {.computes = options.targets,
-                                            .flops_factor = flops_factor(samples),
-                                            .rate = options.compute_rate});
+
+  // How far it holds.
+  result.law_checks = check_laws(result.valleys, result.scale_opt, result.tokens_opt);
+  result.allocation_bootstrap =
+      bootstrap_allocation(runs.curves, {options.n_bootstrap, options.seed, result.scale_opt.tau});
+  score_on_largest_budgets(runs, result);
+  count_sample(points, runs.samples, result);
+  bound_mistunings(runs, result);
+  result.sample_size.intervals = interval_worths(runs.samples, result);
+  set_frontier_error(result);
+
+  set_range(runs.samples, result);
+  extrapolate(runs.samples, result);
   result.second_stages = fit_second_stages(points, result);
-  result.warnings = collect_warnings(result, curves, points);
+  result.warnings = collect_warnings(result, runs.curves, points);
   return result;
 }
 

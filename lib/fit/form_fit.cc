@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fit/golden_section.h"
+#include "fit/leave_largest_out.h"
 #include "fit/nonlinear_fit.h"
 #include "fit/statistics.h"
 
@@ -11,9 +13,7 @@ namespace isoflop {
 namespace {
 
 constexpr double kTargetFactor = 10;
-constexpr std::size_t kLeastHoldout = 3;
 constexpr std::int64_t kLeastDof = 3;
-constexpr double kSameBudget = 1.05;
 
 std::vector<Observation> observations_of(const FormContext& context,
                                          std::span<const Sample> samples) {
@@ -99,16 +99,9 @@ Split best_split(const Setup& setup, const ParameterVector& theta, double comput
     if (best == 0 || here < loss(low + best * width)) best = i;
   }
   if (best == 0) return {};
-  double left = low + (best - 1) * width;
-  double right = low + (best + 1) * width;
-  const double golden = 0.5 * (std::sqrt(5.0) - 1);
-  while (right - left > 1e-7) {
-    const double a = right - golden * (right - left);
-    const double b = left + golden * (right - left);
-    (loss(a) < loss(b) ? right : left) = loss(a) < loss(b) ? b : a;
-  }
-  const double middle = 0.5 * (left + right);
-  return {middle, loss(middle), true};
+  const double split =
+      golden_section(low + (best - 1) * width, low + (best + 1) * width, 1e-7, loss);
+  return {split, loss(split), true};
 }
 
 std::optional<FormTarget> target_of(const Setup& setup, const ParameterVector& theta,
@@ -156,40 +149,21 @@ void set_parameters(FormFit& result, const Setup& setup, const NonlinearFit& fit
   }
 }
 
-struct Parts {
-  std::vector<Sample> used, held_out;
-};
-
-/// The largest budgets apart: as many as make kLeastHoldout points.
-Parts leave_largest_out(std::span<const Sample> samples) {
-  Parts parts;
-  parts.used.assign(samples.begin(), samples.end());
-  std::sort(parts.used.begin(), parts.used.end(),
-            [](const Sample& a, const Sample& b) { return a.compute < b.compute; });
-  while (parts.held_out.size() < kLeastHoldout && !parts.used.empty()) {
-    const double largest = parts.used.back().compute;
-    while (!parts.used.empty() && parts.used.back().compute * kSameBudget >= largest) {
-      parts.held_out.push_back(parts.used.back());
-      parts.used.pop_back();
-    }
-  }
-  return parts;
-}
-
 void set_holdout(FormFit& result, const SurfaceForm& form, std::span<const Sample> samples,
                  const FormOptions& options) {
-  const Parts parts = leave_largest_out(samples);
-  if (parts.used.size() < form.parameters.size() + kLeastDof) return;
-  const Setup setup(form, parts.used, options);
+  const auto [used, held_out] =
+      leave_largest_out(std::vector<Sample>(samples.begin(), samples.end()));
+  if (used.size() < form.parameters.size() + kLeastDof) return;
+  const Setup setup(form, used, options);
   if (!form.excuse(setup.context).empty()) return;
   const NonlinearFit fit = setup.fit_by(options, setup.fit_squares());
   if (!fit.converged) return;
   double squares = 0;
-  for (const Sample& sample : parts.held_out) {
+  for (const Sample& sample : held_out) {
     squares += std::pow(setup.predict(fit.theta, sample) / sample.metric - 1, 2);
   }
-  result.n_holdout = static_cast<std::int64_t>(parts.held_out.size());
-  result.holdout_error = std::sqrt(squares / static_cast<double>(parts.held_out.size()));
+  result.n_holdout = static_cast<std::int64_t>(held_out.size());
+  result.holdout_error = std::sqrt(squares / static_cast<double>(held_out.size()));
 }
 
 FormFit fit_form(const SurfaceForm& form, std::span<const Sample> samples,

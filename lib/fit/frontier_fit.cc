@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <vector>
 
+#include "fit/golden_section.h"
 #include "fit/power_law_fit.h"
 #include "fit/statistics.h"
 
@@ -51,29 +51,6 @@ Inner solve_inner(std::span<const FrontierPoint> points, double log_centre, doub
     result.cost += r * r;
   }
   return result;
-}
-
-// Minimum of a function that is smooth around its lowest grid point.
-double golden_section(double low, double high, const auto& cost) {
-  const double ratio = 1 / std::numbers::phi;
-  double a = high - ratio * (high - low);
-  double b = low + ratio * (high - low);
-  double cost_a = cost(a);
-  double cost_b = cost(b);
-  while (high - low > 1e-13) {
-    if (cost_a <= cost_b) {
-      high = b;
-      b = a;
-      cost_b = cost_a;
-      cost_a = cost(a = high - ratio * (high - low));
-    } else {
-      low = a;
-      a = b;
-      cost_a = cost_b;
-      cost_b = cost(b = low + ratio * (high - low));
-    }
-  }
-  return 0.5 * (low + high);
 }
 
 std::vector<PowerLawPoint> power_law_points(std::span<const FrontierPoint> points) {
@@ -138,7 +115,7 @@ std::optional<FrontierLaw> fit_frontier(std::span<const FrontierPoint> points) {
       best_cost = c;
     }
   }
-  const double gamma = std::exp(golden_section(best - step, best + step, cost));
+  const double gamma = std::exp(golden_section(best - step, best + step, 1e-13, cost));
   const Inner inner = solve_inner(points, log_centre, gamma);
   if (!(inner.floor > 0)) return without_floor;
   return FrontierLaw{.irreducible = inner.floor,

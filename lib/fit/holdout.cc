@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fit/holdout.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 
 #include "fit/isoflop_fit.h"
 
@@ -35,14 +37,12 @@ std::optional<Predictor> isoflop_predictor(const Remainder& used) {
 std::optional<Predictor> parametric_predictor(const Remainder& used,
                                               std::span<const Sample> samples,
                                               LossFitOptions options) {
-  std::vector<LossSample> cheaper;
-  for (const Sample& sample : samples) {
-    // Runs of the largest budget used scatter around it, those of the dropped ones lie above.
-    if (sample.compute > 1.05 * used.largest_used) continue;
-    cheaper.push_back({.size = sample.scale, .tokens = sample.tokens, .loss = sample.metric});
-  }
+  std::vector<Sample> cheaper;
+  // Runs of the largest budget used scatter around it, those of the dropped ones lie above.
+  std::copy_if(samples.begin(), samples.end(), std::back_inserter(cheaper),
+               [&](const Sample& s) { return s.compute <= kSameBudget * used.largest_used; });
   options.n_bootstrap = 0;
-  const ParametricFit fit = fit_loss_law(cheaper, options);
+  const ParametricFit fit = fit_loss_law(loss_samples(cheaper), options);
   if (!fit.usable() || !has_optimum(fit.law)) return std::nullopt;
   return [law = fit.law](double compute, double flops_factor) -> Predicted {
     const Optimum best = optimum_of(law, compute * law.flops_factor() / flops_factor);

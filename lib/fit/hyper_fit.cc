@@ -49,27 +49,25 @@ bool ends_at(const std::vector<Interval>& distinct, double value) {
 }
 
 HyperCell describe(const GridCell& cell, double band) {
-  const auto best =
-      std::min_element(cell.samples.begin(), cell.samples.end(),
-                       [](const Sample& a, const Sample& b) { return a.metric < b.metric; });
+  const Sample& best = cell.samples[best_index(cell.samples)];
   const std::vector<Interval> batches = distinct_settings(values_of(cell, &Sample::batch_tokens));
   const std::vector<Interval> rates = distinct_settings(values_of(cell, &Sample::peak_lr));
   HyperCell result;
   result.budget = cell.budget;
   result.compute = cell.compute;
-  result.params = best->params;
-  result.tokens = best->tokens;
-  result.best_metric = best->metric;
-  result.best_batch_tokens = *best->batch_tokens;
-  result.best_peak_lr = *best->peak_lr;
-  result.critical_batch_tokens = best->critical_batch_tokens;
+  result.params = best.params;
+  result.tokens = best.tokens;
+  result.best_metric = best.metric;
+  result.best_batch_tokens = *best.batch_tokens;
+  result.best_peak_lr = *best.peak_lr;
+  result.critical_batch_tokens = best.critical_batch_tokens;
   result.n_runs = static_cast<std::int64_t>(cell.samples.size());
   result.n_batches = static_cast<std::int64_t>(batches.size());
   result.n_rates = static_cast<std::int64_t>(rates.size());
   double log_batch = 0, log_rate = 0;
   for (const Sample& sample : cell.samples) {
-    if (sample.metric > kDivergedRatio * best->metric) ++result.n_diverged;
-    if (sample.metric > (1 + band) * best->metric) continue;
+    if (sample.metric > kDivergedRatio * best.metric) ++result.n_diverged;
+    if (sample.metric > (1 + band) * best.metric) continue;
     ++result.n_near_optimal;
     log_batch += std::log(*sample.batch_tokens);
     log_rate += std::log(*sample.peak_lr);

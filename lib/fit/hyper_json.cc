@@ -8,10 +8,7 @@ constexpr Interval kNone = {};
 
 void set_interval(Json& json, const char* name, const Interval& interval) {
   if (interval.low == kNone.low && interval.high == kNone.high) return;
-  Json pair = Json::array();
-  pair.push_back(interval.low);
-  pair.push_back(interval.high);
-  json.set(name, pair);
+  json.set(name, interval_json(interval));
 }
 
 Json surface_json(const LocalOptimum& surface) {

@@ -8,6 +8,7 @@
 #include <Eigen/Core>
 
 #include "fit/linear_algebra.h"
+#include "fit/power_law_fit.h"
 #include "fit/statistics.h"
 
 namespace isoflop {
@@ -123,12 +124,6 @@ Solution solve(const Problem& problem) {
   return solution;
 }
 
-Interval around(double centre, double half_width) {
-  return {centre - half_width, centre + half_width};
-}
-
-Interval exponentials(const Interval& logs) { return {std::exp(logs.low), std::exp(logs.high)}; }
-
 std::optional<HyperFormFit> fit_form(std::span<const HyperRow> rows, Regressors regressors) {
   if (rows.empty()) return std::nullopt;
   const Problem problem = make_problem(rows, regressors);
@@ -143,9 +138,9 @@ std::optional<HyperFormFit> fit_form(std::span<const HyperRow> rows, Regressors 
   const auto se = [&](Eigen::Index i) { return std::sqrt(solution.covariance(i, i)); };
   HyperFormFit fit;
   fit.form.coefficient = std::exp(ln_coefficient);
-  fit.coefficient = exponentials(
-      around(ln_coefficient,
-             t * std::sqrt((intercept * solution.covariance * intercept.transpose()).value())));
+  fit.coefficient =
+      around_log(ln_coefficient,
+                 t * std::sqrt((intercept * solution.covariance * intercept.transpose()).value()));
   fit.form.exponent_tokens = solution.estimate[1];
   fit.exponent_tokens = around(solution.estimate[1], t * se(1));
   if (n_slopes == 2) {
@@ -178,10 +173,7 @@ PowerLawFit fit_compute_law(std::span<const HyperRow> rows) {
   fit.centre += offset;
   fit.level_se = std::sqrt(std::max(0.0, solution.covariance(0, 0) + offset * covariance));
   fit.exponent_se = std::sqrt(slope_variance);
-  fit.exponent = around(slope, fit.t * fit.exponent_se);
-  fit.coefficient =
-      exponentials(around(std::log(fit.law.coefficient),
-                          fit.t * std::hypot(fit.level_se, fit.centre * fit.exponent_se)));
+  set_intervals(fit, std::log(fit.law.coefficient));
   fit.status = FitStatus::ok;
   return fit;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "fit/parabola.h"
+#include "fit/settings.h"
 
 namespace isoflop {
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "fit/curves.h"
+#include "fit/settings.h"
 #include "isoflop/hyper.h"
 
 namespace isoflop {

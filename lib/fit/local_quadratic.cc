@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <Eigen/LU>
 
@@ -100,8 +99,7 @@ std::optional<LocalQuadratic> fit_quadratic(std::span<const Sample> samples) {
 }
 
 std::vector<Sample> near_best(const GridCell& cell, double window) {
-  double best = std::numeric_limits<double>::infinity();
-  for (const Sample& sample : cell.samples) best = std::min(best, sample.metric);
+  const double best = cell.samples[best_index(cell.samples)].metric;
   std::vector<Sample> result;
   for (const Sample& sample : cell.samples) {
     if (sample.metric <= (1 + window) * best) result.push_back(sample);

@@ -8,7 +8,7 @@
 
 #include <Eigen/Core>
 
-#include "fit/curves.h"
+#include "fit/settings.h"
 
 namespace isoflop {
 

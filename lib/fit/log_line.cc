@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fit/golden_section.h"
+
 namespace isoflop {
 namespace {
 
@@ -69,13 +71,8 @@ double by_reml(std::span<const LogPoint> points) {
       best_value = value;
     }
   }
-  constexpr double kGolden = 0.61803398874989485;
-  double low = best - step, high = best + step;
-  while (high - low > 1e-8) {
-    const double a = high - kGolden * (high - low), b = low + kGolden * (high - low);
-    (likelihood(a) > likelihood(b) ? high : low) = likelihood(a) > likelihood(b) ? b : a;
-  }
-  const double log_tau = 0.5 * (low + high);
+  const double log_tau =
+      golden_section(best - step, best + step, 1e-8, [&](double x) { return -likelihood(x); });
   return likelihood(log_tau) > restricted_likelihood(points, 0) ? std::exp(log_tau) : 0;
 }
 

@@ -91,11 +91,9 @@ std::optional<Probe> probe_of(const GridCell& cell, const SettingLine& used, dou
 std::vector<Probe> probes_at(const Valley& valley, const BudgetGroup& curve,
                              std::span<const GridCell> cells, const SettingLine& used) {
   const double ln_optimum = std::log(valley.scale_opt);
-  const auto best =
-      std::min_element(curve.samples.begin(), curve.samples.end(),
-                       [](const Sample& a, const Sample& b) { return a.metric < b.metric; });
-  const double low = (best == curve.samples.begin() ? best : best - 1)->scale;
-  const double high = (best + 1 == curve.samples.end() ? best : best + 1)->scale;
+  const std::size_t best = best_index(curve.samples);
+  const double low = curve.samples[best == 0 ? best : best - 1].scale;
+  const double high = curve.samples[std::min(best + 1, curve.samples.size() - 1)].scale;
   std::vector<Probe> probes;
   for (const GridCell& cell : cells) {
     const double scale = cell.samples.front().scale;

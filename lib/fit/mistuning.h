@@ -4,7 +4,7 @@
 #include <optional>
 #include <span>
 
-#include "fit/curves.h"
+#include "fit/settings.h"
 #include "isoflop/hyper.h"
 #include "isoflop/valley.h"
 

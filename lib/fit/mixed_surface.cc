@@ -7,6 +7,7 @@
 
 #include <Eigen/Dense>
 
+#include "fit/statistics.h"
 #include "fit/variance_components.h"
 
 namespace isoflop {
@@ -23,17 +24,15 @@ const double kCoefficientSpread = std::log(20.0);
 // one: no limit.
 double residual_limit(const CentredSurface& surface, std::span<const BudgetSample> samples) {
   constexpr std::size_t kFewestPoints = 15;
-  constexpr double kMostDeviations = 4, kNormalPerMedian = 1.4826;
+  constexpr double kMostDeviations = 4;
   if (samples.size() < kFewestPoints) return std::numeric_limits<double>::infinity();
   std::vector<double> sizes;
   for (const BudgetSample& sample : samples) {
     sizes.push_back(std::abs(std::log(sample.loss) - surface.ln_loss(sample.size, sample.tokens)));
   }
-  const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
-  std::nth_element(sizes.begin(), middle, sizes.end());
   const auto n = static_cast<double>(samples.size());
   const double lost = std::sqrt(n / (n - kSurfaceParameters));
-  return kMostDeviations * std::max(kNoiseFloor, kNormalPerMedian * lost * *middle);
+  return kMostDeviations * std::max(kNoiseFloor, kSdPerMad * lost * median(std::move(sizes)));
 }
 
 /// ln L of the points against the surface linearised at its present place. Residuals beyond `limit`

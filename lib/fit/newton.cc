@@ -88,15 +88,16 @@ class Model {
   bool held_[kSize];
 };
 
-double raised(double damping) { return damping > 0 ? 4 * damping : kFirstDamping; }
-
-}  // namespace
-
+/// Within E, A', B' >= 0 and the exponents' range.
 SurfaceVector clipped(SurfaceVector surface) {
   for (std::size_t i = 0; i < kSize; ++i) surface[i] = std::max(surface[i], kLow[i]);
   for (std::size_t i = 3; i < kSize; ++i) surface[i] = std::min(surface[i], kMaxExponent);
   return surface;
 }
+
+double raised(double damping) { return damping > 0 ? 4 * damping : kFirstDamping; }
+
+}  // namespace
 
 bool is_held(const SurfaceVector& surface, const double* gradient, std::size_t i) {
   const bool low = surface[i] <= kLow[i] && gradient[i] >= 0;

@@ -15,8 +15,6 @@ struct NewtonResult {
 /// Least exponent: below it N^-alpha is a constant to the data, and E says the same.
 inline constexpr double kMinExponent = 1e-4;
 inline constexpr double kMaxExponent = 20;
-/// Within E, A', B' >= 0 and the exponents' range.
-[[nodiscard]] SurfaceVector clipped(SurfaceVector surface);
 /// At a bound with the objective falling beyond it.
 [[nodiscard]] bool is_held(const SurfaceVector& surface, const double* gradient, std::size_t i);
 

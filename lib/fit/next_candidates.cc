@@ -4,6 +4,7 @@
 
 #include "fit/curves.h"
 #include "fit/loss_law_fit.h"
+#include "fit/settings.h"
 #include "isoflop/next.h"
 
 namespace isoflop {
@@ -39,7 +40,7 @@ std::vector<double> thinned(const std::vector<double>& values, std::size_t n) {
 }  // namespace
 
 std::vector<double> candidate_budgets(std::vector<double> budgets) {
-  std::vector<double> all = distinct(std::move(budgets), 1.05);
+  std::vector<double> all = distinct(std::move(budgets), kSameBudget);
   if (all.size() > kMostBudgets) all = thinned(all, kMostBudgets);
   if (all.size() < 2) return all;
   std::vector<double> result = all;
@@ -55,15 +56,11 @@ std::vector<CandidateRun> candidates_from(const PointSet& points, LossLaw::Scale
   constexpr std::size_t kMostSizes = 40;
   const std::vector<BudgetGroup> groups = group_by_budget(points, scale);
   std::vector<double> budgets, sizes;
-  std::vector<LossSample> losses;
   const std::vector<Sample> samples = surface_samples(groups);
   for (const BudgetGroup& group : groups) budgets.push_back(group.budget);
-  for (const Sample& sample : samples) {
-    sizes.push_back(sample.scale);
-    losses.push_back({.size = sample.scale, .tokens = sample.tokens, .loss = sample.metric});
-  }
+  for (const Sample& sample : samples) sizes.push_back(sample.scale);
   const double k = flops_factor(samples);
-  const LossLaw law = fit_loss_law(losses, {.scale = scale}).law;
+  const LossLaw law = fit_loss_law(loss_samples(samples), {.scale = scale}).law;
   const bool has_optimum = law.a > 0 && law.b > 0;
   sizes = thinned(distinct(std::move(sizes), kSameSize), kMostSizes);
 
@@ -77,7 +74,7 @@ std::vector<CandidateRun> candidates_from(const PointSet& points, LossLaw::Scale
       const double tokens = budget / (k * size);
       const bool done = std::any_of(samples.begin(), samples.end(), [&](const Sample& sample) {
         return std::abs(std::log(sample.scale / size)) < std::log(kSameSize) &&
-               std::abs(std::log(sample.compute / budget)) < std::log(1.05);
+               std::abs(std::log(sample.compute / budget)) < std::log(kSameBudget);
       });
       if (done) continue;
       candidates.push_back(

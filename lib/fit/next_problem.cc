@@ -7,11 +7,11 @@
 #include "base/rng.h"
 #include "fit/loss_law_fit.h"
 #include "fit/parabola.h"
+#include "fit/settings.h"
 
 namespace isoflop {
 namespace {
 
-constexpr double kSameBudget = 1.05;  // as group_by_budget()
 constexpr std::size_t kRunsEachSide = 2;
 
 }  // namespace
@@ -91,10 +91,7 @@ std::vector<MissingSide> missing_sides(const NextProblem& problem) {
   for (std::size_t i = 0; i < problem.groups.size(); ++i) {
     const std::vector<Sample> curve = one_per_scale(problem.groups[i]).samples;
     if (curve.size() < kMinCurvePoints) continue;
-    const auto best =
-        std::min_element(curve.begin(), curve.end(),
-                         [](const auto& a, const auto& b) { return a.metric < b.metric; });
-    const auto below = static_cast<std::size_t>(best - curve.begin());
+    const std::size_t below = best_index(curve);
     const std::size_t above = curve.size() - 1 - below;
     if (below < kRunsEachSide) {
       missing.push_back({i, true, curve.front().scale, kRunsEachSide - below});

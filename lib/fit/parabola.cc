@@ -42,11 +42,6 @@ Parabola fit_parabola(const std::vector<double>& x, const std::vector<double>& y
   return result;
 }
 
-const Sample& best_of(std::span<const Sample> samples) {
-  return *std::min_element(samples.begin(), samples.end(),
-                           [](const Sample& a, const Sample& b) { return a.metric < b.metric; });
-}
-
 double compute_spread(std::span<const Sample> samples) {
   const auto [low, high] =
       std::minmax_element(samples.begin(), samples.end(),
@@ -59,8 +54,8 @@ bool is_bracketed(std::span<const Sample> samples, double vertex) {
     return std::log(sample.scale) < vertex;
   });
   const auto heavier = static_cast<std::ptrdiff_t>(samples.size()) - lighter;
-  const Sample* best = &best_of(samples);
-  return lighter >= 2 && heavier >= 2 && best != &samples.front() && best != &samples.back();
+  const std::size_t best = best_index(samples);
+  return lighter >= 2 && heavier >= 2 && best > 0 && best + 1 < samples.size();
 }
 
 // Errors of the vertex and of the minimum by the delta method.
@@ -88,11 +83,8 @@ Parabola fit_window(std::span<const Sample> window, const auto& metric_of) {
 }  // namespace
 
 CurveWindow curve_window(std::span<const Sample> curve, double band) {
-  const auto best =
-      std::min_element(curve.begin(), curve.end(),
-                       [](const Sample& a, const Sample& b) { return a.metric < b.metric; });
-  const double limit = (1 + band) * best->metric;
-  auto first = static_cast<std::size_t>(best - curve.begin());
+  std::size_t first = best_index(curve);
+  const double limit = (1 + band) * curve[first].metric;
   std::size_t last = first + 1;
   while (first > 0 || last < curve.size()) {
     const bool left =
@@ -140,7 +132,7 @@ Valley fit_valley(const BudgetGroup& curve, double band) {
   const std::span<const Sample> window =
       std::span(curve.samples).subspan(range.first, range.last - range.first);
   valley.compute_spread = compute_spread(curve.samples);
-  valley.best_cell_scale = best_of(curve.samples).scale;
+  valley.best_cell_scale = curve.samples[best_index(curve.samples)].scale;
   valley.n_fitted = static_cast<std::int64_t>(window.size());
   valley.fitted_scale = {window.front().scale, window.back().scale};
   const Parabola parabola = fit_window(window, [](const Sample& s) { return s.metric; });

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include <Eigen/Core>
 
 #include "fit/linear_algebra.h"
+#include "fit/power_law_fit.h"
 #include "fit/statistics.h"
 
 namespace isoflop {
@@ -15,9 +15,6 @@ namespace {
 
 using Vector = Eigen::Matrix<double, 5, 1>;
 using Matrix = Eigen::Matrix<double, 5, 5>;
-
-// Of the sd of a normal distribution, in median absolute deviations.
-constexpr double kSdPerMad = 1.4826;
 
 /// The surface in units of the samples' mean size and tokens, which makes its parameters nearly
 /// independent, and their covariance in the order E, A, B, alpha, beta.
@@ -55,15 +52,6 @@ Vector gradient_at(const LossLaw& law, double size, double tokens) {
   return gradient;
 }
 
-// E psi^2 / (E psi')^2 for Huber's psi and normal residuals of sd s: s^2 for a large delta, pi / 2
-// s^2 for a small one.
-double score_variance(double s, double delta) {
-  const double t = delta / s;
-  const double inside = std::erf(t / std::numbers::sqrt2);
-  const double density = std::exp(-0.5 * t * t) / std::sqrt(2 * std::numbers::pi);
-  return s * s * (inside - 2 * t * density + t * t * (1 - inside)) / (inside * inside);
-}
-
 double residual_variance(std::vector<double> residuals, double freedom, const ParametricFit& fit) {
   const auto n = static_cast<double>(residuals.size());
   double squares = 0;
@@ -73,7 +61,7 @@ double residual_variance(std::vector<double> residuals, double freedom, const Pa
   }
   if (fit.objective == ObjectiveKind::mse) return squares / freedom;
   const double sd = kSdPerMad * median(std::move(residuals)) * std::sqrt(n / freedom);
-  return sd > 0 ? score_variance(sd, fit.delta) : 0;
+  return sd > 0 ? sd * sd * huber_inefficiency(fit.delta / sd) : 0;
 }
 
 Uncertain uncertain_surface(const ParametricFit& fit, std::span<const Sample> samples) {
@@ -159,9 +147,7 @@ PowerLawFit law_with_errors(double exponent, double log_level, const LineVarianc
   fit.level_se = std::sqrt(std::max(0.0, variance.level + shift * variance.cross));
   fit.exponent_se = std::sqrt(std::max(0.0, variance.slope));
   fit.t = t90(freedom);
-  fit.exponent = {exponent - fit.t * fit.exponent_se, exponent + fit.t * fit.exponent_se};
-  const double half = fit.t * std::hypot(fit.level_se, fit.centre * fit.exponent_se);
-  fit.coefficient = {std::exp(log_coefficient - half), std::exp(log_coefficient + half)};
+  set_intervals(fit, log_coefficient);
   fit.status = std::isfinite(fit.coefficient.high) ? FitStatus::ok : FitStatus::not_converged;
   return fit;
 }
@@ -192,16 +178,12 @@ double log_optimal_size(const LossLaw& law, double product) {
   return (log_ratio + law.beta * std::log(product)) / sum;
 }
 
-bool has_valleys(const ParametricFit& fit) {
-  const LossLaw& law = fit.law;
-  return fit.usable() && law.a > 0 && law.b > 0 && law.alpha > 0 && law.beta > 0;
-}
-
 ValleyEstimator parametric_estimator(std::span<const BudgetGroup> curves,
                                      std::span<const Sample> samples, const ParametricFit& fit,
                                      double tau) {
   ValleyEstimator estimator{.method = ValleyMethod::parametric};
-  const bool possible = has_valleys(fit) && samples.size() > 5 && !curves.empty();
+  const bool possible =
+      fit.usable() && has_optimum(fit.law) && samples.size() > 5 && !curves.empty();
   const Uncertain surface = possible ? uncertain_surface(fit, samples) : Uncertain{};
   if (!possible || !surface.identified()) {
     for (const BudgetGroup& curve : curves) {

@@ -13,9 +13,6 @@ namespace isoflop {
 /// (arXiv:2203.15556, eq. 4).
 [[nodiscard]] double log_optimal_size(const LossLaw& law, double product);
 
-/// Whether the surface has a minimum along a given compute.
-[[nodiscard]] bool has_valleys(const ParametricFit& fit);
-
 /// The surface's minimum along each curve's compute and its laws. Errors by the delta method from
 /// the covariance of the surface's parameters: for residuals of sd s (by their median, as for a
 /// normal distribution) that of an M-estimator, E psi^2 / (E psi')^2 (J' J)^-1 (Huber, Robust

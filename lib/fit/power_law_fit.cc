@@ -15,10 +15,6 @@ bool have_one_x(std::span<const LogPoint> points) {
                      [&](const LogPoint& p) { return std::abs(p.x - points.front().x) < 1e-9; });
 }
 
-Interval around(double centre, double half_width) {
-  return {std::exp(centre - half_width), std::exp(centre + half_width)};
-}
-
 }  // namespace
 
 std::vector<LogPoint> logarithms(std::span<const PowerLawPoint> points) {
@@ -37,7 +33,13 @@ std::vector<LogPoint> logarithms(std::span<const PowerLawPoint> points) {
 Interval PowerLawFit::prediction_interval(double x) const {
   const double slope_error = (std::log(x) - centre) * exponent_se;
   const double error = std::sqrt(level_se * level_se + slope_error * slope_error + tau * tau);
-  return around(std::log(law.coefficient) + law.exponent * std::log(x), t * error);
+  return around_log(std::log(law.coefficient) + law.exponent * std::log(x), t * error);
+}
+
+void set_intervals(PowerLawFit& fit, double ln_coefficient) {
+  fit.exponent = around(fit.law.exponent, fit.t * fit.exponent_se);
+  fit.coefficient =
+      around_log(ln_coefficient, fit.t * std::hypot(fit.level_se, fit.centre * fit.exponent_se));
 }
 
 PowerLawFit fit_power_law(std::span<const PowerLawPoint> points, TauMethod method) {
@@ -59,22 +61,8 @@ PowerLawFit fit_power_law(std::span<const PowerLawPoint> points, TauMethod metho
   fit.level_se = std::sqrt(line.q / dof / line.weight);
   fit.exponent_se = std::sqrt(line.q / dof / line.spread);
   fit.t = t90(dof);
-  fit.exponent = {line.slope - fit.t * fit.exponent_se, line.slope + fit.t * fit.exponent_se};
-  fit.coefficient =
-      around(log_coefficient, fit.t * std::hypot(fit.level_se, line.centre * fit.exponent_se));
+  set_intervals(fit, log_coefficient);
   fit.status = std::isfinite(fit.coefficient.high) ? FitStatus::ok : FitStatus::not_converged;
-  return fit;
-}
-
-PowerLawFit fit_coefficient(std::span<const PowerLawPoint> points, double exponent) {
-  PowerLawFit fit;
-  fit.n_points = static_cast<std::int64_t>(points.size());
-  fit.exponent_assumed = true;
-  std::vector<double> logs;
-  for (const PowerLawPoint& p : points) logs.push_back(std::log(p.y) - exponent * std::log(p.x));
-  if (logs.empty()) return fit;
-  fit.law = {std::exp(mean(logs)), exponent};
-  fit.residual_sd = standard_deviation(logs);
   return fit;
 }
 

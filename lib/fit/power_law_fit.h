@@ -24,7 +24,8 @@ struct PowerLawPoint {
 [[nodiscard]] PowerLawFit fit_power_law(std::span<const PowerLawPoint> points,
                                         TauMethod method = TauMethod::moments);
 
-/// The coefficient alone, with a given exponent: the geometric mean of y / x^exponent.
-[[nodiscard]] PowerLawFit fit_coefficient(std::span<const PowerLawPoint> points, double exponent);
+/// Those of exponent and coefficient, from the standard errors, the centre at which these are
+/// uncorrelated, and t.
+void set_intervals(PowerLawFit& fit, double ln_coefficient);
 
 }  // namespace isoflop

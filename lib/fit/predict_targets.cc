@@ -15,7 +15,7 @@ namespace {
 constexpr double kMedianTo90 = kNormal90 / 0.6745;
 constexpr double kFlatExcesses[] = {0.001, 0.0025};
 
-Interval around(double value, double log_half_width) {
+Interval by_factor(double value, double log_half_width) {
   return {value * std::exp(-log_half_width), value * std::exp(log_half_width)};
 }
 
@@ -48,7 +48,8 @@ std::optional<TargetEstimate> by_isoflop(const Fit& fit, double compute, double 
                      told(fit.tokens_opt.prediction_interval(compute))};
   if (fit.frontier) {
     const double loss = (*fit.frontier)(compute);
-    estimate.loss = {loss, told(around(loss, loss_error_at(fit.frontier->relative_error, ratio)))};
+    estimate.loss = {loss,
+                     told(by_factor(loss, loss_error_at(fit.frontier->relative_error, ratio)))};
   }
   return estimate;
 }
@@ -86,7 +87,7 @@ std::optional<TargetEstimate> by_surface(const Fit& fit, double compute, double 
   estimate.tokens.value = best.tokens;
   const double noise = kNormal90 * fit.sample_size.run_noise;
   const double doubt = loss_error_at(worst_loss_error_per_decade(fit, "parametric"), ratio);
-  estimate.loss = {best.loss, told(around(best.loss, std::hypot(doubt, noise)))};
+  estimate.loss = {best.loss, told(by_factor(best.loss, std::hypot(doubt, noise)))};
   std::vector<double> sizes, tokens, losses;
   for (const LossLaw& law : fit.parametric->draws) {
     if (!has_optimum(law)) continue;
@@ -131,7 +132,7 @@ Estimated honest_scale(const Fit& fit, const Target& target) {
   }
   if (const HoldoutSummary* summary = summary_of(fit, target.estimates.front().method)) {
     const double decades = std::log10(std::max(10.0, target.ratio));
-    include(around(value, kMedianTo90 * summary->median_per_decade.scale * decades));
+    include(by_factor(value, kMedianTo90 * summary->median_per_decade.scale * decades));
   }
   Estimated scale{.value = value};
   if (hull.low < hull.high) scale.interval = told(hull);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <vector>
 
 #include "base/text.h"
+#include "fit/statistics.h"
 #include "fit/warnings.h"
 
 namespace isoflop {
@@ -50,10 +50,9 @@ void warn_of_evaluation(const PointSet& points, double run_noise, Words& warning
     if (const auto error = evaluation_error(point, points.frame.metric)) errors.push_back(*error);
   }
   if (errors.empty()) return;
-  const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
-  std::nth_element(errors.begin(), middle, errors.end());
-  if (run_noise >= *middle) return;
-  warnings.push_back("The losses were measured with a standard error of " + percent_text(*middle) +
+  const double error = median(std::move(errors));
+  if (run_noise >= error) return;
+  warnings.push_back("The losses were measured with a standard error of " + percent_text(error) +
                      ", above the scatter between runs of " + percent_text(run_noise) +
                      ": they share their evaluation data, whose error no interval includes; "
                      "evaluate on more tokens, and difference recipes token by token.");

@@ -4,21 +4,17 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "base/rng.h"
-#include "base/text.h"
+#include "fit/leave_largest_out.h"
 #include "fit/sigmoid_fit.h"
 #include "fit/statistics.h"
-#include "isoflop/error.h"
 
 namespace isoflop {
 namespace {
 
 constexpr std::size_t kLeastPoints = kSigmoidParams + 3;
-constexpr std::size_t kLeastHoldout = 3;
 constexpr std::size_t kLeastDraws = 4000;
-constexpr double kSameBudget = 1.05;
 constexpr double kIdentifiedShare = 0.25;
 constexpr double kPoorSds = 2;       // of the residuals
 constexpr double kPoorShare = 0.05;  // of the range of the metric
@@ -154,18 +150,9 @@ SecondStageTarget predict(const SecondStage& stage, const std::vector<Sigmoid>& 
   return result;
 }
 
-/// The largest budgets apart: as many as make kLeastHoldout points.
-std::optional<SecondStageHoldout> score_holdout(Stages used, const Interval& metrics) {
-  std::sort(used.begin(), used.end(),
-            [](const StagePoint& a, const StagePoint& b) { return a.compute < b.compute; });
-  Stages held_out;
-  while (held_out.size() < kLeastHoldout && !used.empty()) {
-    const double largest = used.back().compute;
-    while (!used.empty() && used.back().compute * kSameBudget >= largest) {
-      held_out.push_back(used.back());
-      used.pop_back();
-    }
-  }
+std::optional<SecondStageHoldout> score_holdout(std::span<const StagePoint> points,
+                                                const Interval& metrics) {
+  const auto [used, held_out] = leave_largest_out(Stages(points.begin(), points.end()));
   if (used.size() < kLeastPoints || !has_spread(range_of(used, &StagePoint::loss)) ||
       !has_spread(range_of(used, &StagePoint::metric))) {
     return std::nullopt;
@@ -197,60 +184,6 @@ std::string excuse(const SecondStage& stage, std::size_t n_points) {
   return "";
 }
 
-Stages points_of(const PointSet& set, const std::string& column) {
-  const bool bits = set.frame.metric == Metric::bits_per_byte;
-  Stages points;
-  for (const Point& point : set.points) {
-    const auto entry = point.other.find(column);
-    if (entry == point.other.end()) continue;
-    const std::optional<double> value = parse_double(entry->second);
-    if (!value || !std::isfinite(*value)) {
-      throw Error(ErrorCode::invalid_argument, point.label + ", column " + column +
-                                                   ": must be a finite number, got \"" +
-                                                   entry->second + "\"");
-    }
-    points.push_back({.loss = (bits ? point.bits_per_byte : point.loss).value(),
-                      .metric = *value,
-                      .compute = point.compute_flops(),
-                      .trunk = point.trunk});
-  }
-  return points;
-}
-
-std::vector<std::string> further_columns(const PointSet& set) {
-  std::set<std::string> names;
-  for (const Point& point : set.points) {
-    for (const auto& [name, value] : point.other) names.insert(name);
-  }
-  return {names.begin(), names.end()};
-}
-
-void require_columns(const PointSet& set, const std::vector<std::string>& columns) {
-  if (columns.empty()) return;
-  const std::vector<std::string> known = further_columns(set);
-  std::set<std::string> asked;
-  for (const std::string& column : columns) {
-    if (!asked.insert(column).second) {
-      throw Error(ErrorCode::invalid_argument,
-                  "metric_columns: \"" + column + "\" is asked for twice");
-    }
-    if (std::find(known.begin(), known.end(), column) != known.end()) continue;
-    throw Error(ErrorCode::invalid_argument,
-                "metric_columns: no point has a further column \"" + column +
-                    "\"; there are: " + (known.empty() ? "none" : join(known, ", ")));
-  }
-}
-
-std::vector<StageTarget> targets_of(const Fit& fit) {
-  std::vector<StageTarget> targets;
-  for (const Target& target : fit.targets) {
-    const auto told = std::find_if(target.estimates.begin(), target.estimates.end(),
-                                   [](const TargetEstimate& e) { return e.loss.value > 0; });
-    if (told != target.estimates.end()) targets.push_back({target.compute, told->loss});
-  }
-  return targets;
-}
-
 }  // namespace
 
 SecondStage fit_second_stage(const std::string& column, std::span<const StagePoint> points,
@@ -278,23 +211,11 @@ SecondStage fit_second_stage(const std::string& column, std::span<const StagePoi
                              kIdentifiedShare * std::abs(fit.curve.ceiling - fit.curve.floor);
   const std::vector<Sigmoid> curves = resampled_curves(units, stage.bounds, fit.curve, options);
   set_intervals(stage, curves, options);
-  stage.holdout = score_holdout({points.begin(), points.end()}, stage.metrics);
+  stage.holdout = score_holdout(points, stage.metrics);
   for (const StageTarget& target : targets) {
     stage.at_targets.push_back(predict(stage, curves, target, options.seed));
   }
   return stage;
-}
-
-std::vector<SecondStage> fit_second_stages(const PointSet& points, const Fit& fit) {
-  require_columns(points, fit.options.metric_columns);
-  const std::vector<StageTarget> targets = targets_of(fit);
-  std::vector<SecondStage> stages;
-  for (const std::string& column : fit.options.metric_columns) {
-    stages.push_back(
-        fit_second_stage(column, points_of(points, column), targets,
-                         {.n_bootstrap = fit.options.n_bootstrap, .seed = fit.options.seed}));
-  }
-  return stages;
 }
 
 }  // namespace isoflop

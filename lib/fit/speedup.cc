@@ -57,7 +57,7 @@ std::optional<double> equal_slopes_p(const Side& a, const Side& b) {
   const double error = std::sqrt(std::max(0.0, sum) / dof * (1 / a.sxx + 1 / b.sxx));
   const double difference = std::abs(a.own_exponent() - b.own_exponent());
   if (!(error > 0)) return difference > 1e-9 ? 0.0 : 1.0;
-  return 2 * student_t_upper_tail(difference / error, dof);
+  return student_t_two_sided(difference / error, dof);
 }
 
 }  // namespace
@@ -82,7 +82,7 @@ Speedup effective_speedup(std::span<const BoughtLoss> baseline, std::span<const 
   result.residual_sd = std::sqrt(variance);
   const double t = t90(dof);
   const double exponent_error = t * std::sqrt(variance / sxx);
-  result.exponent_interval = {result.exponent - exponent_error, result.exponent + exponent_error};
+  result.exponent_interval = around(result.exponent, exponent_error);
   if (!(result.exponent_interval.low > 0)) {
     result.status = FitStatus::not_converged;
     return result;
@@ -93,7 +93,7 @@ Speedup effective_speedup(std::span<const BoughtLoss> baseline, std::span<const 
   const double error =
       t * std::sqrt(variance * (1 / a.n + 1 / b.n + gap * gap / sxx)) / result.exponent;
   result.factor = std::exp(log_factor);
-  result.interval = {std::exp(log_factor - error), std::exp(log_factor + error)};
+  result.interval = around_log(log_factor, error);
   result.equal_exponents_p = equal_slopes_p(a, b);
   result.status = FitStatus::ok;
   return result;
@@ -109,7 +109,7 @@ ExponentDifference exponent_difference(const PowerLawFit& a, const PowerLawFit& 
   const double db = static_cast<double>(b.n_points) - 2;
   const double dof = (va + vb) * (va + vb) / (va * va / da + vb * vb / db);
   const double half = t90(dof) * std::sqrt(va + vb);
-  result.interval = {result.value - half, result.value + half};
+  result.interval = around(result.value, half);
   return result;
 }
 

@@ -2,6 +2,7 @@
 #include "fit/start_grid.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace isoflop {
@@ -9,8 +10,8 @@ namespace {
 
 constexpr double kFirstExponent = 0.02, kLastExponent = 4;
 
-}  // namespace
-
+/// E, A, B >= 0 of least squares by their normal equations: gram (one one, one u, u u, one v, u v,
+/// v v) and moment (one, u, v with the target).
 std::array<double, 3> solve_not_negative(const double* g, const double* m) {
   // Cramer's rule; the columns' norms make the determinants comparable.
   const double c00 = g[2] * g[5] - g[4] * g[4], c01 = g[3] * g[4] - g[1] * g[5],
@@ -53,6 +54,8 @@ std::array<double, 3> solve_not_negative(const double* g, const double* m) {
   }
   return best;
 }
+
+}  // namespace
 
 StartGrid::StartGrid(const SurfaceColumns& points, ObjectiveKind kind, int n_nodes)
     : kernels_(&surface_kernels()),

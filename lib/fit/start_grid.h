@@ -9,10 +9,6 @@
 
 namespace isoflop {
 
-/// E, A, B >= 0 of least squares by their normal equations: gram (one one, one u, u u, one v, u v,
-/// v v) and moment (one, u, v with the target).
-[[nodiscard]] std::array<double, 3> solve_not_negative(const double* gram, const double* moment);
-
 /// A node of the grid: a surface and the linearised objective there.
 struct GridStart {
   SurfaceVector surface;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
 
 namespace isoflop {
@@ -41,6 +42,14 @@ double regularized_beta(double a, double b, double x) {
 }
 
 }  // namespace
+
+Interval around(double value, double half_width) {
+  return {.low = value - half_width, .high = value + half_width};
+}
+
+Interval around_log(double ln_value, double half_width) {
+  return {.low = std::exp(ln_value - half_width), .high = std::exp(ln_value + half_width)};
+}
 
 double student_t_upper_tail(double t, double dof) {
   return 0.5 * regularized_beta(dof / 2, 0.5, dof / (dof + t * t));
@@ -92,6 +101,12 @@ Interval percentile_interval(std::vector<double> values) {
 
 double student_t_two_sided(double t, double dof) {
   return 2 * student_t_upper_tail(std::abs(t), dof);
+}
+
+double huber_inefficiency(double k) {
+  const double inside = std::erf(k / std::numbers::sqrt2);
+  const double density = std::exp(-0.5 * k * k) / std::sqrt(2 * std::numbers::pi);
+  return (inside - 2 * k * density + k * k * (1 - inside)) / (inside * inside);
 }
 
 double median(std::vector<double> values) {

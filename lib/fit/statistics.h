@@ -11,6 +11,14 @@ namespace isoflop {
 /// Half-width of a normal's two-sided 90 % interval, in standard deviations.
 inline constexpr double kNormal90 = 1.6448536269514722;
 
+/// Of the sd of a normal distribution, in median absolute deviations.
+inline constexpr double kSdPerMad = 1.4826;
+
+/// value -+ half_width.
+[[nodiscard]] Interval around(double value, double half_width);
+/// The same in logarithms: e^(ln_value -+ half_width).
+[[nodiscard]] Interval around_log(double ln_value, double half_width);
+
 /// P(T > t) for Student's t with `dof` > 0 degrees of freedom, t >= 0.
 [[nodiscard]] double student_t_upper_tail(double t, double dof);
 
@@ -34,6 +42,11 @@ inline constexpr double kNormal90 = 1.6448536269514722;
 
 /// P(|T| > |t|): the two-sided p-value of t.
 [[nodiscard]] double student_t_two_sided(double t, double dof);
+
+/// Variance of Huber's estimator with threshold k standard deviations over that of the mean, for
+/// normal errors: E psi^2 / (E psi')^2 (Huber, Ann. Math. Stat. 35, 1964); 1 for large k, pi / 2
+/// for small ones.
+[[nodiscard]] double huber_inefficiency(double k);
 
 /// Of an even number, the mean of the middle two. Needs a value.
 [[nodiscard]] double median(std::vector<double> values);

@@ -11,6 +11,7 @@
 
 #include "fit/linear_algebra.h"
 #include "fit/loss_search.h"
+#include "fit/statistics.h"
 #include "fit/surface_profile.h"
 
 namespace isoflop {
@@ -66,8 +67,7 @@ double median_tokens_range(std::span<const LossSample> samples) {
   }
   std::vector<double> ratios;
   for (const auto& [octave, range] : octaves) ratios.push_back(range.high / range.low);
-  std::sort(ratios.begin(), ratios.end());
-  return ratios[ratios.size() / 2];
+  return median(std::move(ratios));
 }
 
 std::vector<DeltaOptimum> optima_by_delta(const LossPoints& points, ObjectiveKind kind,

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/text.h"
-#include "fit/jet_model.h"
+#include "fit/surface_formulas.h"
 #include "isoflop/error.h"
 #include "isoflop/forms.h"
 #include "isoflop/overtraining.h"
@@ -13,96 +13,11 @@
 namespace isoflop {
 namespace {
 
-constexpr double kLeastExponent = 1e-4;
-constexpr double kMostExponent = 20;
-constexpr double kMost = 1e6;
+constexpr double kMost = 1e6;              // coefficient
+constexpr double kLow = 1e-4, kHigh = 20;  // exponents
 // Where Muennighoff et al. found them.
 constexpr double kRepeatedData = kRepetitionDecay;
 constexpr double kExcessParams = 5.31;
-
-/// (E, A, B, alpha, beta): E + A e^(-alpha u) + B e^(-beta v).
-struct Chinchilla {
-  template <class T>
-  T operator()(const Inputs& x, const T* p) const {
-    using std::exp;
-    return p[0] + p[1] * exp(p[3] * -x[0]) + p[2] * exp(p[4] * -x[1]);
-  }
-};
-
-/// (ln of the size's term alone, of the data's term alone, alpha_N, alpha_D), at u = v = 0.
-struct Kaplan {
-  template <class T>
-  T operator()(const Inputs& x, const T* p) const {
-    using std::exp;
-    using std::log;
-    const T size = (p[0] - p[2] * x[0]) / p[3];
-    const T data = (p[1] - p[3] * x[1]) / p[3];
-    // The larger one outside: neither overflows where alpha_D is small.
-    const bool size_first = plain(size) > plain(data);
-    const T& larger = size_first ? size : data;
-    const T& smaller = size_first ? data : size;
-    return exp(p[3] * (larger + log(exp(smaller - larger) + 1.0)));
-  }
-};
-
-/// (E, a, b, eta): E + (a M^eta + b M^-eta) C^-eta with ln M = v - u and ln C = u + v.
-struct Overtraining {
-  template <class T>
-  T operator()(const Inputs& x, const T* p) const {
-    using std::exp;
-    const double m = x[1] - x[0];
-    const double c = x[0] + x[1];
-    return p[0] + p[1] * exp(p[3] * (m - c)) + p[2] * exp(p[3] * (-m - c));
-  }
-};
-
-/// (E, A, B, alpha, beta, R_D*, R_N*).
-struct DataConstrained {
-  // Effective ln of `unique (1 + r)`, what goes beyond `unique` counting ever less.
-  template <class T>
-  static T effective(const T& log_unique, const T& excess, const T& half) {
-    using std::exp;
-    using std::log;
-    return log_unique + log(half * (1.0 - exp(-excess / half)) + 1.0);
-  }
-  template <class T>
-  T operator()(const Inputs& x, const T* p) const {
-    using std::exp;
-    using std::log;
-    const T best = (log(p[3] * p[1] / (p[4] * p[2])) + p[4] * x[2]) / p[3];
-    const T excess = exp(x[0] - best) - 1.0;
-    const T size_term = plain(excess) > 0 ? effective(best, excess, p[6]) * p[3] : p[3] * x[0];
-    T tokens = p[5] * 0.0 + x[1];
-    if (x[1] > x[2]) {
-      tokens = effective(p[5] * 0.0 + x[2], p[5] * 0.0 + std::expm1(x[1] - x[2]), p[5]);
-    }
-    return p[0] + p[1] * exp(-size_term) + p[2] * exp(-(p[4] * tokens));
-  }
-};
-
-/// (E, A, B, alpha, beta, kappa, gamma): E + A e^(-alpha u) + B e^(kappa u - beta v - gamma u v).
-struct Interaction {
-  template <class T>
-  T operator()(const Inputs& x, const T* p) const {
-    using std::exp;
-    const T data = p[5] * x[0] - p[4] * x[1] - p[6] * (x[0] * x[1]);
-    return p[0] + p[1] * exp(p[3] * -x[0]) + p[2] * exp(data);
-  }
-};
-
-/// (E, A, B, alpha, beta): E + S / sqrt(1 + (S / G)^2), S the sum of the two terms, G what lies
-/// between E and the upper bound.
-struct Bounded {
-  double upper = 0;
-  template <class T>
-  T operator()(const Inputs& x, const T* p) const {
-    using std::exp;
-    using std::sqrt;
-    const T sum = p[1] * exp(p[3] * -x[0]) + p[2] * exp(p[4] * -x[1]);
-    const T share = sum / (upper - p[0]);
-    return p[0] + sum / sqrt(share * share + 1.0);
-  }
-};
 
 template <int P, class Formula>
 std::unique_ptr<CurveModel> model_of(const FormContext&) {
@@ -209,74 +124,74 @@ std::string needs_bound(const FormContext& context) {
 }
 
 std::vector<SurfaceForm> make_forms() {
-  constexpr double kX = kLeastExponent;
-  constexpr double kM = kMostExponent;
-  const std::vector<double> sum_low = {0, 0, 0, kX, kX};
-  const std::vector<double> sum_high = {kMost, kMost, kMost, kM, kM};
-  std::vector<SurfaceForm> forms;
-  forms.push_back({"chinchilla",
-                   "E + A/N^alpha + B/D^beta",
-                   "arXiv:2203.15556, eq. 10",
-                   {"E", "A", "B", "alpha", "beta"},
-                   sum_low,
-                   sum_high,
-                   model_of<5, Chinchilla>,
-                   chinchilla_starts,
-                   reported_sum,
-                   no_excuse});
-  forms.push_back({"kaplan",
-                   "((Nc/N)^(alpha_N/alpha_D) + Dc/D)^alpha_D",
-                   "arXiv:2001.08361, eq. 1.5",
-                   {"Nc", "Dc", "alpha_N", "alpha_D"},
-                   {-50, -50, kX, 3e-3},
-                   {50, 50, kM, kM},
-                   model_of<4, Kaplan>,
-                   kaplan_starts,
-                   reported_kaplan,
-                   no_excuse});
-  forms.push_back({"overtraining",
-                   "E + (a M^eta + b M^-eta) C^-eta, M = D/N",
-                   "arXiv:2403.08540, eq. 4",
-                   {"E", "a", "b", "eta"},
-                   {0, 0, 0, kX},
-                   {kMost, kMost, kMost, kM},
-                   model_of<4, Overtraining>,
-                   overtraining_starts,
-                   reported_overtraining,
-                   no_excuse});
-  forms.push_back({"data_constrained",
-                   "E + A/N'^alpha + B/D'^beta, D' = U (1 + R_D (1 - exp(-(D/U - 1)/R_D))), N' "
-                   "likewise beyond the best size for U",
-                   "arXiv:2305.16264, eq. 5 and 6",
-                   {"E", "A", "B", "alpha", "beta", "R_D", "R_N"},
-                   {0, 1e-9, 1e-9, 1e-2, 1e-2, 1e-2, 1e-2},
-                   {kMost, kMost, kMost, kM, kM, 1e5, 1e5},
-                   model_of<7, DataConstrained>,
-                   data_starts,
-                   reported_sum,
-                   needs_repeats});
-  forms.push_back(
-      {"interaction",
-       "E + A/N^alpha + B N^kappa / D^(beta + gamma ln N)",
-       "data exponent and coefficient vary with N as in arXiv:2506.10972, here to first "
-       "order in ln N",
-       {"E", "A", "B", "alpha", "beta", "kappa", "gamma"},
-       {0, 0, 0, kX, -kM, -kM, -kM},
-       {kMost, kMost, kMost, kM, kM, kM, kM},
-       model_of<7, Interaction>,
-       interaction_starts,
-       reported_interaction,
-       no_excuse});
-  forms.push_back({"bounded",
-                   "E + S/sqrt(1 + (S/(ln V - E))^2), S = A/N^alpha + B/D^beta",
-                   "isoflop: S to first order, below ln V always",
-                   {"E", "A", "B", "alpha", "beta"},
-                   sum_low,
-                   sum_high,
-                   bounded_model,
-                   chinchilla_starts,
-                   reported_sum,
-                   needs_bound});
+  const std::vector<double> sum_low = {0, 0, 0, kLow, kLow};
+  const std::vector<double> sum_high = {kMost, kMost, kMost, kHigh, kHigh};
+  return {{.name = "chinchilla",
+           .formula = "E + A/N^alpha + B/D^beta",
+           .source = "arXiv:2203.15556, eq. 10",
+           .parameters = {"E", "A", "B", "alpha", "beta"},
+           .low = sum_low,
+           .high = sum_high,
+           .model = model_of<5, Chinchilla>,
+           .starts = chinchilla_starts,
+           .reported = reported_sum,
+           .excuse = no_excuse},
+          {.name = "kaplan",
+           .formula = "((Nc/N)^(alpha_N/alpha_D) + Dc/D)^alpha_D",
+           .source = "arXiv:2001.08361, eq. 1.5",
+           .parameters = {"Nc", "Dc", "alpha_N", "alpha_D"},
+           .low = {-50, -50, kLow, 3e-3},
+           .high = {50, 50, kHigh, kHigh},
+           .model = model_of<4, Kaplan>,
+           .starts = kaplan_starts,
+           .reported = reported_kaplan,
+           .excuse = no_excuse},
+          {.name = "overtraining",
+           .formula = "E + (a M^eta + b M^-eta) C^-eta, M = D/N",
+           .source = "arXiv:2403.08540, eq. 4",
+           .parameters = {"E", "a", "b", "eta"},
+           .low = {0, 0, 0, kLow},
+           .high = {kMost, kMost, kMost, kHigh},
+           .model = model_of<4, Overtraining>,
+           .starts = overtraining_starts,
+           .reported = reported_overtraining,
+           .excuse = no_excuse},
+          {.name = "data_constrained",
+           .formula = "E + A/N'^alpha + B/D'^beta, D' = U (1 + R_D (1 - exp(-(D/U - 1)/R_D))), N' "
+                      "likewise beyond the best size for U",
+           .source = "arXiv:2305.16264, eq. 5 and 6",
+           .parameters = {"E", "A", "B", "alpha", "beta", "R_D", "R_N"},
+           .low = {0, 1e-9, 1e-9, 1e-2, 1e-2, 1e-2, 1e-2},
+           .high = {kMost, kMost, kMost, kHigh, kHigh, 1e5, 1e5},
+           .model = model_of<7, DataConstrained>,
+           .starts = data_starts,
+           .reported = reported_sum,
+           .excuse = needs_repeats},
+          {.name = "interaction",
+           .formula = "E + A/N^alpha + B N^kappa / D^(beta + gamma ln N)",
+           .source = "data exponent and coefficient vary with N as in arXiv:2506.10972, here to "
+                     "first order in ln N",
+           .parameters = {"E", "A", "B", "alpha", "beta", "kappa", "gamma"},
+           .low = {0, 0, 0, kLow, -kHigh, -kHigh, -kHigh},
+           .high = {kMost, kMost, kMost, kHigh, kHigh, kHigh, kHigh},
+           .model = model_of<7, Interaction>,
+           .starts = interaction_starts,
+           .reported = reported_interaction,
+           .excuse = no_excuse},
+          {.name = "bounded",
+           .formula = "E + S/sqrt(1 + (S/(ln V - E))^2), S = A/N^alpha + B/D^beta",
+           .source = "isoflop: S to first order, below ln V always",
+           .parameters = {"E", "A", "B", "alpha", "beta"},
+           .low = sum_low,
+           .high = sum_high,
+           .model = bounded_model,
+           .starts = chinchilla_starts,
+           .reported = reported_sum,
+           .excuse = needs_bound}};
+}
+
+const std::vector<SurfaceForm>& surface_forms() {
+  static const std::vector<SurfaceForm> forms = make_forms();
   return forms;
 }
 
@@ -305,11 +220,6 @@ Inputs form_inputs(const FormContext& context, double size, double tokens,
   const double unique = std::min(unique_tokens.value_or(tokens), tokens);
   return {std::log(size) - context.log_size0, std::log(tokens) - context.log_tokens0,
           std::log(unique) - context.log_tokens0, 0};
-}
-
-const std::vector<SurfaceForm>& surface_forms() {
-  static const std::vector<SurfaceForm> forms = make_forms();
-  return forms;
 }
 
 const std::vector<std::string>& surface_form_names() {

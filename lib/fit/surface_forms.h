@@ -45,7 +45,6 @@ struct SurfaceForm {
   std::string (*excuse)(const FormContext&);
 };
 
-[[nodiscard]] const std::vector<SurfaceForm>& surface_forms();
 /// Throws Error(invalid_argument) naming the known ones.
 [[nodiscard]] const SurfaceForm& surface_form(const std::string& name);
 

@@ -5,7 +5,6 @@
 #include <array>
 #include <cmath>
 #include <map>
-#include <numbers>
 #include <vector>
 
 #include <Eigen/Core>
@@ -189,15 +188,6 @@ class ErrorModel {
   Eigen::MatrixXd inverse_;  // 5 x n
 };
 
-// Variance of Huber's estimator over that of least squares, for normal errors of `sd`.
-double huber_inefficiency(double sd, double delta) {
-  if (!(sd > 0)) return 1;
-  const double k = delta / sd;
-  const double inner = std::erf(k / std::numbers::sqrt2);
-  const double density = std::exp(-0.5 * k * k) / std::sqrt(2 * std::numbers::pi);
-  return (inner - 2 * k * density + k * k * (1 - inner)) / (inner * inner);
-}
-
 double inefficiency_of(const ParametricFit& fit, const Linearised& line,
                        std::span<const Sample> samples) {
   if (fit.objective == ObjectiveKind::mse) return 1;
@@ -205,7 +195,8 @@ double inefficiency_of(const ParametricFit& fit, const Linearised& line,
   double loss = 0;
   for (const Sample& sample : samples) loss += sample.metric / n;
   const double delta = fit.objective == ObjectiveKind::huber ? fit.delta / loss : fit.delta;
-  return huber_inefficiency(line.residual.norm() / std::sqrt(std::max(1.0, n - 5)), delta);
+  const double sd = line.residual.norm() / std::sqrt(std::max(1.0, n - 5));
+  return sd > 0 ? huber_inefficiency(delta / sd) : 1;
 }
 
 /// ln N_opt(C) = (ln(alpha A) - ln(beta B)) / (alpha + beta) + a ln(C / k) and its gradient.
@@ -224,12 +215,6 @@ ForecastOptimum optimum_at(const LossLaw& law, const Linearised& line, double lo
       (1 / law.alpha + line.mean_log_size) / sum - common - law.beta / (sum * sum) * log_product,
       -(1 / law.beta + line.mean_log_tokens) / sum - common + law.alpha / (sum * sum) * log_product;
   return result;
-}
-
-Interval about(double value, double half_width) { return {value - half_width, value + half_width}; }
-
-Interval around(double log_value, double half_width) {
-  return {std::exp(log_value - half_width), std::exp(log_value + half_width)};
 }
 
 }  // namespace
@@ -259,23 +244,23 @@ std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
   const auto width_of_log = [&](int i, double value) {
     return errors.half_width(Gradient::Unit(i) / value);
   };
-  result.alpha = around(std::log(law.alpha), width_of_log(3, law.alpha));
-  result.beta = around(std::log(law.beta), width_of_log(4, law.beta));
+  result.alpha = around_log(std::log(law.alpha), width_of_log(3, law.alpha));
+  result.beta = around_log(std::log(law.beta), width_of_log(4, law.beta));
   const double sum = law.alpha + law.beta;
   const Gradient of_a =
       (law.alpha * Gradient::Unit(4) - law.beta * Gradient::Unit(3)) / (sum * sum);
   const double width = errors.half_width(of_a);
-  result.a = about(fit.a_exponent, width);
-  result.b = about(fit.b_exponent, width);
+  result.a = around(fit.a_exponent, width);
+  result.b = around(fit.b_exponent, width);
   if ((result.has_E = law.irreducible > 0)) {
-    result.E = about(law.irreducible, errors.half_width(Gradient::Unit(0)));
+    result.E = around(law.irreducible, errors.half_width(Gradient::Unit(0)));
     result.E.low = std::max(0.0, result.E.low);
   }
   // ln A = ln A' + alpha mean ln N, and B alike.
   const Gradient of_A = Gradient::Unit(1) + line.mean_log_size * Gradient::Unit(3);
   const Gradient of_B = Gradient::Unit(2) + line.mean_log_tokens * Gradient::Unit(4);
-  result.A = around(std::log(law.a), errors.half_width(of_A));
-  result.B = around(std::log(law.b), errors.half_width(of_B));
+  result.A = around_log(std::log(law.a), errors.half_width(of_A));
+  result.B = around_log(std::log(law.b), errors.half_width(of_B));
   const double log_factor = std::log(flops_factor(samples));
   std::vector<double> computes(targets.begin(), targets.end());
   for (const double ratio : kForecastRatios) computes.push_back(ratio * largest_compute);
@@ -285,8 +270,8 @@ std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
         {.ratio = compute / largest_compute,
          .compute = compute,
          .scale_opt = std::exp(optimum.log_scale),
-         .law = around(optimum.log_scale, errors.half_width(optimum.gradient)),
-         .next = around(optimum.log_scale, errors.half_width(optimum.gradient, 1))});
+         .law = around_log(optimum.log_scale, errors.half_width(optimum.gradient)),
+         .next = around_log(optimum.log_scale, errors.half_width(optimum.gradient, 1))});
   }
   return result;
 }

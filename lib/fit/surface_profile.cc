@@ -88,11 +88,9 @@ double profile_limit(const LossObjective& objective, const SurfaceVector& optimu
     r = std::abs(r);
     squares += std::min(r, delta) * std::min(r, delta);
   }
-  std::sort(sizes.begin(), sizes.end());
-  const double sd = 1.4826 * sizes[n_points / 2];  // median absolute residual, normal
-  const double width = std::max(delta, sd * std::pow(n, -0.2));
-  const auto within =
-      static_cast<double>(std::upper_bound(sizes.begin(), sizes.end(), width) - sizes.begin());
+  const double width = std::max(delta, kSdPerMad * median(sizes) * std::pow(n, -0.2));
+  const auto within = static_cast<double>(
+      std::count_if(sizes.begin(), sizes.end(), [&](double r) { return r <= width; }));
   const double curvature = std::max(within, 1.0) / n * delta / width;
   return value + 0.5 * t * t * squares / (n - 5) / curvature;
 }

@@ -77,20 +77,6 @@ EstimatorDisagreement spread_of(double compute, double extrapolation,
 
 }  // namespace
 
-std::string_view to_string(ValleyMethod method) {
-  switch (method) {
-    case ValleyMethod::parabola:
-      return "parabola";
-    case ValleyMethod::cubic:
-      return "cubic";
-    case ValleyMethod::akima:
-      return "akima";
-    case ValleyMethod::parametric:
-      return "parametric";
-  }
-  return "";
-}
-
 std::optional<double> seed_noise(std::span<const BudgetGroup> groups) {
   double squares = 0, freedom = 0;
   for (const BudgetGroup& group : groups) {

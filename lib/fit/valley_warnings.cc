@@ -18,11 +18,9 @@ constexpr double kFarFromBest = 1.5;          // of the sizes' spacing
 
 bool lies_at_small_end(const Valley& valley, const BudgetGroup& group) {
   const auto& samples = group.samples;
-  const auto best =
-      std::min_element(samples.begin(), samples.end(),
-                       [](const Sample& a, const Sample& b) { return a.metric < b.metric; });
-  if (best == samples.begin()) return true;
-  if (best + 1 == samples.end()) return false;
+  const std::size_t best = best_index(samples);
+  if (best == 0) return true;
+  if (best + 1 == samples.size()) return false;
   const auto lighter = std::count_if(samples.begin(), samples.end(), [&](const Sample& sample) {
     return sample.scale < valley.scale_opt;
   });

@@ -6,6 +6,8 @@
 
 #include "fit/linear_algebra.h"
 
+#include "fit/golden_section.h"
+
 namespace isoflop {
 namespace {
 
@@ -113,14 +115,8 @@ Variances estimate_variances(const LinearModel& model, double noise_floor) {
   }
   const Restricted none = restricted_likelihood(sums, 0, model, noise_floor);
   if (none.misfit <= at(best).misfit) return {none.noise, 0};
-  constexpr double kGolden = 0.6180339887498949;
-  double low = best - kStep, high = best + kStep;
-  while (high - low > 1e-4) {
-    const double left = high - kGolden * (high - low), right = low + kGolden * (high - low);
-    (at(left).misfit < at(right).misfit ? high : low) =
-        at(left).misfit < at(right).misfit ? right : left;
-  }
-  const double ln_ratio = (low + high) / 2;
+  const double ln_ratio =
+      golden_section(best - kStep, best + kStep, 1e-4, [&](double x) { return at(x).misfit; });
   const double noise = at(ln_ratio).noise;
   return {noise, noise * std::exp(ln_ratio / 2)};
 }

@@ -11,11 +11,12 @@
 
 #include "base/text.h"
 #include "fit/curves.h"
+#include "fit/settings.h"
 
 namespace isoflop {
 namespace {
 
-constexpr double kSameBudget = 0.05;  // relative: what the fit takes for one budget
+constexpr double kBudgetTolerance = kSameBudget - 1;  // relative
 constexpr double kSameCell = 0.02;
 
 bool near(double a, double b, double tolerance) {
@@ -29,7 +30,7 @@ std::optional<double> metric_of(const Point& point, Metric metric) {
 const Valley* valley_at(const ReportChapter& chapter, double budget) {
   if (!chapter.fit) return nullptr;
   for (const Valley& valley : chapter.fit->valleys) {
-    if (near(valley.budget, budget, kSameBudget)) return &valley;
+    if (near(valley.budget, budget, kBudgetTolerance)) return &valley;
   }
   return nullptr;
 }
@@ -71,7 +72,7 @@ void mark_curve(const ReportChapter& chapter, std::vector<Curve>& curves) {
       last_scale = dot.scale;
     }
     for (const BudgetGroup& group : groups) {
-      if (!near(group.budget, curve.budget, kSameBudget)) continue;
+      if (!near(group.budget, curve.budget, kBudgetTolerance)) continue;
       for (const Sample& sample : one_per_scale(group).samples) {
         for (Dot& dot : curve.dots) dot.on_curve |= same_setting(dot, sample);
       }
@@ -85,7 +86,7 @@ void add_diverged(const ReportChapter& chapter, HeatMap& map) {
     const double compute =
         (flops_per_token(record.spec.shape, chapter.points.frame.convention) * record.spec.tokens())
             .value();
-    if (short_name(record.spec.shape) == map.shape && near(compute, map.budget, kSameBudget)) {
+    if (short_name(record.spec.shape) == map.shape && near(compute, map.budget, kBudgetTolerance)) {
       map.diverged.push_back(&record);
     }
   }
@@ -96,7 +97,7 @@ const HyperCell* hyper_cell_at(const ReportChapter& chapter, const HeatMap& map)
   const double params = map.dots.front().point->params.value_or(0);
   const HyperCell* found = nullptr;
   for (const HyperCell& cell : chapter.fit->hyper->cells) {
-    if (!near(cell.budget, map.budget, kSameBudget)) continue;
+    if (!near(cell.budget, map.budget, kBudgetTolerance)) continue;
     if (found == nullptr || near(cell.params, params, kSameCell)) found = &cell;
   }
   return found;
@@ -150,7 +151,7 @@ std::vector<Dot> dots_of(const ReportChapter& chapter) {
 std::vector<Curve> curves_of(const ReportChapter& chapter) {
   std::vector<Curve> curves;
   for (Dot& dot : dots_of(chapter)) {
-    if (curves.empty() || !near(curves.back().budget, dot.budget, kSameBudget)) {
+    if (curves.empty() || !near(curves.back().budget, dot.budget, kBudgetTolerance)) {
       curves.push_back({dot.budget, {}, valley_at(chapter, dot.budget)});
     }
     curves.back().dots.push_back(std::move(dot));
@@ -168,7 +169,7 @@ std::vector<HeatMap> heat_maps_of(const ReportChapter& chapter) {
   std::vector<HeatMap> maps;
   for (Dot& dot : dots_of(chapter)) {
     if (!dot.point->peak_lr || !dot.point->batch_tokens) continue;
-    const bool same = !maps.empty() && near(maps.back().budget, dot.budget, kSameBudget) &&
+    const bool same = !maps.empty() && near(maps.back().budget, dot.budget, kBudgetTolerance) &&
                       near(maps.back().scale, dot.scale, 1e-9);
     if (!same) maps.push_back({dot.budget, dot.scale, dot.shape, {}, {}, nullptr});
     maps.back().dots.push_back(std::move(dot));

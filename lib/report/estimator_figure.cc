@@ -3,14 +3,14 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "fit/statistics.h"
 #include "report/figure_parts.h"
 #include "report/number_text.h"
 
 namespace isoflop {
 namespace {
 
-constexpr double kNormal90 = 1.6449;  // half-width of a two-sided 90 % interval of a normal
-constexpr double kReach = 100;        // times the largest budget
+constexpr double kReach = 100;   // times the largest budget
 constexpr double kOverhang = 3;  // the axis shows so much of an interval beyond laws and optima
 
 struct Series {

@@ -2,23 +2,12 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "fit/statistics.h"
 #include "report/figure_parts.h"
+#include "report/law_marks.h"
 
 namespace isoflop {
 namespace {
-
-constexpr double kNormal90 = 1.6449;  // half-width of a two-sided 90 % interval of a normal
-
-struct PlottedOptimum {
-  double compute, y;
-  Interval interval;  // 90 %; empty where there is none
-  bool sound;         // enters the law
-  Json tip;
-};
-
-bool has_interval(const PlottedOptimum& o) {
-  return o.interval.low > 0 && o.interval.high > o.interval.low && std::isfinite(o.interval.high);
-}
 
 struct LawPanel {
   std::string name, symbol, title, caption;
@@ -36,21 +25,8 @@ std::string formula(const std::string& symbol, const PowerLaw& law) {
 
 bool has_band(const PowerLawFit& fit) { return fit.usable() && fit.t > 0; }
 
-// One row per line of the legend, and the lines themselves sampled (two points would do for a power
-// law; the band of ours is curved).
-struct Lines {
-  Json rows = Json::array(), band = Json::array();
-  Json names = Json::array(), colors = Json::array(), dashes = Json::array();
-
-  void add(const std::string& name, const char* color, Json dash) {
-    names.push_back(name);
-    colors.push_back(color);
-    dashes.push_back(std::move(dash));
-  }
-};
-
-Lines lines_of(const LawPanel& panel, const AxisRange& x, AxisRange& y) {
-  Lines lines;
+LawLines lines_of(const LawPanel& panel, const AxisRange& x, AxisRange& y) {
+  LawLines lines;
   const std::vector<double> grid = log_grid(x, 40);
   if (panel.ours != nullptr && panel.ours->law.coefficient > 0) {
     const bool band = has_band(*panel.ours);
@@ -83,68 +59,6 @@ Lines lines_of(const LawPanel& panel, const AxisRange& x, AxisRange& y) {
   return lines;
 }
 
-void add_line_marks(Plot& plot, const Lines& lines) {
-  plot.add_data("band", lines.band);
-  plot.add_data("lines", lines.rows);
-  plot.add_scale(Json::object({{"name", "line_color"},
-                               {"type", "ordinal"},
-                               {"domain", lines.names},
-                               {"range", lines.colors}}));
-  plot.add_scale(Json::object({{"name", "line_dash"},
-                               {"type", "ordinal"},
-                               {"domain", lines.names},
-                               {"range", lines.dashes}}));
-  if (!lines.names.if_array()->empty()) {
-    plot.add_legend(Json::object({{"stroke", "line_color"},
-                                  {"strokeDash", "line_dash"},
-                                  {"symbolType", "stroke"},
-                                  {"symbolSize", 500},
-                                  {"symbolStrokeWidth", 2},
-                                  {"orient", "top"},
-                                  {"columns", 1},
-                                  {"offset", 6}}));
-  }
-  plot.add_mark(mark("area", "band",
-                     Json::object({{"x", field("x", "x")},
-                                   {"y", field("y", "low")},
-                                   {"y2", field("y", "high")},
-                                   {"fill", value(kBlue)},
-                                   {"fillOpacity", value(0.14)}})));
-  plot.add_mark(faceted("line", "lines", "line",
-                        Json::object({{"x", field("x", "x")},
-                                      {"y", field("y", "y")},
-                                      {"stroke", field("line_color", "line")},
-                                      {"strokeDash", field("line_dash", "line")},
-                                      {"strokeWidth", value(2)}})));
-}
-
-void add_optimum_marks(Plot& plot, const std::vector<PlottedOptimum>& optima) {
-  Json rows = Json::array(), bars = Json::array();
-  for (const PlottedOptimum& o : optima) {
-    rows.push_back(
-        Json::object({{"x", o.compute}, {"y", o.y}, {"sound", o.sound}, {"tip", o.tip}}));
-    if (!has_interval(o)) continue;
-    bars.push_back(
-        Json::object({{"x", o.compute}, {"low", o.interval.low}, {"high", o.interval.high}}));
-  }
-  plot.add_data("bars", bars);
-  plot.add_data("optima", rows);
-  plot.add_mark(mark("rule", "bars",
-                     Json::object({{"x", field("x", "x")},
-                                   {"y", field("y", "low")},
-                                   {"y2", field("y", "high")},
-                                   {"stroke", value("#111")},
-                                   {"strokeWidth", value(1.4)}})));
-  plot.add_mark(mark("symbol", "optima",
-                     Json::object({{"x", field("x", "x")},
-                                   {"y", field("y", "y")},
-                                   {"size", value(75)},
-                                   {"fill", signal("datum.sound ? '#111' : 'white'")},
-                                   {"stroke", value("#111")},
-                                   {"strokeWidth", value(1.4)},
-                                   {"tooltip", signal("datum.tip")}})));
-}
-
 std::optional<Figure> law_figure(const LawPanel& panel) {
   AxisRange x, y;
   for (const PlottedOptimum& o : panel.optima) {
@@ -156,7 +70,7 @@ std::optional<Figure> law_figure(const LawPanel& panel) {
   }
   if (panel.optima.empty()) return std::nullopt;
   x = x.log_padded(0.08);
-  const Lines lines = lines_of(panel, x, y);
+  const LawLines lines = lines_of(panel, x, y);
   Plot plot(panel.width, panel.width == kHalfWidth ? 380 : 330, "",
             {"Compute C [FLOPs]", x, true, Labels::power},
             {panel.title, y.log_padded(0.05), true, y.high < 1 ? Labels::plain : Labels::si});
@@ -272,61 +186,6 @@ std::vector<Figure> hyper_figures(const ReportChapter& chapter) {
     if (std::optional<Figure> figure = law_figure(panel)) figures.push_back(*figure);
   }
   return figures;
-}
-
-std::optional<Figure> frontier_figure(const ReportChapter& chapter, int width) {
-  if (!chapter.fit || chapter.fit->valleys.empty()) return std::nullopt;
-  const Fit& fit = *chapter.fit;
-  std::vector<PlottedOptimum> optima;
-  AxisRange x, y;
-  for (const Valley& valley : fit.valleys) {
-    if (!(valley.loss_opt > 0) || !std::isfinite(valley.loss_opt)) continue;
-    const double compute = valley.compute > 0 ? valley.compute : valley.budget;
-    const double bar = kNormal90 * valley.loss_se;
-    optima.push_back(
-        {compute,
-         valley.loss_opt,
-         {valley.loss_opt - bar, valley.loss_opt + bar},
-         valley.bracketed && valley.status == FitStatus::ok,
-         Json::object({{"budget", budget_text(valley.budget) + " FLOPs"},
-                       {"best loss", metric_text(valley.loss_opt) + " " + metric_unit(chapter)}})});
-    x.include(compute);
-    y.include(valley.loss_opt);
-  }
-  if (optima.empty()) return std::nullopt;
-  const double largest = x.high;
-  Lines lines;
-  std::string caption = "The lowest loss that each budget buys";
-  if (fit.frontier) {
-    const FrontierLaw& law = *fit.frontier;
-    x.include(10 * largest);
-    const std::string sum = law.irreducible > 0 ? rounded_text(law.irreducible, 4) + " + " : "";
-    const std::string name =
-        "L = " + sum + rounded_text(law.coefficient, 3) + " C^" + rounded_text(law.exponent, 3);
-    lines.add(name, kBlue, Json(Json::Array{1, 0}));
-    for (const double c : log_grid(x, 60)) {
-      lines.rows.push_back(Json::object({{"line", name}, {"x", c}, {"y", law(c)}}));
-      y.include(law(c));
-    }
-    // The law states its error one decade past its range; towards the range it narrows to nothing.
-    const std::optional<double> error = law.relative_error;
-    for (const double c : log_grid({largest, 10 * largest}, error ? 12 : 0)) {
-      const double share = *error * std::log10(c / largest);
-      lines.band.push_back(
-          Json::object({{"x", c}, {"low", law(c) * (1 - share)}, {"high", law(c) * (1 + share)}}));
-      y.include(law(c) * (1 - share));
-      y.include(law(c) * (1 + share));
-    }
-    caption += ", and the law through them";
-    if (error) caption += " with its 90% forecast one decade further";
-  }
-  Plot plot(width, width == kHalfWidth ? 380 : 330, "",
-            {"Compute C [FLOPs]", x.log_padded(0.05), true, Labels::power},
-            {"Best validation loss [" + metric_unit(chapter) + "]", y.padded(0.08), false,
-             Labels::plain});
-  add_line_marks(plot, lines);
-  add_optimum_marks(plot, optima);
-  return Figure{"frontier", caption + ".", "Best loss against compute", width, plot.json()};
 }
 
 }  // namespace isoflop

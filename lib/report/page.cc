@@ -11,6 +11,7 @@
 #include "report/html.h"
 #include "report/methods_html.h"
 #include "report/number_text.h"
+#include "report/run_tables.h"
 #include "report/vega_figures.h"
 #include "report/vega_library.h"
 #include "report/warning_digest.h"

@@ -6,6 +6,7 @@
 #include "report/curves.h"
 #include "report/findings.h"
 #include "report/fit_tables.h"
+#include "report/run_tables.h"
 #include "report/warning_digest.h"
 
 namespace isoflop {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "fit/isoflop_fit.h"
+#include "fit/settings.h"
 #include "support/catch.h"
 #include "support/sweep_oracle.h"
 

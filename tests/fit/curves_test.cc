@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fit/curves.h"
 
+#include "fit/settings.h"
 #include "support/catch.h"
 
 using namespace isoflop;

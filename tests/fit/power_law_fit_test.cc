@@ -106,12 +106,3 @@ TEST_CASE("points at a single x have no exponent") {
   const std::vector<PowerLawPoint> points = {{10, 1, 0.1}, {10, 2, 0.1}, {10, 3, 0.1}};
   CHECK_FALSE(fit_power_law(points).usable());
 }
-
-TEST_CASE("a coefficient alone is the geometric mean along the given exponent") {
-  const std::vector<PowerLawPoint> points = {{100, 2 * 10, 0}, {10000, 8 * 100, 0}};
-  const PowerLawFit fit = fit_coefficient(points, 0.5);
-  CHECK(fit.law.coefficient == Approx(4));
-  CHECK(fit.law.exponent == 0.5);
-  CHECK(fit.exponent_assumed);
-  CHECK_FALSE(fit.usable());
-}

@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "fit/curves.h"
 #include "fit/excess_loss.h"
 #include "fit/grid_noise.h"
 #include "fit/hyper_fit.h"
+#include "fit/settings.h"
 #include "support/catch.h"
 #include "support/read_csv.h"
 

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "fit/second_stage_columns.h"
 #include "fit/warnings.h"
 #include "support/catch.h"
 #include "support/sweep_oracle.h"

@@ -5,6 +5,7 @@
 
 #include "fit/parabola.h"
 #include "fit/parametric_valley.h"
+#include "fit/settings.h"
 #include "fit/statistics.h"
 #include "fit/valley_methods.h"
 #include "isoflop/error.h"
