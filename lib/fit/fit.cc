@@ -90,8 +90,8 @@ void correct_allocation(Fit& fit) {
   const auto corrected = [](const Valley& valley) { return valley.predicted_bias != 0; };
   if (std::none_of(fit.valleys.begin(), fit.valleys.end(), corrected)) return;
   fit.scale_opt_uncorrected = fit.scale_opt;
-  fit.scale_opt = allocation_law(fit.valleys, &Valley::scale_opt);
-  fit.tokens_opt = allocation_law(fit.valleys, &Valley::tokens_opt);
+  fit.scale_opt = allocation_law(fit.valleys, &Valley::scale_opt, fit.trunk_noise);
+  fit.tokens_opt = allocation_law(fit.valleys, &Valley::tokens_opt, fit.trunk_noise);
 }
 
 void set_hyper(Fit& fit, std::span<const GridCell> cells, const FitOptions& options) {
@@ -207,6 +207,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
 
   const IsoFlopFit minima = fit_isoflop(curves);
   result.valleys = minima.valleys;
+  result.trunk_noise = minima.trunk_noise;
   result.scale_opt = minima.scale_opt;
   result.tokens_opt = minima.tokens_opt;
   result.frontier = minima.frontier;

@@ -19,6 +19,35 @@ Interval around(double centre, double half_width) {
   return {std::exp(centre - half_width), std::exp(centre + half_width)};
 }
 
+PowerLawFit fit_law(std::span<const PowerLawPoint> points, const Correlation& correlation,
+                    const auto& tau_squared_of) {
+  PowerLawFit fit;
+  fit.n_points = static_cast<std::int64_t>(points.size());
+  const std::vector<LogPoint> logs = logarithms(points);
+  if (logs.size() < 2 || have_one_x(logs)) return fit;
+  const double dof = static_cast<double>(logs.size()) - 2;
+  const double scatter = dof > 0 ? tau_squared_of(logs) : 0;
+  const Line line = fit_line(logs, scatter);
+  const double log_coefficient = line.at(0);
+  fit.law = {std::exp(log_coefficient), line.slope};
+  fit.tau = std::sqrt(scatter);
+  fit.centre = line.centre;
+  if (!(dof > 0)) return fit;
+  double sum = 0;
+  for (const LogPoint& p : logs) sum += std::pow(p.y - line.at(p.x), 2);
+  fit.residual_sd = std::sqrt(sum / dof);
+  const LineErrors errors = line_errors(logs, scatter, correlation);
+  fit.centre = errors.centre;
+  fit.level_se = errors.level_se;
+  fit.exponent_se = errors.slope_se;
+  fit.t = t90(errors.dof);
+  fit.exponent = {line.slope - fit.t * fit.exponent_se, line.slope + fit.t * fit.exponent_se};
+  fit.coefficient =
+      around(log_coefficient, fit.t * std::hypot(fit.level_se, fit.centre * fit.exponent_se));
+  fit.status = std::isfinite(fit.coefficient.high) ? FitStatus::ok : FitStatus::not_converged;
+  return fit;
+}
+
 }  // namespace
 
 std::vector<LogPoint> logarithms(std::span<const PowerLawPoint> points) {
@@ -41,29 +70,13 @@ Interval PowerLawFit::prediction_interval(double x) const {
 }
 
 PowerLawFit fit_power_law(std::span<const PowerLawPoint> points, TauMethod method) {
-  PowerLawFit fit;
-  fit.n_points = static_cast<std::int64_t>(points.size());
-  const std::vector<LogPoint> logs = logarithms(points);
-  if (logs.size() < 2 || have_one_x(logs)) return fit;
-  const double dof = static_cast<double>(logs.size()) - 2;
-  const double scatter = dof > 0 ? tau_squared(logs, method) : 0;
-  const Line line = fit_line(logs, scatter);
-  const double log_coefficient = line.at(0);
-  fit.law = {std::exp(log_coefficient), line.slope};
-  fit.tau = std::sqrt(scatter);
-  fit.centre = line.centre;
-  if (!(dof > 0)) return fit;
-  double sum = 0;
-  for (const LogPoint& p : logs) sum += std::pow(p.y - line.at(p.x), 2);
-  fit.residual_sd = std::sqrt(sum / dof);
-  fit.level_se = std::sqrt(line.q / dof / line.weight);
-  fit.exponent_se = std::sqrt(line.q / dof / line.spread);
-  fit.t = t90(dof);
-  fit.exponent = {line.slope - fit.t * fit.exponent_se, line.slope + fit.t * fit.exponent_se};
-  fit.coefficient =
-      around(log_coefficient, fit.t * std::hypot(fit.level_se, line.centre * fit.exponent_se));
-  fit.status = std::isfinite(fit.coefficient.high) ? FitStatus::ok : FitStatus::not_converged;
-  return fit;
+  return fit_law(points, {},
+                 [&](std::span<const LogPoint> logs) { return tau_squared(logs, method); });
+}
+
+PowerLawFit fit_power_law(std::span<const PowerLawPoint> points, const Correlation& correlation) {
+  return fit_law(points, correlation,
+                 [&](std::span<const LogPoint> logs) { return tau_squared(logs, correlation); });
 }
 
 PowerLawFit fit_coefficient(std::span<const PowerLawPoint> points, double exponent) {

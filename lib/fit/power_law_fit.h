@@ -24,6 +24,11 @@ struct PowerLawPoint {
 [[nodiscard]] PowerLawFit fit_power_law(std::span<const PowerLawPoint> points,
                                         TauMethod method = TauMethod::moments);
 
+/// The same by moments where the points' own errors are correlated: weighted alike, but for tau and
+/// the intervals (line_errors).
+[[nodiscard]] PowerLawFit fit_power_law(std::span<const PowerLawPoint> points,
+                                        const Correlation& correlation);
+
 /// The coefficient alone, with a given exponent: the geometric mean of y / x^exponent.
 [[nodiscard]] PowerLawFit fit_coefficient(std::span<const PowerLawPoint> points, double exponent);
 
