@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "base/text.h"
 #include "fit/allocation_bootstrap.h"
@@ -48,30 +47,28 @@ void validate(const PointSet& points, const FitOptions& options) {
   require(band > 0 && band < 1, "band must be above 0 and below 1, got " + exact_text(band));
 }
 
-// Branches of one trunk are drawn together, whatever their budgets. Otherwise runs are exchanged
-// within their budget where a design stated it, and those of budgets without a curve among
-// themselves.
-void set_resampling_units(std::span<const Sample> samples, std::span<const BudgetGroup> groups,
-                          LossFitOptions& options) {
+// Runs are exchanged within their budget where a design stated it, and those of budgets without a
+// curve among themselves.
+Strata resampling_strata(std::span<const Sample> samples, std::span<const BudgetGroup> groups) {
   constexpr std::int64_t kCommonStratum = -1;
-  const bool trunks = std::any_of(samples.begin(), samples.end(),
-                                  [](const Sample& sample) { return !sample.trunk.empty(); });
-  std::map<std::string, std::int64_t> ids;
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    const Sample& sample = samples[i];
-    const auto own = static_cast<std::int64_t>(i);
-    options.unit.push_back(sample.trunk.empty() ? own
-                                                : ids.try_emplace(sample.trunk, own).first->second);
+  std::vector<std::string> trunks;
+  std::vector<std::int64_t> stratum;
+  for (const Sample& sample : samples) {
     const BudgetGroup& group = groups[static_cast<std::size_t>(sample.group)];
-    const bool own_stratum = !trunks && group.stated && group.samples.size() >= kMinCurvePoints;
-    options.stratum.push_back(own_stratum ? sample.group : kCommonStratum);
+    const bool own_stratum = group.stated && group.samples.size() >= kMinCurvePoints;
+    trunks.push_back(sample.trunk);
+    stratum.push_back(own_stratum ? sample.group : kCommonStratum);
   }
+  return strata_of(trunks, stratum);
 }
 
 std::vector<LossSample> loss_samples(std::span<const Sample> samples) {
   std::vector<LossSample> result;
   for (const Sample& sample : samples) {
-    result.push_back({.size = sample.scale, .tokens = sample.tokens, .loss = sample.metric});
+    result.push_back({.size = sample.scale,
+                      .tokens = sample.tokens,
+                      .loss = sample.metric,
+                      .by_seed = sample.by_seed});
   }
   return result;
 }
@@ -217,8 +214,8 @@ Fit fit(const PointSet& points, const FitOptions& options) {
                          .scale = options.scale,
                          .n_bootstrap = options.n_bootstrap,
                          .seed = options.seed,
+                         .strata = resampling_strata(samples, groups),
                          .diagnostics = true};
-  set_resampling_units(samples, groups, surface);
   const ParametricFit parametric = fit_loss_law(loss_samples(samples), surface);
   if (parametric.status != FitStatus::too_few_points) result.parametric = parametric;
   set_predicted_bias(result, curves);
@@ -235,7 +232,8 @@ Fit fit(const PointSet& points, const FitOptions& options) {
       fit_estimators(curves, minima, result.parametric ? &*result.parametric : nullptr, samples,
                      {.seed_noise = result.seed_noise, .seed = options.seed});
   result.disagreement = disagreement_of(result.estimators);
-  result.law_checks = check_laws(result.valleys, result.scale_opt, result.tokens_opt);
+  result.law_checks =
+      check_laws(result.valleys, result.scale_opt, result.tokens_opt, result.trunk_noise);
   if (!options.curves.empty()) {
     result.envelope = fit_envelope(options.curves, {.scale = options.scale, .seed = options.seed});
   }
@@ -244,8 +242,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
       bootstrap_allocation(curves, {options.n_bootstrap, options.seed, result.scale_opt.tau});
   const std::vector<GridCell> cells = grid_cells(groups);
   set_hyper(result, cells, options);
-  surface.unit.clear();
-  surface.stratum.clear();
+  surface.strata.clear();
   surface.diagnostics = false;
   result.holdout = score_holdouts(curves, result.valleys, samples, options.holdout, surface);
   result.holdout_summary = summarize(result.holdout);
@@ -256,7 +253,8 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   set_range(result, samples);
   if (result.parametric) {
     result.surface_intervals =
-        surface_intervals(*result.parametric, samples, result.compute_to, options.targets);
+        surface_intervals(*result.parametric, samples, result.compute_to, options.targets,
+                          result.trunk_noise ? result.trunk_noise->share : 0);
   }
   result.conventions = fit_conventions(points, options.objective, options.delta);
   result.targets = predict_targets(result, {.computes = options.targets,

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include <Eigen/Core>
-
 namespace isoflop {
 namespace {
 
@@ -13,39 +11,8 @@ double degrees_of_freedom(std::span<const LogPoint> points) {
   return static_cast<double>(points.size()) - 2;
 }
 
-// P of q = y' P y: W - W X (X' W X)^-1 X' W.
-Eigen::MatrixXd residual_form(std::span<const LogPoint> points, const Line& line,
-                              double tau_squared) {
-  const auto n = static_cast<Eigen::Index>(points.size());
-  Eigen::MatrixXd form(n, n);
-  for (Eigen::Index i = 0; i < n; ++i) {
-    const LogPoint& p = points[static_cast<std::size_t>(i)];
-    const double w = 1 / (p.variance + tau_squared);
-    for (Eigen::Index j = 0; j < n; ++j) {
-      const LogPoint& other = points[static_cast<std::size_t>(j)];
-      form(i, j) = -w / (other.variance + tau_squared) *
-                   (1 / line.weight + (p.x - line.centre) * (other.x - line.centre) / line.spread);
-    }
-    form(i, i) += w;
-  }
-  return form;
-}
-
-Eigen::MatrixXd covariance_of(std::span<const LogPoint> points, double tau_squared,
-                              const Correlation& correlation) {
-  const auto n = static_cast<Eigen::Index>(points.size());
-  Eigen::MatrixXd covariance = Eigen::Map<const Eigen::MatrixXd>(correlation.data(), n, n);
-  for (Eigen::Index i = 0; i < n; ++i) {
-    const double sd = std::sqrt(points[static_cast<std::size_t>(i)].variance);
-    covariance.row(i) *= sd;
-    covariance.col(i) *= sd;
-  }
-  covariance.diagonal().array() += tau_squared;
-  return covariance;
-}
-
 // The tau^2 for which the weighted residuals of the regression without it have their expected size:
-// E[Q] = n - 2 + tau^2 tr(P).
+// E[Q] = n - 2 + tau^2 tr(P), P = W - W X (X' W X)^-1 X' W.
 double by_moments(std::span<const LogPoint> points) {
   const Line line = fit_line(points, 0);
   double trace = 0;
@@ -145,40 +112,6 @@ double tau_squared(std::span<const LogPoint> points, TauMethod method) {
       return by_reml(points);
   }
   return 0;
-}
-
-double tau_squared(std::span<const LogPoint> points, const Correlation& correlation) {
-  if (correlation.empty()) return tau_squared(points, TauMethod::moments);
-  const Line line = fit_line(points, 0);
-  const Eigen::MatrixXd form = residual_form(points, line, 0);
-  const double expected = form.cwiseProduct(covariance_of(points, 0, correlation)).sum();
-  return form.trace() > 0 ? std::max(0.0, (line.q - expected) / form.trace()) : 0;
-}
-
-LineErrors line_errors(std::span<const LogPoint> points, double tau_squared,
-                       const Correlation& correlation) {
-  const Line line = fit_line(points, tau_squared);
-  if (correlation.empty()) {
-    const double dof = degrees_of_freedom(points);
-    return {line.centre, std::sqrt(line.q / dof / line.weight),
-            std::sqrt(line.q / dof / line.spread), dof};
-  }
-  const Eigen::MatrixXd covariance = covariance_of(points, tau_squared, correlation);
-  const Eigen::MatrixXd product = residual_form(points, line, tau_squared) * covariance;
-  const double expected = product.trace();
-  const auto n = static_cast<Eigen::Index>(points.size());
-  Eigen::MatrixX2d gain(n, 2);  // of level and slope
-  for (Eigen::Index i = 0; i < n; ++i) {
-    const LogPoint& p = points[static_cast<std::size_t>(i)];
-    const double w = 1 / (p.variance + tau_squared);
-    gain.row(i) << w / line.weight, w * (p.x - line.centre) / line.spread;
-  }
-  const Eigen::Matrix2d errors = line.q / expected * (gain.transpose() * covariance * gain);
-  // Where the level's error has nothing of the slope's in it.
-  const double offset = errors(1, 1) > 0 ? -errors(0, 1) / errors(1, 1) : 0;
-  return {line.centre + offset, std::sqrt(std::max(0.0, errors(0, 0) + offset * errors(0, 1))),
-          std::sqrt(errors(1, 1)),
-          expected * expected / product.cwiseProduct(product.transpose()).sum()};
 }
 
 }  // namespace isoflop

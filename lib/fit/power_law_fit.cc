@@ -40,6 +40,7 @@ PowerLawFit fit_law(std::span<const PowerLawPoint> points, const Correlation& co
   fit.centre = errors.centre;
   fit.level_se = errors.level_se;
   fit.exponent_se = errors.slope_se;
+  fit.dof = errors.dof;
   fit.t = t90(errors.dof);
   fit.exponent = {line.slope - fit.t * fit.exponent_se, line.slope + fit.t * fit.exponent_se};
   fit.coefficient =

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "fit/correlated_errors.h"
 #include "fit/log_line.h"
 #include "isoflop/fit.h"
 

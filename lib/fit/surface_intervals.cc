@@ -11,6 +11,7 @@
 #include <Eigen/Dense>
 
 #include "fit/power_law_fit.h"
+#include "fit/resampling.h"
 #include "fit/statistics.h"
 
 namespace isoflop {
@@ -134,13 +135,30 @@ std::vector<double> tau_squared_nodes(const Shifts& shifts) {
   return nodes;
 }
 
+/// Runs of one trunk, and what their noise has in common.
+struct TrunkRows {
+  double share = 0;
+  std::vector<Rows> of_trunk;
+};
+
+TrunkRows trunk_rows(std::span<const Sample> samples, double share) {
+  std::vector<std::string> trunks;
+  for (const Sample& sample : samples) trunks.push_back(sample.trunk);
+  TrunkRows result{share, {}};
+  for (const RunUnit& unit : trunk_units(trunks)) {
+    if (unit.size() > 1) result.of_trunk.emplace_back(unit.begin(), unit.end());
+  }
+  return result;
+}
+
 /// Half-widths of 90 % intervals.
 class ErrorModel {
  public:
   ErrorModel(const Linearised& line, std::map<std::int64_t, Rows> budgets, const Shifts& shifts,
-             double inefficiency)
+             double inefficiency, TrunkRows trunks)
       : line_(line),
         budgets_(std::move(budgets)),
+        trunks_(std::move(trunks)),
         tau_squared_(tau_squared_nodes(shifts)),
         noise_variance_(inefficiency * shifts.noise_variance),
         dof_(shifts.dof),
@@ -156,10 +174,23 @@ class ErrorModel {
       for (const Eigen::Index i : rows) sum += influence[i] * line_.slide[i];
       of_shifts += sum * sum;
     }
-    return mixture_quantile(noise_variance_ * influence.squaredNorm(), of_shifts);
+    return mixture_quantile(noise_variance_ * noise_square(influence), of_shifts);
   }
 
  private:
+  // Variance of influence . noise, for noise of variance 1.
+  [[nodiscard]] double noise_square(const Eigen::VectorXd& influence) const {
+    double square = influence.squaredNorm();
+    for (const Rows& rows : trunks_.of_trunk) {
+      double sum = 0, alone = 0;
+      for (const Eigen::Index i : rows) {
+        sum += influence[i];
+        alone += influence[i] * influence[i];
+      }
+      square += trunks_.share * (sum * sum - alone);
+    }
+    return square;
+  }
   // The w with P(|t| sd <= w) = 0.9 on average over tau.
   [[nodiscard]] double mixture_quantile(double of_noise, double of_shifts) const {
     const auto inside = [&](double w) {
@@ -183,6 +214,7 @@ class ErrorModel {
 
   const Linearised& line_;
   std::map<std::int64_t, Rows> budgets_;
+  TrunkRows trunks_;
   std::vector<double> tau_squared_;
   double noise_variance_, dof_;
   Eigen::MatrixXd inverse_;  // 5 x n
@@ -236,7 +268,8 @@ Interval around(double log_value, double half_width) {
 std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
                                                   std::span<const Sample> samples,
                                                   double largest_compute,
-                                                  std::span<const double> targets) {
+                                                  std::span<const double> targets,
+                                                  double trunk_share) {
   const LossLaw& law = fit.law;
   if (!fit.usable() || !(law.a > 0) || !(law.b > 0)) return std::nullopt;
   const Linearised line = linearise(law, samples);
@@ -246,7 +279,8 @@ std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
   }
   const Shifts shifts = read_shifts(line, budgets, samples);
   if (shifts.dof < kLeastDof) return std::nullopt;
-  const ErrorModel errors(line, budgets, shifts, inefficiency_of(fit, line, samples));
+  const ErrorModel errors(line, budgets, shifts, inefficiency_of(fit, line, samples),
+                          trunk_rows(samples, trunk_share));
 
   SurfaceIntervals result;
   result.n_budgets = static_cast<std::int64_t>(shifts.budgets.size());
