@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/json.h"
 #include "fit/isoflop_fit.h"
 #include "support/catch.h"
 #include "support/sweep_oracle.h"
@@ -114,7 +115,7 @@ TEST_CASE("with shared trunks the exponent's interval covers it, and blind to th
   CHECK(blind < 0.8 * kSweeps);
 }
 
-TEST_CASE("of the surface, what a trunk has in common widens alpha and narrows beta") {
+TEST_CASE("the surface counts what a trunk has in common, and the answer says it") {
   FitOptions options;
   options.scale = LossLaw::Scale::params;
   options.n_bootstrap = 0;
@@ -127,4 +128,11 @@ TEST_CASE("of the surface, what a trunk has in common widens alpha and narrows b
   REQUIRE(blind.surface_intervals);
   CHECK(width(shared.surface_intervals->alpha) > 1.05 * width(blind.surface_intervals->alpha));
   CHECK(width(shared.surface_intervals->beta) < width(blind.surface_intervals->beta));
+
+  const Json said = parse_json(to_json(shared), "answer");
+  const JsonReader noise = JsonReader(said, "answer").at("allocation").at("trunk_noise");
+  CHECK(noise.at("share").number() == shared.trunk_noise->share);
+  CHECK(noise.at("n_trunks").integer(2, 100) == shared.trunk_noise->n_trunks);
+  const Json silent = parse_json(to_json(blind), "answer");
+  CHECK_FALSE(JsonReader(silent, "answer").at("allocation").find("trunk_noise"));
 }
