@@ -3,83 +3,54 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <string>
 
-#include "base/rng.h"
 #include "fit/parabola.h"
 #include "fit/power_law_fit.h"
+#include "fit/resampling.h"
 #include "fit/statistics.h"
 
 namespace isoflop {
 namespace {
 
-/// Numbers of one resample, in the order in which they are asked for.
-class Draws {
- public:
-  Draws(std::uint64_t seed, std::int64_t resample)
-      : rng_(seed, static_cast<std::uint64_t>(resample)) {}
-  std::size_t below(std::size_t n) { return rng_.below(n, next_++); }
-  double normal() { return shifts_.normal(next_++); }
-
- private:
-  Rng rng_, shifts_{rng_.bits(0)};
-  std::uint64_t next_ = 1;
-};
-
+/// A run of the curves.
 struct Place {
   std::size_t curve, sample;
 };
-/// Runs that are drawn together.
-using Unit = std::vector<Place>;
 
-bool have_trunks(std::span<const BudgetGroup> curves) {
-  return std::any_of(curves.begin(), curves.end(), [](const BudgetGroup& curve) {
-    return std::any_of(curve.samples.begin(), curve.samples.end(),
-                       [](const Sample& sample) { return !sample.trunk.empty(); });
-  });
-}
+/// What a resample is drawn from.
+struct Sweep {
+  std::span<const BudgetGroup> curves;
+  std::vector<Place> places = {};  // by run
+  Strata strata = {};
+  bool by_trunk = false;
+};
 
-// Strata of units: trunks cut across the budgets and make one stratum; single runs are drawn within
-// their budget.
-std::vector<std::vector<Unit>> strata_of(std::span<const BudgetGroup> curves) {
-  const bool trunks = have_trunks(curves);
-  std::vector<std::vector<Unit>> strata(trunks ? 1 : curves.size());
-  std::map<std::string, std::size_t> unit_of_trunk;
+Sweep sweep_of(std::span<const BudgetGroup> curves) {
+  Sweep sweep{.curves = curves};
+  std::vector<std::string> trunks;
+  std::vector<std::int64_t> stratum;
   for (std::size_t c = 0; c < curves.size(); ++c) {
-    std::vector<Unit>& units = strata[trunks ? 0 : c];
     for (std::size_t s = 0; s < curves[c].samples.size(); ++s) {
-      const std::string& trunk = curves[c].samples[s].trunk;
-      const auto [entry, is_new] = unit_of_trunk.try_emplace(trunk, units.size());
-      if (is_new || trunk.empty()) {
-        units.push_back({{c, s}});
-      } else {
-        units[entry->second].push_back({c, s});
-      }
+      sweep.places.push_back({c, s});
+      trunks.push_back(curves[c].samples[s].trunk);
+      stratum.push_back(static_cast<std::int64_t>(c));
+      sweep.by_trunk = sweep.by_trunk || !trunks.back().empty();
     }
   }
-  return strata;
+  sweep.strata = strata_of(trunks, stratum);
+  return sweep;
 }
 
-Sample with_seeds_drawn(Sample sample, Draws& draws) {
-  const std::size_t n = sample.by_seed.size();
-  if (n < 2) return sample;
-  sample.metric = 0;
-  for (std::size_t i = 0; i < n; ++i) sample.metric += sample.by_seed[draws.below(n)];
-  sample.metric /= static_cast<double>(n);
-  return sample;
-}
-
-std::vector<BudgetGroup> resample(std::span<const BudgetGroup> curves,
-                                  const std::vector<std::vector<Unit>>& strata, Draws& draws) {
-  std::vector<BudgetGroup> result(curves.begin(), curves.end());
+std::vector<BudgetGroup> resample(const Sweep& sweep, Draws& draws) {
+  std::vector<BudgetGroup> result(sweep.curves.begin(), sweep.curves.end());
   for (BudgetGroup& curve : result) curve.samples.clear();
-  for (const std::vector<Unit>& units : strata) {
-    for (std::size_t i = 0; i < units.size(); ++i) {
-      for (const auto& [curve, sample] : units[draws.below(units.size())]) {
-        result[curve].samples.push_back(with_seeds_drawn(curves[curve].samples[sample], draws));
-      }
-    }
-  }
+  draw_runs(sweep.strata, draws, [&](std::size_t run) {
+    const auto& [curve, index] = sweep.places[run];
+    Sample sample = sweep.curves[curve].samples[index];
+    if (sample.by_seed.size() > 1) sample.metric = draws.mean_of(sample.by_seed);
+    result[curve].samples.push_back(std::move(sample));
+  });
   for (BudgetGroup& curve : result) {
     std::stable_sort(curve.samples.begin(), curve.samples.end(),
                      [](const Sample& a, const Sample& b) { return a.scale < b.scale; });
@@ -120,11 +91,11 @@ std::optional<std::pair<double, double>> exponents_of(std::span<const BudgetGrou
 
 std::optional<AllocationBootstrap> bootstrap_allocation(std::span<const BudgetGroup> curves,
                                                         const AllocationResampling& options) {
-  const auto strata = strata_of(curves);
+  const Sweep sweep = sweep_of(curves);
   std::vector<double> scale, tokens;
   for (std::int64_t i = 0; i < options.n_resamples; ++i) {
-    Draws draws(options.seed, i);
-    const auto exponents = exponents_of(resample(curves, strata, draws), options.tau, draws);
+    Draws draws(options.seed, static_cast<std::uint64_t>(i), 1);
+    const auto exponents = exponents_of(resample(sweep, draws), options.tau, draws);
     if (!exponents) continue;
     scale.push_back(exponents->first);
     tokens.push_back(exponents->second);
@@ -135,7 +106,7 @@ std::optional<AllocationBootstrap> bootstrap_allocation(std::span<const BudgetGr
                              .tokens_exponent = percentile_interval(tokens),
                              .n_resamples = options.n_resamples,
                              .n_failed = options.n_resamples - n_good,
-                             .by_trunk = have_trunks(curves)};
+                             .by_trunk = sweep.by_trunk};
 }
 
 }  // namespace isoflop

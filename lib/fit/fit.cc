@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "base/text.h"
 #include "fit/allocation_bootstrap.h"
@@ -19,6 +18,7 @@
 #include "fit/mistuning.h"
 #include "fit/parabola.h"
 #include "fit/predict_targets.h"
+#include "fit/resampling.h"
 #include "fit/sample_size.h"
 #include "fit/second_stage_columns.h"
 #include "fit/settings.h"
@@ -94,6 +94,7 @@ Fit described(const PointSet& points, const FitOptions& options) {
 
 void set_allocation(const IsoFlopFit& minima, Fit& fit) {
   fit.valleys = minima.valleys;
+  fit.trunk_noise = minima.trunk_noise;
   fit.scale_opt = minima.scale_opt;
   fit.tokens_opt = minima.tokens_opt;
   fit.frontier = minima.frontier;
@@ -107,29 +108,25 @@ LossFitOptions surface_options(const FitOptions& options) {
           .seed = options.seed};
 }
 
-// Branches of one trunk are drawn together, whatever their budgets. Otherwise runs are exchanged
-// within their budget where a design stated it, and those of budgets without a curve among
-// themselves.
-void set_resampling_units(const Runs& runs, LossFitOptions& options) {
+// Runs are exchanged within their budget where a design stated it, and those of budgets without a
+// curve among themselves.
+Strata resampling_strata(const Runs& runs) {
   constexpr std::int64_t kCommonStratum = -1;
-  const bool trunks = std::any_of(runs.samples.begin(), runs.samples.end(),
-                                  [](const Sample& sample) { return !sample.trunk.empty(); });
-  std::map<std::string, std::int64_t> ids;
-  for (std::size_t i = 0; i < runs.samples.size(); ++i) {
-    const Sample& sample = runs.samples[i];
-    const auto own = static_cast<std::int64_t>(i);
-    options.unit.push_back(sample.trunk.empty() ? own
-                                                : ids.try_emplace(sample.trunk, own).first->second);
+  std::vector<std::string> trunks;
+  std::vector<std::int64_t> stratum;
+  for (const Sample& sample : runs.samples) {
     const BudgetGroup& group = runs.groups[static_cast<std::size_t>(sample.group)];
-    const bool own_stratum = !trunks && group.stated && group.samples.size() >= kMinCurvePoints;
-    options.stratum.push_back(own_stratum ? sample.group : kCommonStratum);
+    const bool own_stratum = group.stated && group.samples.size() >= kMinCurvePoints;
+    trunks.push_back(sample.trunk);
+    stratum.push_back(own_stratum ? sample.group : kCommonStratum);
   }
+  return strata_of(trunks, stratum);
 }
 
 void fit_surface(const Runs& runs, Fit& fit) {
   LossFitOptions options = surface_options(fit.options);
   options.diagnostics = true;
-  set_resampling_units(runs, options);
+  options.strata = resampling_strata(runs);
   const ParametricFit parametric = fit_loss_law(loss_samples(runs.samples), options);
   if (parametric.status != FitStatus::too_few_points) fit.parametric = parametric;
 }
@@ -150,8 +147,8 @@ void correct_allocation(std::span<const BudgetGroup> curves, Fit& fit) {
   const auto corrected = [](const Valley& valley) { return valley.predicted_bias != 0; };
   if (std::none_of(fit.valleys.begin(), fit.valleys.end(), corrected)) return;
   fit.scale_opt_uncorrected = fit.scale_opt;
-  fit.scale_opt = allocation_law(fit.valleys, &Valley::scale_opt);
-  fit.tokens_opt = allocation_law(fit.valleys, &Valley::tokens_opt);
+  fit.scale_opt = allocation_law(fit.valleys, &Valley::scale_opt, fit.trunk_noise);
+  fit.tokens_opt = allocation_law(fit.valleys, &Valley::tokens_opt, fit.trunk_noise);
 }
 
 /// The largest loss a model can have that knows nothing: ln V; in bits per byte only where tokens
@@ -234,7 +231,8 @@ void extrapolate(std::span<const Sample> samples, Fit& fit) {
   const FitOptions& options = fit.options;
   if (fit.parametric) {
     fit.surface_intervals =
-        surface_intervals(*fit.parametric, samples, fit.compute_to, options.targets);
+        surface_intervals(*fit.parametric, samples, fit.compute_to, options.targets,
+                          fit.trunk_noise ? fit.trunk_noise->share : 0);
   }
   fit.targets = predict_targets(fit, {.computes = options.targets,
                                       .flops_factor = flops_factor(samples),
@@ -263,7 +261,8 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   result.conventions = fit_conventions(points, options.objective, options.delta);
 
   // How far it holds.
-  result.law_checks = check_laws(result.valleys, result.scale_opt, result.tokens_opt);
+  result.law_checks =
+      check_laws(result.valleys, result.scale_opt, result.tokens_opt, result.trunk_noise);
   result.allocation_bootstrap =
       bootstrap_allocation(runs.curves, {options.n_bootstrap, options.seed, result.scale_opt.tau});
   score_on_largest_budgets(runs, result);

@@ -9,6 +9,10 @@ Json allocation_json(const Fit& fit) {
   if (fit.scale_opt.usable()) {
     json.set("scale", power_law_json(fit.scale_opt)).set("tokens", power_law_json(fit.tokens_opt));
     json.set("tau", fit.scale_opt.tau);
+    if (fit.trunk_noise) {
+      json.set("trunk_noise", Json::object({{"share", fit.trunk_noise->share},
+                                            {"n_trunks", fit.trunk_noise->n_trunks}}));
+    }
     if (fit.scale_opt_uncorrected) {
       json.set("scale_uncorrected", power_law_json(*fit.scale_opt_uncorrected));
     }

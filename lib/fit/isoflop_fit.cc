@@ -5,6 +5,7 @@
 
 #include "fit/parabola.h"
 #include "fit/settings.h"
+#include "fit/trunk_noise.h"
 
 namespace isoflop {
 
@@ -21,8 +22,10 @@ std::vector<PowerLawPoint> law_points(std::span<const Valley> valleys, double Va
   return points;
 }
 
-PowerLawFit allocation_law(std::span<const Valley> valleys, double Valley::*optimum) {
-  return fit_power_law(law_points(valleys, optimum));
+PowerLawFit allocation_law(std::span<const Valley> valleys, double Valley::*optimum,
+                           const std::optional<TrunkNoise>& trunk_noise) {
+  return fit_power_law(law_points(valleys, optimum),
+                       trunk_noise ? trunk_noise->correlation : Correlation{});
 }
 
 std::vector<FrontierPoint> frontier_points(std::span<const Valley> valleys) {
@@ -46,8 +49,9 @@ IsoFlopFit fit_isoflop(std::span<const BudgetGroup> curves) {
   IsoFlopFit fit;
   for (const BudgetGroup& curve : curves) fit.valleys.push_back(fit_valley(curve));
   pool_noise(fit.valleys);
-  fit.scale_opt = allocation_law(fit.valleys, &Valley::scale_opt);
-  fit.tokens_opt = allocation_law(fit.valleys, &Valley::tokens_opt);
+  fit.trunk_noise = trunk_noise(curves, fit.valleys);
+  fit.scale_opt = allocation_law(fit.valleys, &Valley::scale_opt, fit.trunk_noise);
+  fit.tokens_opt = allocation_law(fit.valleys, &Valley::tokens_opt, fit.trunk_noise);
   fit.frontier = fit_frontier(frontier_points(fit.valleys));
   return fit;
 }

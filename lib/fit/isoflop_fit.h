@@ -15,6 +15,7 @@ namespace isoflop {
 /// Laws through the minima of iso-FLOP curves (arXiv:2401.02954, sec. 3.2).
 struct IsoFlopFit {
   std::vector<Valley> valleys;  // one per curve, usable or not
+  std::optional<TrunkNoise> trunk_noise;
   PowerLawFit scale_opt, tokens_opt;
   std::optional<FrontierLaw> frontier;
 };
@@ -30,7 +31,8 @@ struct IsoFlopFit {
 [[nodiscard]] std::vector<PowerLawPoint> law_points(std::span<const Valley> valleys,
                                                     double Valley::*optimum);
 /// The law through them.
-[[nodiscard]] PowerLawFit allocation_law(std::span<const Valley> valleys, double Valley::*optimum);
+[[nodiscard]] PowerLawFit allocation_law(std::span<const Valley> valleys, double Valley::*optimum,
+                                         const std::optional<TrunkNoise>& trunk_noise);
 
 /// The minima that enter the laws, as points of the frontier.
 [[nodiscard]] std::vector<FrontierPoint> frontier_points(std::span<const Valley> valleys);

@@ -17,14 +17,24 @@ namespace {
 
 constexpr std::size_t kMinPoints = 4;  // a line less one point, and a parabola with a residual
 
-void leave_one_out(std::span<const PowerLawPoint> points, double exponent, LawChecks& checks) {
+Correlation without_point(const Correlation& correlation, std::size_t n, std::size_t out) {
+  Correlation rest;
+  for (std::size_t i = 0; i < correlation.size(); ++i) {
+    if (i / n != out && i % n != out) rest.push_back(correlation[i]);
+  }
+  return rest;
+}
+
+void leave_one_out(std::span<const PowerLawPoint> points, const Correlation& correlation,
+                   double exponent, LawChecks& checks) {
   if (points.size() < kMinPoints) return;
   Interval range{exponent, exponent};
   double farthest = -1;
   for (std::size_t out = 0; out < points.size(); ++out) {
     std::vector<PowerLawPoint> rest(points.begin(), points.end());
     rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(out));
-    const double without = fit_power_law(rest).law.exponent;
+    const double without =
+        fit_power_law(rest, without_point(correlation, points.size(), out)).law.exponent;
     range = {std::min(range.low, without), std::max(range.high, without)};
     if (std::abs(without - exponent) > farthest) {
       farthest = std::abs(without - exponent);
@@ -34,7 +44,8 @@ void leave_one_out(std::span<const PowerLawPoint> points, double exponent, LawCh
   checks.leave_one_out = range;
 }
 
-void test_curvature(std::span<const LogPoint> points, double tau, LawChecks& checks) {
+void test_curvature(std::span<const LogPoint> points, const Correlation& correlation, double tau,
+                    LawChecks& checks) {
   if (points.size() < kMinPoints) return;
   const auto n = static_cast<Eigen::Index>(points.size());
   const double centre = fit_line(points, tau * tau).centre;
@@ -47,12 +58,15 @@ void test_curvature(std::span<const LogPoint> points, double tau, LawChecks& che
     response[i] = root * p.y;
   }
   const LeastSquares fit = least_squares(design, response);
-  const double curvature = fit.solution(2, 0), unit_variance = fit.unit_covariance(2, 2);
-  const double freedom = static_cast<double>(n) - 3;
-  const double error = std::sqrt(fit.residual_sum() / freedom * unit_variance);
+  const double curvature = fit.solution(2, 0);
+  const auto [errors, freedom] =
+      coefficient_errors(design, fit.unit_covariance, fit.residual_sum(),
+                         weighted_covariance(points, tau * tau, correlation));
+  const double error = std::sqrt(errors(2, 2));
   checks.curvature = curvature;
   // Exact points have a residual of rounding alone, and no curvature to be tested.
-  const double rounding = 1e-12 * response.cwiseAbs().maxCoeff() * std::sqrt(unit_variance);
+  const double rounding =
+      1e-12 * response.cwiseAbs().maxCoeff() * std::sqrt(fit.unit_covariance(2, 2));
   checks.curvature_p =
       student_t_two_sided(curvature / std::max({error, rounding, 1e-300}), freedom);
 }
@@ -91,13 +105,15 @@ double effective_number(std::span<const LogPoint> points, double tau) {
 }  // namespace
 
 std::optional<LawChecks> check_laws(std::span<const Valley> valleys, const PowerLawFit& scale_opt,
-                                    const PowerLawFit& tokens_opt) {
+                                    const PowerLawFit& tokens_opt,
+                                    const std::optional<TrunkNoise>& trunk_noise) {
   if (!scale_opt.usable()) return std::nullopt;
   const std::vector<PowerLawPoint> points = law_points(valleys, &Valley::scale_opt);
   const std::vector<LogPoint> logs = logarithms(points);
+  const Correlation correlation = trunk_noise ? trunk_noise->correlation : Correlation{};
   LawChecks checks;
-  leave_one_out(points, scale_opt.law.exponent, checks);
-  test_curvature(logs, scale_opt.tau, checks);
+  leave_one_out(points, correlation, scale_opt.law.exponent, checks);
+  test_curvature(logs, correlation, scale_opt.tau, checks);
   if (tokens_opt.usable()) checks.exponent_sum = scale_opt.law.exponent + tokens_opt.law.exponent;
   measure_drift(valleys, checks);
   checks.effective_budgets = effective_number(logs, scale_opt.tau);

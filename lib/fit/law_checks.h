@@ -10,8 +10,8 @@
 namespace isoflop {
 
 /// Checks of the laws through the usable valleys; nothing where scale_opt is not usable.
-[[nodiscard]] std::optional<LawChecks> check_laws(std::span<const Valley> valleys,
-                                                  const PowerLawFit& scale_opt,
-                                                  const PowerLawFit& tokens_opt);
+[[nodiscard]] std::optional<LawChecks> check_laws(
+    std::span<const Valley> valleys, const PowerLawFit& scale_opt, const PowerLawFit& tokens_opt,
+    const std::optional<TrunkNoise>& trunk_noise = {});
 
 }  // namespace isoflop

@@ -3,10 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
+#include <cmath>
 #include <thread>
-
-#include "base/rng.h"
 
 namespace isoflop {
 namespace {
@@ -22,45 +20,46 @@ unsigned thread_count(const LossFitOptions& options) {
 
 }  // namespace
 
-Resampler::Resampler(std::size_t n_points, const LossFitOptions& options) : seed_(options.seed) {
-  std::map<std::int64_t, std::map<std::int64_t, std::vector<std::size_t>>> groups;
-  for (std::size_t i = 0; i < n_points; ++i) {
-    const std::int64_t stratum = options.stratum.empty() ? 0 : options.stratum[i];
-    const std::int64_t unit = options.unit.empty() ? static_cast<std::int64_t>(i) : options.unit[i];
-    groups[stratum][unit].push_back(i);
-  }
-  for (const auto& [stratum, units] : groups) {
-    strata_.emplace_back();
-    for (const auto& [unit, points] : units) strata_.back().push_back(points);
-  }
+Resampler::Resampler(std::span<const LossSample> samples, const LossFitOptions& options)
+    : samples_(samples),
+      strata_(options.strata),
+      seed_(options.seed),
+      logarithmic_(options.objective == ObjectiveKind::huber_log) {
+  if (!strata_.empty()) return;
+  strata_.emplace_back();
+  for (std::size_t i = 0; i < samples.size(); ++i) strata_.front().push_back({i});
 }
 
-void Resampler::draw(std::uint64_t i, std::span<double> weights) const {
-  std::fill(weights.begin(), weights.end(), 0.0);
-  const Rng rng(seed_, i);
-  std::uint64_t n_drawn = 0;
-  for (const Units& units : strata_) {
-    for (std::size_t k = 0; k < units.size(); ++k) {
-      for (const std::size_t point : units[rng.below(units.size(), n_drawn)]) weights[point] += 1;
-      ++n_drawn;
+void Resampler::draw(std::uint64_t i, LossResample& resample) const {
+  std::fill(resample.weights.begin(), resample.weights.end(), 0.0);
+  resample.redrawn.clear();
+  Draws draws(seed_, i);
+  draw_runs(strata_, draws, [&](std::size_t point) {
+    const std::vector<double>& by_seed = samples_[point].by_seed;
+    if (by_seed.size() < 2) {
+      resample.weights[point] += 1;
+      return;
     }
-  }
+    const double loss = draws.mean_of(by_seed);
+    resample.redrawn.push_back({point, logarithmic_ ? std::log(loss) : loss});
+  });
 }
 
-std::vector<NewtonResult> refit_resamples(const LossObjective& objective, std::size_t n_points,
+std::vector<NewtonResult> refit_resamples(const LossObjective& objective,
+                                          std::span<const LossSample> samples,
                                           const LossSearch& known, const LossFitOptions& options) {
   std::vector<NewtonResult> ends(static_cast<std::size_t>(options.n_bootstrap));
-  const Resampler resampler(n_points, options);
+  const Resampler resampler(samples, options);
   std::atomic<std::int64_t> next = 0;
   const auto work = [&] {
     ResampleSearch search(objective, known);
-    std::vector<double> weights(static_cast<std::size_t>(objective.points().n));
+    LossResample resample{std::vector<double>(static_cast<std::size_t>(objective.points().n))};
     for (std::int64_t from = next.fetch_add(kChunk); from < options.n_bootstrap;
          from = next.fetch_add(kChunk)) {
       const std::int64_t end = std::min(from + kChunk, options.n_bootstrap);
       for (std::int64_t i = from; i < end; ++i) {
-        resampler.draw(static_cast<std::uint64_t>(i), weights);
-        ends[static_cast<std::size_t>(i)] = search.minimize_resample(weights);
+        resampler.draw(static_cast<std::uint64_t>(i), resample);
+        ends[static_cast<std::size_t>(i)] = search.minimize_resample(resample);
       }
     }
   };

@@ -8,20 +8,23 @@ namespace isoflop {
 
 /// The optima of resamples; one entry per resample, whatever the number of threads.
 [[nodiscard]] std::vector<NewtonResult> refit_resamples(const LossObjective& objective,
-                                                        std::size_t n_points,
+                                                        std::span<const LossSample> samples,
                                                         const LossSearch& known,
                                                         const LossFitOptions& options);
 
-/// The weights of resample `i`, of `n_points`; the rest of `weights` is left 0.
+/// Resamples of `samples`, which must outlive this: units within their strata, then seeds within a
+/// point that was run with several (arXiv:2202.06387).
 class Resampler {
  public:
-  Resampler(std::size_t n_points, const LossFitOptions& options);
-  void draw(std::uint64_t i, std::span<double> weights) const;
+  Resampler(std::span<const LossSample> samples, const LossFitOptions& options);
+  /// Resample `i`; weights beyond the samples' are left 0.
+  void draw(std::uint64_t i, LossResample& resample) const;
 
  private:
-  using Units = std::vector<std::vector<std::size_t>>;  // of points
-  std::vector<Units> strata_;
+  std::span<const LossSample> samples_;
+  Strata strata_;
   std::uint64_t seed_;
+  bool logarithmic_;
 };
 
 }  // namespace isoflop

@@ -29,10 +29,11 @@ std::array<double, 7> named_values(const LossLaw& law) {
   return {law.irreducible, law.a, law.b, law.alpha, law.beta, law.beta / sum, law.alpha / sum};
 }
 
-void bootstrap(ParametricFit& fit, const LossPoints& points, const LossObjective& objective,
-               const LossSearch& found, const LossFitOptions& options) {
+void bootstrap(ParametricFit& fit, std::span<const LossSample> samples, const LossPoints& points,
+               const LossObjective& objective, const LossSearch& found,
+               const LossFitOptions& options) {
   std::array<std::vector<double>, 7> columns;
-  for (const NewtonResult& end : refit_resamples(objective, points.size(), found, options)) {
+  for (const NewtonResult& end : refit_resamples(objective, samples, found, options)) {
     if (!end.converged) {
       ++fit.n_bootstrap_failed;
       continue;
@@ -81,7 +82,9 @@ ParametricFit fit_loss_law(std::span<const LossSample> samples, const LossFitOpt
   if (fit.usable() && options.diagnostics) {
     fit.diagnostics = diagnose(samples, points, objective, best.surface, options.scale);
   }
-  if (fit.usable() && options.n_bootstrap > 0) bootstrap(fit, points, objective, found, options);
+  if (fit.usable() && options.n_bootstrap > 0) {
+    bootstrap(fit, samples, points, objective, found, options);
+  }
   return fit;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fit/loss_objective.h"
+#include "fit/resampling.h"
 #include "isoflop/fit.h"
 
 namespace isoflop {
@@ -20,9 +21,8 @@ struct LossFitOptions {
   LossLaw::Scale scale = LossLaw::Scale::params;
   std::int64_t n_bootstrap = 0;
   std::uint64_t seed = 0;
-  /// What is drawn together in a resample: points of one unit are not independent (one trunk).
-  /// Points of one stratum (budget) are exchangeable. Empty: every point its own unit, one stratum.
-  std::vector<std::int64_t> unit = {}, stratum = {};
+  /// What a resample draws from. Empty: every point its own unit, one stratum.
+  Strata strata = {};
   /// Of the bootstrap; 0 as many as the machine runs at once. Results do not depend on it.
   int n_threads = 0;
   /// Whether to say how far the points determine the surface: some milliseconds.

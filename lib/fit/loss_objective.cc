@@ -115,13 +115,18 @@ SurfaceVector LossPoints::to_surface(const LossLaw& law) const {
           law.b * std::exp(-law.beta * mean_log_tokens_), law.alpha, law.beta};
 }
 
-ResampledPoints::ResampledPoints(std::size_t n_points)
-    : x_(padded(n_points)), y_(x_.size()), target_(x_.size()), weight_(x_.size()) {
+ResampledPoints::ResampledPoints(std::size_t n_points) { hold(n_points); }
+
+void ResampledPoints::hold(std::size_t n) {
+  if (padded(n) <= x_.size() && !x_.empty()) return;
+  for (std::vector<double>* column : {&x_, &y_, &target_, &weight_}) column->resize(padded(n));
   columns_ = {
       .n = 0, .x = x_.data(), .y = y_.data(), .target = target_.data(), .weight = weight_.data()};
 }
 
-void ResampledPoints::assign(const SurfaceColumns& points, std::span<const double> weights) {
+void ResampledPoints::assign(const SurfaceColumns& points, const LossResample& resample) {
+  const std::span<const double> weights = resample.weights;
+  hold(weights.size() + resample.redrawn.size());
   std::size_t n = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     x_[n] = points.x[i];
@@ -129,6 +134,12 @@ void ResampledPoints::assign(const SurfaceColumns& points, std::span<const doubl
     target_[n] = points.target[i];
     weight_[n] = weights[i];
     if (weights[i] != 0) ++n;
+  }
+  for (const auto& [point, target] : resample.redrawn) {
+    x_[n] = points.x[point];
+    y_[n] = points.y[point];
+    target_[n] = target;
+    weight_[n++] = 1;
   }
   const std::size_t end = padded(n);
   for (; n < end; ++n) x_[n] = y_[n] = target_[n] = weight_[n] = 0;

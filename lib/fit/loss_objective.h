@@ -13,7 +13,18 @@ namespace isoflop {
 
 struct LossSample {
   double size = 0, tokens = 0, loss = 0;
-  double weight = 1;  // multiplicity in a resample
+  double weight = 1;                 // multiplicity in a resample
+  std::vector<double> by_seed = {};  // the losses that `loss` is the mean of; empty for one
+};
+
+/// Draws of points: at their own target, and with a target of their own where seeds were drawn.
+struct LossResample {
+  struct Redrawn {
+    std::size_t point = 0;
+    double target = 0;
+  };
+  std::vector<double> weights;  // multiplicities, one per point, padded or not
+  std::vector<Redrawn> redrawn = {};
 };
 
 /// (E, A', B', alpha, beta): the surface as E + A' u^-alpha + B' v^-beta with u and v the size and
@@ -77,15 +88,16 @@ class LossPoints {
   double mean_log_size_ = 0, mean_log_tokens_ = 0;
 };
 
-/// A resample of points: those that were drawn, with multiplicities. Reused without allocating.
+/// The columns of a resample: the points that were drawn. Reused without allocating.
 class ResampledPoints {
  public:
   explicit ResampledPoints(std::size_t n_points);
-  /// `weights` has one entry per point (padded or not).
-  void assign(const SurfaceColumns& points, std::span<const double> weights);
+  void assign(const SurfaceColumns& points, const LossResample& resample);
   [[nodiscard]] const SurfaceColumns& columns() const { return columns_; }
 
  private:
+  void hold(std::size_t n);
+
   std::vector<double> x_, y_, target_, weight_;
   SurfaceColumns columns_;
 };

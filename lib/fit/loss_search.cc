@@ -109,8 +109,16 @@ ResampleSearch::ResampleSearch(const LossObjective& objective, const LossSearch&
       grid_(objective.points(), objective.kind(), kResampleNodes),
       points_(static_cast<std::size_t>(objective.points().n)) {}
 
-NewtonResult ResampleSearch::minimize_resample(std::span<const double> weights) {
-  points_.assign(objective_.points(), weights);
+std::span<const double> ResampleSearch::counts_of(const LossResample& resample) {
+  if (resample.redrawn.empty()) return resample.weights;
+  counts_ = resample.weights;
+  for (const LossResample::Redrawn& draw : resample.redrawn) counts_[draw.point] += 1;
+  return counts_;
+}
+
+NewtonResult ResampleSearch::minimize_resample(const LossResample& resample) {
+  points_.assign(objective_.points(), resample);
+  const std::span<const double> weights = counts_of(resample);
   const LossObjective objective(points_.columns(), objective_.kind(), objective_.delta());
   NewtonResult best{.value = std::numeric_limits<double>::infinity()};
   double worst = 0;

@@ -36,16 +36,19 @@ class ResampleSearch {
   /// `objective` is that of all points; its columns must outlive this.
   ResampleSearch(const LossObjective& objective, const LossSearch& known);
 
-  /// The optimum for weights of the points: from each known basin, by way of larger deltas, and
-  /// from a grid of the resample's own. Where these disagree there is more than one basin, and
-  /// many more starts are tried.
-  [[nodiscard]] NewtonResult minimize_resample(std::span<const double> weights);
+  /// The optimum: from each known basin, by way of larger deltas, and from a grid of the resample's
+  /// own (at the points' own targets). Where these disagree there is more than one basin, and many
+  /// more starts are tried.
+  [[nodiscard]] NewtonResult minimize_resample(const LossResample& resample);
 
  private:
+  [[nodiscard]] std::span<const double> counts_of(const LossResample& resample);
+
   const LossObjective& objective_;
   const LossSearch& known_;
   StartGrid grid_;
   ResampledPoints points_;
+  std::vector<double> counts_;
   std::vector<GridStart> starts_;
 };
 

@@ -15,12 +15,17 @@ namespace {
 /// y = b0 + b1 (x - centre) + b2 (x - centre)^2.
 struct Parabola {
   double centre = 0;
+  Eigen::MatrixX3d design;
   Eigen::Vector3d b;
   Eigen::Matrix3d unit_covariance;  // of b, for residuals of variance 1
   double residual_sum = 0;          // of squares
 
   [[nodiscard]] double vertex_offset() const { return -b[1] / (2 * b[2]); }
   [[nodiscard]] double vertex() const { return centre + vertex_offset(); }
+  /// Of the vertex by b.
+  [[nodiscard]] Eigen::Vector3d vertex_gradient() const {
+    return {0, -1 / (2 * b[2]), -vertex_offset() / b[2]};
+  }
   [[nodiscard]] double minimum() const { return b[0] - b[1] * b[1] / (4 * b[2]); }
 };
 
@@ -28,7 +33,8 @@ Parabola fit_parabola(const std::vector<double>& x, const std::vector<double>& y
   const auto n = static_cast<Eigen::Index>(x.size());
   Parabola result;
   for (const double value : x) result.centre += value / static_cast<double>(n);
-  Eigen::MatrixX3d design(n, 3);
+  Eigen::MatrixX3d& design = result.design;
+  design.resize(n, 3);
   Eigen::VectorXd values(n);
   for (Eigen::Index i = 0; i < n; ++i) {
     const double offset = x[static_cast<std::size_t>(i)] - result.centre;
@@ -60,14 +66,12 @@ bool is_bracketed(std::span<const Sample> samples, double vertex) {
 
 // Errors of the vertex and of the minimum by the delta method.
 void set_errors(Valley& valley, const Parabola& parabola, double sd) {
-  const double b2 = parabola.b[2];
   const double offset = parabola.vertex_offset();
-  const Eigen::Vector3d vertex_gradient(0, -1 / (2 * b2), -offset / b2);
   const Eigen::Vector3d minimum_gradient(1, offset, offset * offset);
   const auto error = [&](const Eigen::Vector3d& gradient) {
     return sd * std::sqrt(gradient.dot(parabola.unit_covariance * gradient));
   };
-  valley.ln_scale_se = error(vertex_gradient);
+  valley.ln_scale_se = error(parabola.vertex_gradient());
   valley.loss_se = error(minimum_gradient);
 }
 
@@ -178,6 +182,23 @@ void pool_noise(std::vector<Valley>& valleys) {
     valley.ln_scale_se *= factor;
     valley.loss_se *= factor;
   }
+}
+
+ValleyErrors errors_of(const BudgetGroup& curve, const Valley& valley) {
+  const std::vector<Sample> window = fitted_samples(curve, valley);
+  const Parabola parabola = fit_window(window, [](const Sample& s) { return s.metric; });
+  const Eigen::Matrix3Xd pseudo_inverse = parabola.unit_covariance * parabola.design.transpose();
+  const auto n = static_cast<Eigen::Index>(window.size());
+  ValleyErrors errors;
+  for (const Sample& sample : window) errors.trunks.push_back(sample.trunk);
+  errors.influence = valley.loss_opt * pseudo_inverse.transpose() * parabola.vertex_gradient();
+  errors.annihilator = Eigen::MatrixXd::Identity(n, n) - parabola.design * pseudo_inverse;
+  errors.residuals.resize(n);
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const double fitted = parabola.design.row(i) * parabola.b;
+    errors.residuals[i] = (window[static_cast<std::size_t>(i)].metric - fitted) / valley.loss_opt;
+  }
+  return errors;
 }
 
 double predicted_bias(const BudgetGroup& curve, const Valley& valley, const LossLaw& surface) {

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
+
+#include <Eigen/Core>
 
 #include "fit/curves.h"
 #include "isoflop/fit.h"
@@ -43,6 +46,15 @@ inline constexpr double kValleyBand = 0.12;
 /// Replaces the standard errors, which come from a handful of residuals each, by those for a common
 /// relative noise: pooled over the valleys that have residuals.
 void pool_noise(std::vector<Valley>& valleys);
+
+/// What relative errors of the losses make of a valley: influence . errors of ln scale_opt, and
+/// annihilator * errors of the residuals over loss_opt. By fitted sample.
+struct ValleyErrors {
+  std::vector<std::string> trunks;
+  Eigen::VectorXd influence, residuals;
+  Eigen::MatrixXd annihilator;
+};
+[[nodiscard]] ValleyErrors errors_of(const BudgetGroup& curve, const Valley& valley);
 
 /// Error of ln scale_opt that the parabola would make on this curve's sizes if the surface were
 /// true and noise-free (arXiv:2603.22339 found it; here computed, not expanded).

@@ -15,6 +15,34 @@ bool have_one_x(std::span<const LogPoint> points) {
                      [&](const LogPoint& p) { return std::abs(p.x - points.front().x) < 1e-9; });
 }
 
+PowerLawFit fit_law(std::span<const PowerLawPoint> points, const Correlation& correlation,
+                    const auto& tau_squared_of) {
+  PowerLawFit fit;
+  fit.n_points = static_cast<std::int64_t>(points.size());
+  const std::vector<LogPoint> logs = logarithms(points);
+  if (logs.size() < 2 || have_one_x(logs)) return fit;
+  const double dof = static_cast<double>(logs.size()) - 2;
+  const double scatter = dof > 0 ? tau_squared_of(logs) : 0;
+  const Line line = fit_line(logs, scatter);
+  const double log_coefficient = line.at(0);
+  fit.law = {std::exp(log_coefficient), line.slope};
+  fit.tau = std::sqrt(scatter);
+  fit.centre = line.centre;
+  if (!(dof > 0)) return fit;
+  double sum = 0;
+  for (const LogPoint& p : logs) sum += std::pow(p.y - line.at(p.x), 2);
+  fit.residual_sd = std::sqrt(sum / dof);
+  const LineErrors errors = line_errors(logs, scatter, correlation);
+  fit.centre = errors.centre;
+  fit.level_se = errors.level_se;
+  fit.exponent_se = errors.slope_se;
+  fit.dof = errors.dof;
+  fit.t = t90(errors.dof);
+  set_intervals(fit, log_coefficient);
+  fit.status = std::isfinite(fit.coefficient.high) ? FitStatus::ok : FitStatus::not_converged;
+  return fit;
+}
+
 }  // namespace
 
 std::vector<LogPoint> logarithms(std::span<const PowerLawPoint> points) {
@@ -43,27 +71,13 @@ void set_intervals(PowerLawFit& fit, double ln_coefficient) {
 }
 
 PowerLawFit fit_power_law(std::span<const PowerLawPoint> points, TauMethod method) {
-  PowerLawFit fit;
-  fit.n_points = static_cast<std::int64_t>(points.size());
-  const std::vector<LogPoint> logs = logarithms(points);
-  if (logs.size() < 2 || have_one_x(logs)) return fit;
-  const double dof = static_cast<double>(logs.size()) - 2;
-  const double scatter = dof > 0 ? tau_squared(logs, method) : 0;
-  const Line line = fit_line(logs, scatter);
-  const double log_coefficient = line.at(0);
-  fit.law = {std::exp(log_coefficient), line.slope};
-  fit.tau = std::sqrt(scatter);
-  fit.centre = line.centre;
-  if (!(dof > 0)) return fit;
-  double sum = 0;
-  for (const LogPoint& p : logs) sum += std::pow(p.y - line.at(p.x), 2);
-  fit.residual_sd = std::sqrt(sum / dof);
-  fit.level_se = std::sqrt(line.q / dof / line.weight);
-  fit.exponent_se = std::sqrt(line.q / dof / line.spread);
-  fit.t = t90(dof);
-  set_intervals(fit, log_coefficient);
-  fit.status = std::isfinite(fit.coefficient.high) ? FitStatus::ok : FitStatus::not_converged;
-  return fit;
+  return fit_law(points, {},
+                 [&](std::span<const LogPoint> logs) { return tau_squared(logs, method); });
+}
+
+PowerLawFit fit_power_law(std::span<const PowerLawPoint> points, const Correlation& correlation) {
+  return fit_law(points, correlation,
+                 [&](std::span<const LogPoint> logs) { return tau_squared(logs, correlation); });
 }
 
 }  // namespace isoflop

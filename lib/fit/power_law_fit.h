@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "fit/correlated_errors.h"
 #include "fit/log_line.h"
 #include "isoflop/fit.h"
 
@@ -23,6 +24,11 @@ struct PowerLawPoint {
 /// points. The estimators of tau cover alike: tests/bench/tau_study.cc.
 [[nodiscard]] PowerLawFit fit_power_law(std::span<const PowerLawPoint> points,
                                         TauMethod method = TauMethod::moments);
+
+/// The same by moments where the points' own errors are correlated: weighted alike, but for tau and
+/// the intervals (line_errors).
+[[nodiscard]] PowerLawFit fit_power_law(std::span<const PowerLawPoint> points,
+                                        const Correlation& correlation);
 
 /// Those of exponent and coefficient, from the standard errors, the centre at which these are
 /// uncorrelated, and t.

@@ -160,7 +160,10 @@ double flops_factor(std::span<const Sample> samples) {
 std::vector<LossSample> loss_samples(std::span<const Sample> samples) {
   std::vector<LossSample> result;
   for (const Sample& sample : samples) {
-    result.push_back({.size = sample.scale, .tokens = sample.tokens, .loss = sample.metric});
+    result.push_back({.size = sample.scale,
+                      .tokens = sample.tokens,
+                      .loss = sample.metric,
+                      .by_seed = sample.by_seed});
   }
   return result;
 }

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "base/rng.h"
 #include "fit/leave_largest_out.h"
+#include "fit/resampling.h"
 #include "fit/sigmoid_fit.h"
 #include "fit/statistics.h"
 
@@ -34,15 +34,12 @@ bool has_spread(const Interval& range) { return range.low < range.high; }
 
 /// Points that are drawn together: branches of one trunk, else single runs.
 std::vector<Stages> units_of(std::span<const StagePoint> points) {
+  std::vector<std::string> trunks;
+  for (const StagePoint& point : points) trunks.push_back(point.trunk);
   std::vector<Stages> units;
-  std::map<std::string, std::size_t> unit_of_trunk;
-  for (const StagePoint& point : points) {
-    const auto [entry, is_new] = unit_of_trunk.try_emplace(point.trunk, units.size());
-    if (is_new || point.trunk.empty()) {
-      units.push_back({point});
-    } else {
-      units[entry->second].push_back(point);
-    }
+  for (const RunUnit& unit : trunk_units(trunks)) {
+    units.emplace_back();
+    for (const std::size_t i : unit) units.back().push_back(points[i]);
   }
   return units;
 }

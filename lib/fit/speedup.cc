@@ -105,9 +105,10 @@ ExponentDifference exponent_difference(const PowerLawFit& a, const PowerLawFit& 
   const double vb = b.exponent_se * b.exponent_se;
   if (!a.usable() || !b.usable() || !(va + vb > 0)) return result;
   // Welch and Satterthwaite's degrees of freedom.
-  const double da = static_cast<double>(a.n_points) - 2;
-  const double db = static_cast<double>(b.n_points) - 2;
-  const double dof = (va + vb) * (va + vb) / (va * va / da + vb * vb / db);
+  const auto freedom = [](const PowerLawFit& law) {
+    return law.dof > 0 ? law.dof : static_cast<double>(law.n_points) - 2;
+  };
+  const double dof = (va + vb) * (va + vb) / (va * va / freedom(a) + vb * vb / freedom(b));
   const double half = t90(dof) * std::sqrt(va + vb);
   result.interval = around(result.value, half);
   return result;

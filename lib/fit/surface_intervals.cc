@@ -5,12 +5,15 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <string>
 #include <vector>
 
 #include <Eigen/Core>
 
 #include "fit/linear_algebra.h"
+#include "fit/linearised_surface.h"
 #include "fit/power_law_fit.h"
+#include "fit/resampling.h"
 #include "fit/statistics.h"
 
 namespace isoflop {
@@ -19,37 +22,6 @@ namespace {
 constexpr int kTauNodes = 64;
 constexpr std::size_t kFewestInShift = 4;  // points of a budget: two for its level and shift
 constexpr double kLeastDof = 3;
-
-/// ln L about the fitted surface. Parameters: E, ln A', ln B', alpha, beta, with N and D over their
-/// geometric means, which leaves the problem well conditioned.
-struct Linearised {
-  Eigen::MatrixXd jacobian;  // n x 5
-  Eigen::VectorXd slide;     // d ln L / d shift, the curve moved to larger sizes
-  Eigen::VectorXd residual;  // observed - fitted
-  double mean_log_size = 0, mean_log_tokens = 0;
-};
-
-Linearised linearise(const LossLaw& law, std::span<const Sample> samples) {
-  const auto n = static_cast<Eigen::Index>(samples.size());
-  Linearised result{Eigen::MatrixXd(n, 5), Eigen::VectorXd(n), Eigen::VectorXd(n)};
-  for (const Sample& sample : samples) {
-    result.mean_log_size += std::log(sample.scale) / static_cast<double>(n);
-    result.mean_log_tokens += std::log(sample.tokens) / static_cast<double>(n);
-  }
-  for (Eigen::Index i = 0; i < n; ++i) {
-    const Sample& sample = samples[static_cast<std::size_t>(i)];
-    const double loss = law(sample.scale, sample.tokens);
-    const double of_size = law.a * std::pow(sample.scale, -law.alpha) / loss;
-    const double of_tokens = law.b * std::pow(sample.tokens, -law.beta) / loss;
-    result.jacobian.row(i) << 1 / loss, of_size, of_tokens,
-        -of_size * (std::log(sample.scale) - result.mean_log_size),
-        -of_tokens * (std::log(sample.tokens) - result.mean_log_tokens);
-    if (law.irreducible <= 0) result.jacobian(i, 0) = 0;  // held at its bound
-    result.slide[i] = law.alpha * of_size - law.beta * of_tokens;
-    result.residual[i] = std::log(sample.metric / loss);
-  }
-  return result;
-}
 
 /// The shift of one budget's curve against the surface.
 struct Shift {
@@ -134,13 +106,20 @@ std::vector<double> tau_squared_nodes(const Shifts& shifts) {
   return nodes;
 }
 
+/// What runs of one trunk have in common of the variance of their noise.
+struct CommonNoise {
+  double share = 0;
+  std::vector<RunUnit> units;
+};
+
 /// Half-widths of 90 % intervals.
 class ErrorModel {
  public:
   ErrorModel(const Linearised& line, std::map<std::int64_t, Rows> budgets, const Shifts& shifts,
-             double inefficiency)
+             double inefficiency, CommonNoise common)
       : line_(line),
         budgets_(std::move(budgets)),
+        common_(std::move(common)),
         tau_squared_(tau_squared_nodes(shifts)),
         noise_variance_(inefficiency * shifts.noise_variance),
         dof_(shifts.dof),
@@ -156,10 +135,21 @@ class ErrorModel {
       for (const Eigen::Index i : rows) sum += influence[i] * line_.slide[i];
       of_shifts += sum * sum;
     }
-    return mixture_quantile(noise_variance_ * influence.squaredNorm(), of_shifts);
+    return mixture_quantile(noise_variance_ * noise_square(influence), of_shifts);
   }
 
  private:
+  // Variance of influence . noise, for noise of variance 1.
+  [[nodiscard]] double noise_square(const Eigen::VectorXd& influence) const {
+    double square = (1 - common_.share) * influence.squaredNorm();
+    for (const RunUnit& unit : common_.units) {
+      double sum = 0;
+      for (const std::size_t i : unit) sum += influence[static_cast<Eigen::Index>(i)];
+      square += common_.share * sum * sum;
+    }
+    return square;
+  }
+
   // The w with P(|t| sd <= w) = 0.9 on average over tau.
   [[nodiscard]] double mixture_quantile(double of_noise, double of_shifts) const {
     const auto inside = [&](double w) {
@@ -183,6 +173,7 @@ class ErrorModel {
 
   const Linearised& line_;
   std::map<std::int64_t, Rows> budgets_;
+  CommonNoise common_;
   std::vector<double> tau_squared_;
   double noise_variance_, dof_;
   Eigen::MatrixXd inverse_;  // 5 x n
@@ -222,17 +213,21 @@ ForecastOptimum optimum_at(const LossLaw& law, const Linearised& line, double lo
 std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
                                                   std::span<const Sample> samples,
                                                   double largest_compute,
-                                                  std::span<const double> targets) {
+                                                  std::span<const double> targets,
+                                                  double trunk_share) {
   const LossLaw& law = fit.law;
   if (!fit.usable() || !(law.a > 0) || !(law.b > 0)) return std::nullopt;
   const Linearised line = linearise(law, samples);
   std::map<std::int64_t, Rows> budgets;
+  std::vector<std::string> trunks;
   for (std::size_t i = 0; i < samples.size(); ++i) {
+    trunks.push_back(samples[i].trunk);
     budgets[samples[i].group].push_back(static_cast<Eigen::Index>(i));
   }
   const Shifts shifts = read_shifts(line, budgets, samples);
   if (shifts.dof < kLeastDof) return std::nullopt;
-  const ErrorModel errors(line, budgets, shifts, inefficiency_of(fit, line, samples));
+  const ErrorModel errors(line, budgets, shifts, inefficiency_of(fit, line, samples),
+                          {trunk_share, trunk_units(trunks)});
 
   SurfaceIntervals result;
   result.n_budgets = static_cast<std::int64_t>(shifts.budgets.size());

@@ -18,9 +18,10 @@ namespace isoflop {
 /// function makes e count for more by its asymptotic relative efficiency (Huber, Annals of
 /// Mathematical Statistics 35, 1964). Each budget's shift is read off its residuals; the scatter of
 /// the shifts about a line in ln C gives the confidence distribution of tau by the Q-profile
-/// (Viechtbauer, Statistics in Medicine 26, 2007).
+/// (Viechtbauer, Statistics in Medicine 26, 2007). Of the variance of e, runs of one trunk have
+/// `trunk_share` in common.
 [[nodiscard]] std::optional<SurfaceIntervals> surface_intervals(
     const ParametricFit& fit, std::span<const Sample> samples, double largest_compute,
-    std::span<const double> targets = {});
+    std::span<const double> targets = {}, double trunk_share = 0);
 
 }  // namespace isoflop

@@ -30,15 +30,38 @@ ValleyEstimator parabola_estimator(const IsoFlopFit& minima) {
   return estimator;
 }
 
-void fit_laws(ValleyEstimator& estimator) {
+/// Of the estimator's usable minima: as of the parabolas' there.
+Correlation correlation_of(const ValleyEstimator& estimator, const IsoFlopFit& minima) {
+  if (!minima.trunk_noise) return {};
+  std::vector<std::optional<std::size_t>> rows;  // of the usable minima, among the parabolas'
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < minima.valleys.size(); ++i) {
+    const bool of_parabola = minima.valleys[i].usable();
+    if (estimator.valleys[i].usable())
+      rows.push_back(of_parabola ? std::optional(n) : std::nullopt);
+    n += of_parabola ? 1 : 0;
+  }
+  Correlation result;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t j = 0; j < rows.size(); ++j) {
+      const bool known = rows[i] && rows[j];
+      result.push_back(known ? minima.trunk_noise->correlation[*rows[i] * n + *rows[j]]
+                             : (i == j ? 1 : 0));
+    }
+  }
+  return result;
+}
+
+void fit_laws(ValleyEstimator& estimator, const IsoFlopFit& minima) {
   std::vector<PowerLawPoint> scale, tokens;
   for (const ValleyEstimate& valley : estimator.valleys) {
     if (!valley.usable()) continue;
     scale.push_back({valley.compute, valley.scale_opt, valley.ln_scale_se});
     tokens.push_back({valley.compute, valley.tokens_opt, valley.ln_scale_se});
   }
-  estimator.scale_opt = fit_power_law(scale);
-  estimator.tokens_opt = fit_power_law(tokens);
+  const Correlation correlation = correlation_of(estimator, minima);
+  estimator.scale_opt = fit_power_law(scale, correlation);
+  estimator.tokens_opt = fit_power_law(tokens, correlation);
 }
 
 ValleyEstimator cubic_estimator(std::span<const BudgetGroup> curves, const IsoFlopFit& minima) {
@@ -48,7 +71,7 @@ ValleyEstimator cubic_estimator(std::span<const BudgetGroup> curves, const IsoFl
     cubics.push_back(fit_cubic(curves[i], minima.valleys[i]));
   }
   estimator.valleys = pool_cubic_noise(std::move(cubics));
-  fit_laws(estimator);
+  fit_laws(estimator, minima);
   return estimator;
 }
 
@@ -61,7 +84,7 @@ ValleyEstimator akima_estimator(std::span<const BudgetGroup> curves, const IsoFl
   for (std::size_t i = 0; i < curves.size(); ++i) {
     estimator.valleys.push_back(fit_akima(curves[i], minima.valleys[i], akima));
   }
-  fit_laws(estimator);
+  fit_laws(estimator, minima);
   return estimator;
 }
 

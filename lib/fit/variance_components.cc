@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "fit/linear_algebra.h"
-
 #include "fit/golden_section.h"
+#include "fit/linear_algebra.h"
 
 namespace isoflop {
 namespace {

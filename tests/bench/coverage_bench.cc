@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How often the nominal 90 % intervals of a fit hold what was planted, over random sweeps.
 //   coverage_bench [--surfaces n] [--bootstrap n] [--threads n] [--first seed]
+//                  [--trunk-share percent]
+//       --trunk-share: every sweep has runs of one size share a trunk and this share of the noise's
+//       variance. Default: a fifth of the sweeps, with half of it.
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -24,6 +27,7 @@ using isoflop::test::SweepOracle;
 
 struct Options {
   std::int64_t n_surfaces = 500, n_bootstrap = 200, n_threads = 2, first = 0;
+  std::int64_t trunk_percent = -1;  // below 0: as drawn
 };
 
 struct Draw {
@@ -36,7 +40,8 @@ Options parse(int argc, char** argv) {
   const std::map<std::string, std::int64_t*> flags = {{"--surfaces", &options.n_surfaces},
                                                       {"--bootstrap", &options.n_bootstrap},
                                                       {"--threads", &options.n_threads},
-                                                      {"--first", &options.first}};
+                                                      {"--first", &options.first},
+                                                      {"--trunk-share", &options.trunk_percent}};
   for (int i = 1; i + 1 < argc; i += 2) {
     const auto flag = flags.find(argv[i]);
     if (flag == flags.end()) throw std::invalid_argument(std::string("unknown flag ") + argv[i]);
@@ -51,6 +56,9 @@ std::vector<Draw> run(const Options& options) {
   const auto work = [&] {
     for (std::size_t i = next++; i < draws.size(); i = next++) {
       draws[i].sweep = isoflop::test::random_sweep(static_cast<std::uint64_t>(options.first) + i);
+      if (options.trunk_percent >= 0) {
+        draws[i].sweep.trunk_share = 0.01 * static_cast<double>(options.trunk_percent);
+      }
       draws[i].hits = isoflop::test::cover(draws[i].sweep, options.n_bootstrap);
     }
   };

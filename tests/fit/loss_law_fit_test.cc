@@ -193,12 +193,10 @@ TEST_CASE("units are drawn as a whole") {
   const auto samples = samples_of(sweep(test::epoch_surface(), 1e18, 0.003).points());
   std::vector<LossSample> doubled;
   LossFitOptions paired{.n_bootstrap = 150};
+  paired.strata.emplace_back();
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    for (int copy = 0; copy < 2; ++copy) {
-      doubled.push_back(samples[i]);
-      paired.unit.push_back(static_cast<std::int64_t>(i));
-      paired.stratum.push_back(0);
-    }
+    doubled.insert(doubled.end(), 2, samples[i]);
+    paired.strata.front().push_back({2 * i, 2 * i + 1});
   }
   const double single = fit_loss_law(samples, {.n_bootstrap = 150}).standard_errors["alpha"];
   CHECK(fit_loss_law(doubled, paired).standard_errors["alpha"] == Approx(single).epsilon(1e-3));

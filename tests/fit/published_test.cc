@@ -125,11 +125,11 @@ TEST_CASE("the standard errors over Epoch's own 4000 resamples are those of the 
   const LossSearch known = search_basins(objective);
   ResampleSearch search(objective, known);
   NumpyChoice choice(42);
-  std::vector<double> weights(points.padded_size());
+  LossResample resample{std::vector<double>(points.padded_size())};
   std::array<std::vector<double>, 5> columns;
   for (int i = 0; i < 4000; ++i) {
-    choice.draw(points.size(), weights);
-    const NewtonResult end = search.minimize_resample(weights);
+    choice.draw(points.size(), resample.weights);
+    const NewtonResult end = search.minimize_resample(resample);
     REQUIRE(end.converged);
     const LossLaw law = points.to_law(end.surface, LossLaw::Scale::params);
     const std::array values = {law.a, law.b, law.irreducible, law.alpha, law.beta};
@@ -137,7 +137,7 @@ TEST_CASE("the standard errors over Epoch's own 4000 resamples are those of the 
     // Every tenth of the first against a search of the whole range.
     if (i < 1000 && i % 10 == 0) {
       ResampledPoints drawn(points.size());
-      drawn.assign(objective.points(), weights);
+      drawn.assign(objective.points(), resample);
       const LossObjective own(drawn.columns(), ObjectiveKind::huber_log, 1e-3);
       CHECK(end.value <= search_basins(own).best().value * (1 + 1e-9));
     }

@@ -32,6 +32,8 @@ struct PowerLawFit {
   /// ln y = ln law(x) has standard errors level_se at ln x = centre and exponent_se in the slope,
   /// uncorrelated; t is the quantile of a two-sided 90 % interval.
   double centre = 0, level_se = 0, exponent_se = 0, t = 0;
+  /// Student's, of t: n_points - 2, or fewer where the points' errors are correlated.
+  double dof = 0;
 
   [[nodiscard]] bool usable() const { return status == FitStatus::ok; }
   /// Where a further budget's y will lie with 90 %: the error of the law and the scatter tau.

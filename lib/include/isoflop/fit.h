@@ -64,6 +64,7 @@ struct Fit {
   /// Through the minima, freed of their predicted bias where a surface could tell it; then
   /// scale_opt_uncorrected is the law of the bare minima.
   PowerLawFit scale_opt, tokens_opt;
+  std::optional<TrunkNoise> trunk_noise;    // where trunks enter several valleys; in the intervals
   std::optional<double> seed_noise;         // relative sd of one run between seeds
   std::vector<ValleyEstimator> estimators;  // parabola, cubic, akima, parametric
   std::vector<EstimatorDisagreement> disagreement;

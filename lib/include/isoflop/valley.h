@@ -40,6 +40,14 @@ struct Valley {
   [[nodiscard]] double relative_curvature() const { return curvature / loss_opt; }
 };
 
+/// What runs of one trunk at several budgets have in common, and what that makes of the minima.
+struct TrunkNoise {
+  double share = 0;           // of the variance of a run's loss, common to the runs of its trunk
+  std::int64_t n_trunks = 0;  // that enter the minima of two budgets or more
+  /// Of the errors of ln scale_opt of the usable valleys, by row.
+  std::vector<double> correlation;
+};
+
 /// Where a parabola through noise-free losses of L = E + A/N^alpha + B/D^beta at one compute puts
 /// the optimum: ln(N_fit / N_opt), to third order in h = ln half_width and x0 = ln centre_ratio,
 /// for n equally spaced sizes from centre / half_width to centre * half_width, with centre =

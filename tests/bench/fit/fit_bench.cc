@@ -119,17 +119,17 @@ double evaluation_seconds(const LossObjective& objective, const SurfaceVector& s
 }
 
 /// Resamples whose optimum is more than 1e-9 above what a search of the whole range finds.
-std::int64_t count_above(const LossPoints& points, const LossObjective& objective,
+std::int64_t count_above(std::span<const LossSample> samples, const LossObjective& objective,
                          const LossSearch& known, const LossFitOptions& options) {
-  const Resampler resampler(points.size(), options);
+  const Resampler resampler(samples, options);
   ResampleSearch search(objective, known);
-  ResampledPoints drawn(points.size());
-  std::vector<double> weights(points.padded_size());
+  ResampledPoints drawn(samples.size());
+  LossResample resample{std::vector<double>(static_cast<std::size_t>(objective.points().n))};
   std::int64_t n_above = 0;
   for (std::int64_t i = 0; i < options.n_bootstrap; ++i) {
-    resampler.draw(static_cast<std::uint64_t>(i), weights);
-    const double value = search.minimize_resample(weights).value;
-    drawn.assign(objective.points(), weights);
+    resampler.draw(static_cast<std::uint64_t>(i), resample);
+    const double value = search.minimize_resample(resample).value;
+    drawn.assign(objective.points(), resample);
     const LossObjective own(drawn.columns(), objective.kind(), objective.delta());
     if (value > search_basins(own).best().value * (1 + 1e-9)) ++n_above;
   }
@@ -161,7 +161,7 @@ int run(const Arguments& arguments) {
   json.set("n_bootstrap", fit.n_bootstrap).set("n_failed", fit.n_bootstrap_failed);
   options.n_bootstrap = arguments.n_check;
   json.set("n_checked", arguments.n_check);
-  json.set("n_above", count_above(points, objective, known, options));
+  json.set("n_above", count_above(samples, objective, known, options));
   std::printf("%s\n", json.dump().c_str());
   return 0;
 }
