@@ -64,6 +64,8 @@ function(isoflop_test module)
   isoflop_flags(${target})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${target} PRIVATE ISOFLOP_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  # Tests spend their time in the library; optimised more, they only take longer to build.
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_link_libraries(${target} PRIVATE ${arg_LIBRARY} ${arg_PRIVATE} Catch2::Catch2WithMain)
   catch_discover_tests(${target} TEST_PREFIX "${module}: " DISCOVERY_MODE PRE_TEST)
 endfunction()

@@ -2,16 +2,12 @@
 #pragma once
 
 #include <span>
-#include <vector>
 
 #include <Eigen/Core>
 
 #include "fit/log_line.h"
 
 namespace isoflop {
-
-/// Of points' errors, by row; empty where they are independent.
-using Correlation = std::vector<double>;
 
 /// The points' covariance, tau^2 included, with rows and columns times the roots of the weights
 /// 1 / (variance + tau^2); empty where the errors are independent, then it is the unit matrix.

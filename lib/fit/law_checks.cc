@@ -7,6 +7,7 @@
 
 #include <Eigen/Core>
 
+#include "fit/correlated_errors.h"
 #include "fit/isoflop_fit.h"
 #include "fit/linear_algebra.h"
 #include "fit/power_law_fit.h"

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 namespace isoflop {
 
 struct LogPoint {
   double x, y, variance;
 };
+
+/// Of points' errors, by row; empty where they are independent.
+using Correlation = std::vector<double>;
 
 /// y = level + slope (x - centre) by least squares with weights w = 1 / (variance + tau^2); level
 /// and slope are uncorrelated.

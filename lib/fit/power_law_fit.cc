@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "fit/correlated_errors.h"
 #include "fit/statistics.h"
 
 namespace isoflop {

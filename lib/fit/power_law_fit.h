@@ -4,7 +4,6 @@
 #include <span>
 #include <vector>
 
-#include "fit/correlated_errors.h"
 #include "fit/log_line.h"
 #include "isoflop/fit.h"
 
