@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 
 #include "fit/linear_algebra.h"
+#include "fit/linearised_surface.h"
 #include "fit/sample_size.h"
 #include "fit/statistics.h"
 
@@ -43,18 +44,6 @@ double allocation_noise_width(const Fit& fit) {
   return spread > 0 ? 2 * kNormal90 / std::sqrt(spread) : 0;
 }
 
-using Row = Eigen::Matrix<double, 5, 1>;
-
-/// d ln L / d (E, ln A, ln B, alpha, beta) at one run.
-Row sensitivity(const LossLaw& law, const Sample& sample) {
-  const double size_term = law.a * std::pow(sample.scale, -law.alpha);
-  const double tokens_term = law.b * std::pow(sample.tokens, -law.beta);
-  Row row;
-  row << 1, size_term, tokens_term, -size_term * std::log(sample.scale),
-      -tokens_term * std::log(sample.tokens);
-  return row / law(sample.scale, sample.tokens);
-}
-
 struct SurfaceWidths {
   double alpha = 0, beta = 0, a = 0;
 };
@@ -62,19 +51,17 @@ struct SurfaceWidths {
 /// Widths of 90 % intervals by the inverse of the information matrix; zeros where it is singular.
 SurfaceWidths surface_noise_widths(const LossLaw& law, std::span<const Sample> samples) {
   if (samples.size() <= 5) return {};
-  Eigen::Matrix<double, Eigen::Dynamic, 5> rows(static_cast<Eigen::Index>(samples.size()), 5);
-  Eigen::VectorXd residuals(rows.rows());
-  for (Eigen::Index i = 0; i < rows.rows(); ++i) {
-    const Sample& sample = samples[static_cast<std::size_t>(i)];
-    rows.row(i) = sensitivity(law, sample).transpose();
-    residuals[i] = std::log(sample.metric / law(sample.scale, sample.tokens));
-  }
-  const double sd = residuals.norm() / std::sqrt(static_cast<double>(samples.size() - 5));
-  const Row scale = rows.colwise().norm().transpose();
+  using Row = Eigen::Matrix<double, 5, 1>;
+  const auto n = static_cast<double>(samples.size());
+  const Linearised line = linearise(law, samples);
+  const double sd = line.residual.norm() / std::sqrt(n - 5);
+  const Row scale = line.jacobian.colwise().norm().transpose();
   if (!(scale.minCoeff() > 0)) return {};
-  const LeastSquares fit = least_squares(rows * scale.cwiseInverse().asDiagonal(), residuals);
+  const LeastSquares fit =
+      least_squares(line.jacobian * scale.cwiseInverse().asDiagonal(), line.residual);
   if (fit.rank < 5) return {};
   const double sum = law.alpha + law.beta;
+  // Neither exponents nor a depend on the units that A and B are in.
   const auto width = [&](const Row& gradient) {
     const Row scaled = gradient.cwiseQuotient(scale);
     return 2 * kNormal90 * sd * std::sqrt(scaled.dot(fit.unit_covariance * scaled));
