@@ -6,10 +6,11 @@
 #include <limits>
 #include <utility>
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 
 #include "fit/bounded_newton.h"
 #include "fit/descent.h"
+#include "fit/linear_algebra.h"
 
 namespace isoflop {
 namespace {
@@ -104,14 +105,13 @@ void set_errors(NonlinearFit& fit, const NonlinearObjective& objective) {
   Eigen::MatrixXd jacobian = free_jacobian(objective, fit.theta, free);
   const Eigen::VectorXd lengths = jacobian.colwise().norm();
   jacobian = jacobian * lengths.cwiseInverse().asDiagonal();
-  const Eigen::JacobiSVD<Eigen::MatrixXd, Eigen::HouseholderQRPreconditioner> svd(
-      jacobian, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  const Eigen::VectorXd singular = svd.singularValues();
+  const Eigen::VectorXd singular = singular_values(jacobian);
   fit.condition_number = singular.maxCoeff() / singular.minCoeff();
-  const Eigen::MatrixXd roots =
-      lengths.cwiseInverse().asDiagonal() * svd.matrixV() * singular.cwiseInverse().asDiagonal();
+  const LeastSquares linear = least_squares(jacobian, Eigen::VectorXd::Zero(jacobian.rows()));
   const Eigen::MatrixXd covariance =
-      error_variance(objective, fit, static_cast<double>(free.size())) * roots * roots.transpose();
+      error_variance(objective, fit, static_cast<double>(free.size())) *
+      (lengths.cwiseInverse().asDiagonal() * linear.unit_covariance *
+       lengths.cwiseInverse().asDiagonal());
   for (std::size_t i = 0; i < free.size(); ++i) {
     for (std::size_t j = 0; j < free.size(); ++j) {
       fit.covariance(free[i], free[j]) =

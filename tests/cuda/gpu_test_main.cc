@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the tests where there is a GPU; exits with 77, which CTest shows as skipped, where there is
 // none. Tests are listed on any machine.
-#define CATCH_CONFIG_RUNNER
 #include <cstdio>
 #include <cstring>
 
 #include "cuda_backend.h"
-#include "support/catch.h"
+#include "support/catch_session.h"
 
 namespace {
 
@@ -25,5 +24,5 @@ int main(int argc, char* argv[]) {
     std::puts("skipped: no GPU");
     return kSkipped;
   }
-  return Catch::Session().run(argc, argv);
+  return isoflop::test::run_session(argc, argv);
 }

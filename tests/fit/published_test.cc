@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#define CATCH_CONFIG_RUNNER
 #include <array>
 #include <bit>
 #include <cmath>
@@ -12,6 +11,7 @@
 #include "fit/loss_search.h"
 #include "fit/statistics.h"
 #include "support/catch.h"
+#include "support/catch_session.h"
 #include "support/read_csv.h"
 
 using namespace isoflop;
@@ -160,5 +160,5 @@ int main(int argc, char** argv) {
     std::cout << "skipped: ISOFLOP_REFERENCE_DATA does not name the folder of published points\n";
     return 77;
   }
-  return Catch::Session().run(argc, argv);
+  return test::run_session(argc, argv);
 }

@@ -1,3 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#define CATCH_CONFIG_MAIN
-#include <catch2/catch.hpp>
+#include "support/catch_session.h"
+
+int main(int argc, char** argv) { return isoflop::test::run_session(argc, argv); }
