@@ -1,3 +1,20 @@
+# isoflop_units(target name a.cc ...): compiles the sources of one folder in a few units of several
+# files each: most of a file's compile time goes into the headers that its neighbours read, too.
+# Units are small enough that one file touched costs seconds. With ISOFLOP_UNITY=OFF every file is
+# compiled alone.
+function(isoflop_units target name)
+  set_target_properties(${target} PROPERTIES
+    UNITY_BUILD ${ISOFLOP_UNITY} UNITY_BUILD_MODE GROUP)
+  list(LENGTH ARGN n)
+  math(EXPR n_units "(${n} + 8) / 9")
+  set(i 0)
+  foreach(source IN LISTS ARGN)
+    math(EXPR unit "${i} * ${n_units} / ${n}")
+    set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${name}_${unit})
+    math(EXPR i "${i} + 1")
+  endforeach()
+endfunction()
+
 # isoflop_module(name SOURCES a.cc ... [PRIVATE package targets...])
 #
 # A static library isoflop_<name>, alias isoflop::<name>, linked to exactly the modules that
@@ -36,6 +53,7 @@ function(isoflop_module name)
   cmake_parse_arguments(arg "" "" "SOURCES;PRIVATE" ${ARGN})
   set(target isoflop_${name})
   add_library(${target} STATIC ${arg_SOURCES})
+  isoflop_units(${target} ${name} ${arg_SOURCES})
   add_library(isoflop::${name} ALIAS ${target})
   isoflop_flags(${target})
   set_target_properties(${target} PROPERTIES
@@ -50,6 +68,13 @@ function(isoflop_module name)
   endforeach()
   target_link_libraries(${target} PRIVATE ${arg_PRIVATE})
   set_property(GLOBAL APPEND PROPERTY ISOFLOP_MODULES ${target})
+endfunction()
+
+# isoflop_wing(module wing a.cc ...): sources of lib/<module>/<wing>, of the module's library.
+function(isoflop_wing module wing)
+  list(TRANSFORM ARGN PREPEND ${wing}/)
+  target_sources(isoflop_${module} PRIVATE ${ARGN})
+  isoflop_units(isoflop_${module} ${wing} ${ARGN})
 endfunction()
 
 # isoflop_test(module SOURCES a_test.cc ... [PRIVATE targets...] [LIBRARY target]): one executable

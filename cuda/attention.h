@@ -6,13 +6,13 @@
 
 #include <cuda_runtime_api.h>
 
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop {
 
 /// Causal attention with grouped queries, as attention_forward and attention_backward of
-/// train/backend.h, enqueued on a stream. Tensors are all f32 or all bf16, but log_sum_exp (f32).
-/// Equal inputs give equal bits.
+/// train/contract/backend.h, enqueued on a stream. Tensors are all f32 or all bf16, but log_sum_exp
+/// (f32). Equal inputs give equal bits.
 class Attention {
  public:
   virtual ~Attention() = default;

@@ -20,8 +20,8 @@
 #include "kernels/sum.h"
 #include "kernels/swiglu.h"
 #include "nccl_communicator.h"
-#include "train/block.h"
-#include "train/communicator.h"
+#include "train/contract/communicator.h"
+#include "train/network/block.h"
 
 namespace isoflop {
 namespace {

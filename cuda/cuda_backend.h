@@ -17,8 +17,8 @@
 #include "peak_flops.h"
 #include "step_graph.h"
 #include "stream.h"
-#include "train/backend.h"
-#include "train/rope_table.h"
+#include "train/contract/backend.h"
+#include "train/device/rope_table.h"
 
 namespace isoflop {
 

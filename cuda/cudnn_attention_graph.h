@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cudnn_operations.h"
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop {
 

@@ -8,7 +8,7 @@
 #include <cuda_runtime_api.h>
 
 #include "stream.h"
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop {
 

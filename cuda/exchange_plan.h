@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "train/communicator.h"
+#include "train/contract/communicator.h"
 
 namespace isoflop {
 

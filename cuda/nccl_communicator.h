@@ -6,7 +6,7 @@
 #include <cuda_runtime_api.h>
 
 #include "step_graph.h"
-#include "train/communicator.h"
+#include "train/contract/communicator.h"
 
 namespace isoflop {
 

@@ -10,7 +10,7 @@
 
 #include <nccl.h>
 
-#include "train/communicator.h"
+#include "train/contract/communicator.h"
 
 namespace isoflop {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cuda_backend.h"
 #include "devices.h"
-#include "train/cuda_plugin.h"
+#include "train/device/cuda_plugin.h"
 
 extern "C" __attribute__((visibility("default"))) const isoflop::CudaPlugin* isoflop_cuda_plugin() {
   static const isoflop::CudaPlugin plugin{

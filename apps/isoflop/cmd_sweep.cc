@@ -16,10 +16,10 @@
 #include "isoflop/run.h"
 #include "plan_source.h"
 #include "sweep_display.h"
-#include "train/device.h"
+#include "train/device/device.h"
 #include "train/memory_need.h"
-#include "train/mesh.h"
-#include "train/solo_communicator.h"
+#include "train/ranks/mesh.h"
+#include "train/ranks/solo_communicator.h"
 
 namespace isoflop::cli {
 namespace {

@@ -19,8 +19,8 @@
 #include "isoflop/run.h"
 #include "run/run_pack.h"
 #include "spec_patch.h"
-#include "train/device.h"
-#include "train/launch_environment.h"
+#include "train/device/device.h"
+#include "train/ranks/launch_environment.h"
 
 namespace isoflop::cli {
 namespace {

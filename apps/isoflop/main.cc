@@ -10,7 +10,7 @@
 #include "commands.h"
 #include "environment.h"
 #include "isoflop/error.h"
-#include "train/device.h"
+#include "train/device/device.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include <cuda_runtime_api.h>
 
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop {
 

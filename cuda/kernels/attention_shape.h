@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop {
 

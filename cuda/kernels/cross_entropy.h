@@ -3,12 +3,13 @@
 
 #include <cuda_runtime_api.h>
 
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop {
 
-// The operations of these names of train/backend.h. T, of logits, is float or __nv_bfloat16;
-// V is any number. NaN and infinities of either sign in a row make its loss and gradient NaN.
+// The operations of these names of train/contract/backend.h. T, of logits, is float or
+// __nv_bfloat16; V is any number. NaN and infinities of either sign in a row make its loss and
+// gradient NaN.
 
 /// losses [R, 1] f32 = log sum exp(logits) - logits[target]; with scale != 0 logits [R, V] = scale
 /// (softmax - onehot), in place. Shared memory keeps the first 96 KiB of a row between the sum and

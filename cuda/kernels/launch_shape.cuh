@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "kernels/vector.cuh"
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop {
 

@@ -5,11 +5,11 @@
 
 #include <cuda_runtime_api.h>
 
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop {
 
-// The operations of these names of train/backend.h, in double. Spans are of device memory.
+// The operations of these names of train/contract/backend.h, in double. Spans are of device memory.
 
 /// sums [n, 1] f64: of squares of the elements parts[i] of x. T is float or __nv_bfloat16. A block
 /// for each part: meant for parts of about 16,384 elements.

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fit/json_parts.h"
+#include "fit/estimate/value_json.h"
+#include "fit/hyper/hyper_json.h"
+#include "fit/metric/second_stage_json.h"
+#include "fit/surface/surface_json.h"
+#include "fit/trust/trust_json.h"
+#include "fit/valley/valley_json.h"
+#include "isoflop/fit.h"
 
 namespace isoflop {
 namespace {

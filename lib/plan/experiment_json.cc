@@ -9,7 +9,7 @@
 namespace isoflop {
 namespace {
 
-constexpr char kSchema[] = "isoflop.experiment/1";
+constexpr char kExperimentSchema[] = "isoflop.experiment/1";
 constexpr char kFromPrior[] = "prior";
 
 Json power_law_json(const PowerLaw& law) {
@@ -118,7 +118,7 @@ void set_curves(Json& json, const Experiment& experiment) {
 
 Json experiment_json(const Experiment& experiment) {
   const RunSpec& base = experiment.base;
-  Json json = Json::object({{"schema", kSchema},
+  Json json = Json::object({{"schema", kExperimentSchema},
                             {"question", experiment.question},
                             {"dataset", experiment.dataset},
                             {"seq_len", experiment.seq_len}});
@@ -145,7 +145,7 @@ Json experiment_json(const Experiment& experiment) {
 }
 
 Experiment read_experiment(const JsonReader& reader) {
-  reader.require_schema(kSchema);
+  reader.require_schema(kExperimentSchema);
   reader.allow_only(
       {"schema",       "question",         "dataset",       "seq_len",         "prior",
        "budgets",      "shapes",           "grid",          "peak_lr",         "batch_tokens",

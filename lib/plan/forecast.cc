@@ -10,10 +10,10 @@
 namespace isoflop {
 namespace {
 
-constexpr char kSchema[] = "isoflop.forecast/1";
+constexpr char kForecastSchema[] = "isoflop.forecast/1";
 
 Json content_json(const Forecast& forecast) {
-  return Json::object({{"schema", kSchema},
+  return Json::object({{"schema", kForecastSchema},
                        {"law", forecast.law_id},
                        {"law_hash", forecast.law_hash},
                        {"run_id", forecast.run_id},
@@ -67,7 +67,7 @@ ForecastScore score(const Forecast& forecast, const RunRecord& record) {
 Forecast load_forecast(const std::filesystem::path& file) {
   const JsonFile json = read_json_file(file);
   const JsonReader reader = json.reader();
-  reader.require_schema(kSchema);
+  reader.require_schema(kForecastSchema);
   reader.allow_only({"schema", "law", "law_hash", "run_id", "metric", "predicted", "low", "high",
                      "extrapolation", "spec", "hash"});
   Forecast forecast;

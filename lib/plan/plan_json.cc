@@ -14,7 +14,7 @@
 namespace isoflop {
 namespace {
 
-constexpr char kSchema[] = "isoflop.plan/1";
+constexpr char kPlanSchema[] = "isoflop.plan/1";
 constexpr std::int64_t kMaxCount = std::numeric_limits<std::int64_t>::max();
 
 Json dataset_json(const DatasetSummary& dataset) {
@@ -99,7 +99,8 @@ std::string_view to_string(CellKind kind) {
 std::string to_json(const Plan& plan) {
   Json runs = Json::array();
   for (const PlannedRun& run : plan.runs) runs.push_back(run_json(run));
-  Json json = Json::object({{"schema", kSchema}, {"experiment", experiment_json(plan.experiment)}});
+  Json json =
+      Json::object({{"schema", kPlanSchema}, {"experiment", experiment_json(plan.experiment)}});
   json.set("dataset", dataset_json(plan.dataset));
   json.set("prior", plan.prior);
   json.set("total_compute", plan.total_compute().value());
@@ -119,7 +120,7 @@ void save_plan(const Plan& plan, const std::filesystem::path& file) {
 Plan load_plan(const std::filesystem::path& file) {
   const JsonFile json = read_json_file(file);
   const JsonReader reader = json.reader();
-  reader.require_schema(kSchema);
+  reader.require_schema(kPlanSchema);
   // What follows from the runs is there for other programs, and not read.
   reader.allow_only({"schema", "experiment", "dataset", "prior", "total_compute", "trained_compute",
                      "warnings", "trunks", "runs"});

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kToleratedDecades = 0.5;
 
-[[noreturn]] void complain(const std::string& path, const std::string& what) {
+[[noreturn]] void refuse_prior(const std::string& path, const std::string& what) {
   throw Error(ErrorCode::invalid_argument, path + ": " + what);
 }
 
@@ -26,16 +26,16 @@ PowerLaw Prior::centre(const std::string& path) const {
   if (const std::optional<AllocationLaw> allocation = allocation_of(law_)) {
     return allocation->flops_per_token;
   }
-  complain(path, name() + " says no optimal size; give [coefficient, exponent] of C -> M");
+  refuse_prior(path, name() + " says no optimal size; give [coefficient, exponent] of C -> M");
 }
 
 void Prior::lack_hyper(const char* path) const {
-  complain(path, name() + " has no hyper-parameter law; give a number");
+  refuse_prior(path, name() + " has no hyper-parameter law; give a number");
 }
 
 double Prior::checked(double value, const char* path) const {
   if (value > 0 && std::isfinite(value)) return value;
-  complain(path, name() + " gives " + rounded_text(value, 4) + "; give a number");
+  refuse_prior(path, name() + " gives " + rounded_text(value, 4) + "; give a number");
 }
 
 double Prior::batch_tokens(const LawArguments& run) const {

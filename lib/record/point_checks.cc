@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kBudgetTolerance = 0.1;
 // A run of fewer tokens than a millionth of its parameters is less than one step of anybody's.
-constexpr double kFewestTokensPerParam = 1e-6;
+constexpr double kImpossibleTokensPerParam = 1e-6;
 // ln of the largest vocabulary in use (2^18) is 12.5; a mean loss above twice that is no mean loss.
 constexpr double kLargestLoss = 25;
 constexpr double kLargestBitsPerByte = 16;  // 8 bits are what an untrained model of bytes needs
@@ -54,7 +54,8 @@ std::optional<PointFault> fault_of(const Point& point) {
 }
 
 void UnitWatch::see(const Point& point, std::int64_t row) {
-  if (point.params && point.tokens < kFewestTokensPerParam * *point.params) few_tokens_.add(row);
+  if (point.params && point.tokens < kImpossibleTokensPerParam * *point.params)
+    few_tokens_.add(row);
   if (point.loss && *point.loss > kLargestLoss) large_loss_.add(row);
   if (point.bits_per_byte && *point.bits_per_byte > kLargestBitsPerByte) high_bits_.add(row);
 }

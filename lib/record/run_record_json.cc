@@ -11,7 +11,7 @@
 namespace isoflop {
 namespace {
 
-constexpr char kSchema[] = "isoflop.run_record/1";
+constexpr char kRunRecordSchema[] = "isoflop.run_record/1";
 constexpr double kHuge = std::numeric_limits<double>::max();
 constexpr std::int64_t kMaxCount = std::numeric_limits<std::int64_t>::max();
 
@@ -92,7 +92,7 @@ void save_run_record(const RunRecord& record, const std::filesystem::path& file)
     throw Error(ErrorCode::invalid_argument,
                 file.string() + ": a completed run must have a finite validation loss");
   }
-  Json json = Json::object({{"schema", kSchema}, {"run_id", record.run_id}});
+  Json json = Json::object({{"schema", kRunRecordSchema}, {"run_id", record.run_id}});
   json.set("outcome", to_string(record.outcome));
   if (!record.message.empty()) json.set("message", record.message);
   if (measured) json.set("validation", evaluation_json(*record.validation));
@@ -116,7 +116,7 @@ void save_run_record(const RunRecord& record, const std::filesystem::path& file)
 RunRecord load_run_record(const std::filesystem::path& file) {
   const JsonFile json = read_json_file(file);
   const JsonReader reader = json.reader();
-  reader.require_schema(kSchema);
+  reader.require_schema(kRunRecordSchema);
   reader.allow_only({"schema", "run_id", "outcome", "message", "validation", "train_loss_nats",
                      "steps_done", "n_spikes", "clip_fraction", "loss_curve", "spec",
                      "wall_seconds", "tokens_per_second", "flops_per_second", "mfu", "device",

@@ -10,7 +10,7 @@
 namespace isoflop {
 namespace {
 
-constexpr char kSchema[] = "isoflop.run_spec/1";
+constexpr char kRunSpecSchema[] = "isoflop.run_spec/1";
 constexpr std::int64_t kMaxWidth = 1 << 20;  // as validate(ModelShape) has it
 
 // -0.0 equals 0.0 and must not name another run.
@@ -105,7 +105,7 @@ void set_parametrisation(Json& json, const RunSpec& spec) {
 }
 
 Json run_spec_json(const RunSpec& spec) {
-  Json json = Json::object({{"schema", kSchema},
+  Json json = Json::object({{"schema", kRunSpecSchema},
                             {"shape", shape_json(spec.shape)},
                             {"dataset", spec.dataset},
                             {"dataset_hash", spec.dataset_hash},
@@ -188,7 +188,7 @@ ModelShape read_shape(const JsonReader& reader) {
 }
 
 RunSpec read_run_spec(const JsonReader& reader) {
-  reader.require_schema(kSchema);
+  reader.require_schema(kRunSpecSchema);
   reader.allow_only({"schema",           "shape",         "dataset",      "dataset_hash",
                      "batch_tokens",     "n_steps",       "warmup_steps", "peak_lr",
                      "schedule",         "weight_decay",  "adam_beta1",   "adam_beta2",

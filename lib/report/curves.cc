@@ -10,8 +10,8 @@
 #include <tuple>
 
 #include "base/text.h"
-#include "fit/curves.h"
-#include "fit/settings.h"
+#include "fit/points/curves.h"
+#include "fit/points/settings.h"
 
 namespace isoflop {
 namespace {

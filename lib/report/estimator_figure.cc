@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "base/text.h"
-#include "fit/statistics.h"
 #include "report/figure_parts.h"
 #include "report/number_text.h"
+#include "stats/statistics.h"
 
 namespace isoflop {
 namespace {

@@ -2,9 +2,9 @@
 #include <cmath>
 
 #include "base/text.h"
-#include "fit/statistics.h"
 #include "report/figure_parts.h"
 #include "report/law_marks.h"
+#include "stats/statistics.h"
 
 namespace isoflop {
 namespace {

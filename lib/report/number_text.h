@@ -6,7 +6,7 @@
 
 #include "isoflop/estimate.h"
 #include "isoflop/extrapolation.h"
-#include "isoflop/target.h"
+#include "isoflop/trust.h"
 
 namespace isoflop {
 

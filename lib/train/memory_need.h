@@ -6,8 +6,8 @@
 #include <string>
 
 #include "isoflop/run_spec.h"
-#include "train/backend.h"
-#include "train/mesh.h"
+#include "train/contract/backend.h"
+#include "train/ranks/mesh.h"
 
 namespace isoflop {
 

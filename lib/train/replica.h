@@ -1,46 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "isoflop/dataset.h"
 #include "isoflop/run_spec.h"
-#include "train/backend.h"
-#include "train/batch.h"
-#include "train/device_table.h"
-#include "train/gradients.h"
-#include "train/measures.h"
-#include "train/mesh.h"
-#include "train/parameters.h"
-#include "train/shard_plan.h"
-#include "train/sharded_adamw.h"
-#include "train/transformer.h"
+#include "train/contract/backend.h"
+#include "train/device/device_table.h"
+#include "train/network/batch.h"
+#include "train/network/parameters.h"
+#include "train/network/transformer.h"
+#include "train/optimizer/gradients.h"
+#include "train/optimizer/measures.h"
+#include "train/optimizer/shard_plan.h"
+#include "train/optimizer/sharded_adamw.h"
+#include "train/optimizer/step_measures.h"
+#include "train/ranks/mesh.h"
 
 namespace isoflop {
-
-/// Euclidean norms over the whole model, infinite or NaN where any element is.
-struct Norms {
-  double gradient = 0, weights = 0;
-  double unshared_gradient = 0;  // over what one tensor-parallel rank alone holds
-};
-
-/// What one optimizer step measured before it updated anything.
-struct StepMeasures {
-  double loss = 0;  // mean over the batch [nats]
-  Norms norms;
-  /// Mean over the logical ranks of |g|^2 of their first micro-batch alone, over unshared
-  /// parameters; for the gradient noise scale.
-  double small_batch_square = 0;
-
-  /// What updates go by, on whatever device.
-  [[nodiscard]] bool is_finite() const {
-    return std::isfinite(loss) && std::isfinite(norms.gradient) && std::isfinite(norms.weights) &&
-           std::isfinite(norms.unshared_gradient) && std::isfinite(small_batch_square);
-  }
-};
 
 /// What one rank holds: its part of the weights, the gradients of the logical data-parallel ranks
 /// it carries, and its share of the optimizer's state. The steps of training, each called by all

@@ -6,7 +6,7 @@
 
 #include "isoflop/error.h"
 #include "train/evaluate.h"
-#include "train/tensor_shard.h"
+#include "train/ranks/tensor_shard.h"
 
 namespace isoflop {
 namespace {

@@ -11,15 +11,15 @@
 
 #include "base/text.h"
 #include "isoflop/error.h"
-#include "train/communicator.h"
+#include "train/checkpoint/run_checkpoints.h"
+#include "train/checkpoint/shared_progress.h"
+#include "train/contract/communicator.h"
 #include "train/evaluate.h"
+#include "train/health/run_health.h"
 #include "train/memory_need.h"
-#include "train/mesh.h"
+#include "train/ranks/mesh.h"
+#include "train/ranks/socket_communicator.h"
 #include "train/replica.h"
-#include "train/run_checkpoints.h"
-#include "train/run_health.h"
-#include "train/shared_progress.h"
-#include "train/socket_communicator.h"
 #include "train/train_request.h"
 
 namespace isoflop {

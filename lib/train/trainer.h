@@ -6,8 +6,8 @@
 #include <string>
 
 #include "isoflop/train.h"
-#include "train/backend.h"
-#include "train/device.h"
+#include "train/contract/backend.h"
+#include "train/device/device.h"
 
 namespace isoflop {
 

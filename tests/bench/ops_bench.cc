@@ -14,8 +14,8 @@
 
 #include "base/rng.h"
 #include "train/cpu/select.h"
-#include "train/cpu_backend.h"
-#include "train/device_table.h"
+#include "train/device/cpu_backend.h"
+#include "train/device/device_table.h"
 
 namespace {
 

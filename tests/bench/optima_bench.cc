@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "fit/loss_law_fit.h"
+#include "fit/surface/loss_law_fit.h"
 #include "support/sweep_oracle.h"
 
 namespace {

@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "base/rng.h"
-#include "fit/power_law_fit.h"
+#include "fit/estimate/power_law_fit.h"
 
 using namespace isoflop;
 

@@ -17,7 +17,7 @@
 #include "kernels/attention.h"
 #include "support/catch.h"
 #include "support/op_cases.h"
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop {
 namespace {
@@ -156,8 +156,8 @@ std::vector<OpOutput> run(Attention& attention, const Problem& p, std::size_t of
 struct Tolerance {
   double nmse, worst;
 };
-// As tests/train/ops_test.cc: sums of products in f32, one rounding of the output, which the error
-// leaves out.
+// As tests/train/device/ops_test.cc: sums of products in f32, one rounding of the output, which the
+// error leaves out.
 constexpr Tolerance kExact{1e-12, 1e-5};
 // On tensor cores p and ds are rounded to bf16 before they are multiplied, each off by at most 2^-9
 // = 2e-3 of itself, 2^-9 / sqrt(3) = 1.1e-3 in the root mean square: 1.3e-6 squared, of a sum of

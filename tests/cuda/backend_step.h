@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "support/op_cases.h"
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop::test {
 

@@ -12,10 +12,10 @@
 #include "support/catch.h"
 #include "support/temp_dir.h"
 #include "support/toy_dataset.h"
-#include "train/device.h"
+#include "train/device/device.h"
 #include "train/memory_need.h"
-#include "train/mesh.h"
-#include "train/solo_communicator.h"
+#include "train/ranks/mesh.h"
+#include "train/ranks/solo_communicator.h"
 
 namespace isoflop {
 namespace {

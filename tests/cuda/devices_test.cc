@@ -10,7 +10,7 @@
 #include "isoflop/error.h"
 #include "peak_flops.h"
 #include "support/catch.h"
-#include "train/device.h"
+#include "train/device/device.h"
 
 namespace isoflop {
 namespace {

@@ -14,7 +14,7 @@
 #include "emulated_device.h"
 #include "nccl_communicator.h"
 #include "support/catch.h"
-#include "train/thread_communicator.h"
+#include "train/ranks/thread_communicator.h"
 
 namespace isoflop {
 namespace {

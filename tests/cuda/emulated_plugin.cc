@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands in for the library that lib/train/cuda_plugin.cc loads: in this program "cuda" is the
-// emulated device, for all of the trainer.
+// Stands in for the library that lib/train/device/cuda_plugin.cc loads: in this program "cuda" is
+// the emulated device, for all of the trainer.
 #include "cuda_backend.h"
 #include "devices.h"
-#include "train/cuda_plugin.h"
+#include "train/device/cuda_plugin.h"
 
 namespace isoflop {
 namespace {

@@ -8,8 +8,8 @@
 #include "emulated_device.h"
 #include "support/temp_dir.h"
 #include "train/memory_need.h"
-#include "train/mesh.h"
-#include "train/thread_communicator.h"
+#include "train/ranks/mesh.h"
+#include "train/ranks/thread_communicator.h"
 
 namespace isoflop {
 namespace {

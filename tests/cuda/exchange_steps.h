@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "base/rng.h"
-#include "train/backend.h"
-#include "train/bf16.h"
-#include "train/communicator.h"
-#include "train/thread_communicator.h"
+#include "train/contract/backend.h"
+#include "train/contract/communicator.h"
+#include "train/device/bf16.h"
+#include "train/ranks/thread_communicator.h"
 
 namespace isoflop::test {
 

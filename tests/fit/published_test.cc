@@ -7,9 +7,9 @@
 #include <iostream>
 #include <random>
 
-#include "fit/loss_law_fit.h"
-#include "fit/loss_search.h"
-#include "fit/statistics.h"
+#include "fit/surface/loss_law_fit.h"
+#include "fit/surface/loss_search.h"
+#include "stats/statistics.h"
 #include "support/catch.h"
 #include "support/catch_session.h"
 #include "support/read_csv.h"

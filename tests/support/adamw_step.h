@@ -3,8 +3,8 @@
 
 #include <array>
 
-#include "train/backend.h"
-#include "train/device_table.h"
+#include "train/contract/backend.h"
+#include "train/device/device_table.h"
 
 namespace isoflop::test {
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/rng.h"
-#include "fit/loss_law_fit.h"
-#include "fit/next_problem.h"
+#include "fit/design/next_problem.h"
+#include "fit/surface/loss_law_fit.h"
 #include "isoflop/next.h"
 #include "support/sweep_oracle.h"
 

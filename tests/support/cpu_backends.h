@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "train/cpu/select.h"
-#include "train/cpu_backend.h"
+#include "train/device/cpu_backend.h"
 
 namespace isoflop::test {
 

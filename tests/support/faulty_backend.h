@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/rng.h"
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop::test {
 

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "support/toy_dataset.h"
-#include "train/bf16.h"
-#include "train/mesh.h"
+#include "train/device/bf16.h"
+#include "train/ranks/mesh.h"
+#include "train/ranks/thread_communicator.h"
 #include "train/replica.h"
-#include "train/thread_communicator.h"
 
 namespace isoflop::test {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One table of cases for the operations of train/backend.h, for any backend, with weights and
-// activations in f32 or in bf16. References start from values that the type holds exactly, and take
-// as input what the operation takes: a rounding in between is part of both.
+// One table of cases for the operations of train/contract/backend.h, for any backend, with weights
+// and activations in f32 or in bf16. References start from values that the type holds exactly, and
+// take as input what the operation takes: a rounding in between is part of both.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@
 #include "base/rng.h"
 #include "support/op_reference.h"
 #include "support/op_run.h"
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop::test {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every operation of train/backend.h computes, in double and in the plainest loops. Shapes as
-// there; the gradients are checked against finite differences of the forward functions.
+// What every operation of train/contract/backend.h computes, in double and in the plainest loops.
+// Shapes as there; the gradients are checked against finite differences of the forward functions.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "support/adamw_step.h"
-#include "train/backend.h"
+#include "train/contract/backend.h"
 
 namespace isoflop::test::reference {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run of an operation of train/backend.h on known inputs: places tensors in a backend's memory,
-// and gives what came out beside what should have.
+// One run of an operation of train/contract/backend.h on known inputs: places tensors in a
+// backend's memory, and gives what came out beside what should have.
 #pragma once
 
 #include <algorithm>
@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "support/op_reference.h"
-#include "train/backend.h"
-#include "train/bf16.h"
-#include "train/device_table.h"
+#include "train/contract/backend.h"
+#include "train/device/bf16.h"
+#include "train/device/device_table.h"
 
 namespace isoflop::test {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "train/range.h"
+#include "train/contract/range.h"
 
 namespace isoflop::test {
 

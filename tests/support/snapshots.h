@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/rng.h"
-#include "train/parameters.h"
-#include "train/snapshot.h"
+#include "train/checkpoint/snapshot.h"
+#include "train/network/parameters.h"
 
 namespace isoflop::test {
 

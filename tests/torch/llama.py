@@ -122,7 +122,7 @@ class Decoder(nn.Module):
 
 
 class Llama(nn.Module):
-    """Parameters bear the names of lib/train/parameters.cc."""
+    """Parameters bear the names of lib/train/network/parameters.cc."""
 
     def __init__(self, shape):
         super().__init__()

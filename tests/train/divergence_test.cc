@@ -10,7 +10,7 @@
 #include "support/catch.h"
 #include "support/faulty_backend.h"
 #include "support/toy_dataset.h"
-#include "train/parameters.h"
+#include "train/network/parameters.h"
 #include "train/trainer.h"
 
 namespace isoflop {

@@ -9,11 +9,11 @@
 #include "support/catch.h"
 #include "support/relative_difference.h"
 #include "support/toy_dataset.h"
-#include "train/bf16.h"
-#include "train/mesh.h"
+#include "train/device/bf16.h"
+#include "train/ranks/mesh.h"
+#include "train/ranks/solo_communicator.h"
+#include "train/ranks/thread_communicator.h"
 #include "train/replica.h"
-#include "train/solo_communicator.h"
-#include "train/thread_communicator.h"
 #include "train/trainer.h"
 
 namespace isoflop {

@@ -15,7 +15,7 @@
 #include "support/catch.h"
 #include "support/temp_dir.h"
 #include "support/toy_dataset.h"
-#include "train/run_checkpoints.h"
+#include "train/checkpoint/run_checkpoints.h"
 
 namespace isoflop {
 namespace {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "isoflop/interval.h"
 #include "isoflop/law.h"
 
 namespace isoflop {
@@ -12,11 +13,6 @@ namespace isoflop {
 /// A fit is always returned; ask usable() of what it found before using it.
 enum class FitStatus { ok, too_few_points, not_bracketed, not_convex, not_converged };
 [[nodiscard]] std::string_view to_string(FitStatus);
-
-/// 90 % unless a comment says otherwise.
-struct Interval {
-  double low = 0, high = 0;
-};
 
 /// y = coefficient x^exponent with the interval of both.
 struct PowerLawFit {

@@ -6,22 +6,18 @@
 #include <string>
 #include <vector>
 
-#include "isoflop/allocation_bootstrap.h"
 #include "isoflop/conventions.h"
 #include "isoflop/deadweight.h"
 #include "isoflop/envelope.h"
 #include "isoflop/estimate.h"
 #include "isoflop/forms.h"
-#include "isoflop/holdout.h"
 #include "isoflop/hyper.h"
-#include "isoflop/intervals.h"
 #include "isoflop/law.h"
 #include "isoflop/point.h"
-#include "isoflop/sample_size.h"
 #include "isoflop/second_stage.h"
 #include "isoflop/surface.h"
-#include "isoflop/target.h"
 #include "isoflop/training_curve.h"
+#include "isoflop/trust.h"
 #include "isoflop/valley.h"
 
 namespace isoflop {

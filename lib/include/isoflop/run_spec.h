@@ -17,7 +17,7 @@ enum class Precision { fp32, bf16 };
 /// How initial values, learning rate, epsilon and weight decay of a tensor follow from the shape,
 /// so that what was tuned on a small model holds for a large one. standard: not at all (DeepSeek
 /// LLM). mup: with the width (arXiv:2203.03466). complete_p: with width and depth, alpha = 1
-/// (arXiv:2505.01618, table 1). What each does to which tensor: train/parametrisation.h.
+/// (arXiv:2505.01618, table 1). What each does to which tensor: train/network/parametrisation.h.
 enum class Parametrisation { standard, mup, complete_p };
 
 enum class ScheduleKind { multi_step, cosine, wsd, constant };

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "train/cpu_blas.h"
+#include "train/cpu/cpu_blas.h"
 
 namespace isoflop {
 

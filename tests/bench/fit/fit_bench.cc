@@ -16,8 +16,8 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "fit/loss_bootstrap.h"
-#include "fit/loss_law_fit.h"
+#include "fit/surface/loss_bootstrap.h"
+#include "fit/surface/loss_law_fit.h"
 #include "isoflop/error.h"
 #include "support/read_csv.h"
 

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/text.h"
+#include "fit/surface/surface_warnings.h"
+
+namespace isoflop {
+namespace {
+
+constexpr double kSignificant = 0.01;
+
+}  // namespace
+
+void warn_of_forms(const std::optional<LackOfFit>& lack_of_fit, std::span<const FormFit> forms,
+                   Words& warnings) {
+  if (lack_of_fit && lack_of_fit->p < kSignificant) {
+    warnings.push_back("Lack of fit: E + A/N^alpha + B/D^beta is not what these points follow (F " +
+                       rounded_text(lack_of_fit->f, 3) + ", p " + rounded_text(lack_of_fit->p, 2) +
+                       " against a data exponent that varies with N); its extrapolations are "
+                       "off by more than its intervals say.");
+  }
+  for (const FormFit& form : forms) {
+    if (!form.not_fitted.empty()) {
+      warnings.push_back("Form " + form.name + " was not fitted: " + form.not_fitted + ".");
+    } else if (!form.usable()) {
+      warnings.push_back("Form " + form.name + " did not converge; its numbers are no optimum.");
+    } else if (!form.at_bound.empty()) {
+      warnings.push_back("Form " + form.name + ": " + join(form.at_bound, ", ") +
+                         " at the bound; the points do not identify it.");
+    }
+  }
+}
+
+}  // namespace isoflop

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fit/trust/holdout.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <iterator>
+
+#include "fit/valley/isoflop_fit.h"
+
+namespace isoflop {
+namespace {
+
+/// What a method that saw the cheaper budgets predicts for one that was left out.
+struct Predicted {
+  double scale = 0, tokens = 0, loss = 0;
+};
+/// Of a budget, and the k of C = k scale tokens there.
+using Predictor = std::function<Predicted(double compute, double flops_factor)>;
+
+/// What remains when the largest budgets are left out.
+struct Remainder {
+  std::int64_t dropped = 1;
+  double largest_used = 0;  // [FLOPs]
+  std::span<const BudgetGroup> curves;
+};
+
+std::optional<Predictor> isoflop_predictor(const Remainder& used) {
+  const IsoFlopFit fit = fit_isoflop(used.curves);
+  if (!fit.scale_opt.usable() || !fit.tokens_opt.usable() || !fit.frontier) return std::nullopt;
+  return [scale = fit.scale_opt.law, tokens = fit.tokens_opt.law, frontier = *fit.frontier](
+             double compute, double /*flops_factor*/) -> Predicted {
+    return {scale(compute), tokens(compute), frontier(compute)};
+  };
+}
+
+std::optional<Predictor> parametric_predictor(const Remainder& used,
+                                              std::span<const Sample> samples,
+                                              LossFitOptions options) {
+  std::vector<Sample> cheaper;
+  // Runs of the largest budget used scatter around it, those of the dropped ones lie above.
+  std::copy_if(samples.begin(), samples.end(), std::back_inserter(cheaper),
+               [&](const Sample& s) { return s.compute <= kSameBudget * used.largest_used; });
+  options.n_bootstrap = 0;
+  const ParametricFit fit = fit_loss_law(loss_samples(cheaper), options);
+  if (!fit.usable() || !has_optimum(fit.law)) return std::nullopt;
+  return [law = fit.law](double compute, double flops_factor) -> Predicted {
+    const Optimum best = optimum_of(law, compute * law.flops_factor() / flops_factor);
+    return {best.size, best.tokens, best.loss};
+  };
+}
+
+HoldoutScore score_of(const Predicted& predicted, const Valley& found, const Remainder& used,
+                      const char* method) {
+  return {.dropped = used.dropped,
+          .compute = found.compute,
+          .ratio = found.compute / used.largest_used,
+          .method = method,
+          .scale_error = predicted.scale / found.scale_opt - 1,
+          .tokens_error = predicted.tokens / found.tokens_opt - 1,
+          .loss_error = predicted.loss / found.loss_opt - 1};
+}
+
+// A law of few budgets may point beyond what a number can hold.
+bool is_told(const HoldoutScore& score) {
+  const auto is_ratio = [](double error) { return error > -1 && std::isfinite(error); };
+  return is_ratio(score.scale_error) && is_ratio(score.tokens_error) && is_ratio(score.loss_error);
+}
+
+}  // namespace
+
+std::vector<HoldoutScore> score_holdouts(std::span<const BudgetGroup> curves,
+                                         std::span<const Valley> valleys,
+                                         std::span<const Sample> samples, std::int64_t n_max,
+                                         const LossFitOptions& surface_options) {
+  std::vector<std::size_t> usable;
+  for (std::size_t i = 0; i < valleys.size(); ++i) {
+    if (valleys[i].usable()) usable.push_back(i);
+  }
+  std::vector<HoldoutScore> scores;
+  for (std::int64_t dropped = 1; dropped <= n_max; ++dropped) {
+    const auto n_used = static_cast<std::int64_t>(usable.size()) - dropped;
+    if (n_used < 3) break;
+    const std::size_t last_used = usable[static_cast<std::size_t>(n_used - 1)];
+    const Remainder used{.dropped = dropped,
+                         .largest_used = curves[last_used].compute,
+                         .curves = curves.first(last_used + 1)};
+    const auto by_isoflop = isoflop_predictor(used);
+    const auto by_surface = parametric_predictor(used, samples, surface_options);
+    for (auto held_out = usable.rbegin(); *held_out > last_used; ++held_out) {
+      const Valley& found = valleys[*held_out];
+      const double k = flops_factor(curves[*held_out].samples);
+      const auto add = [&](const std::optional<Predictor>& predictor, const char* method) {
+        if (!predictor) return;
+        const HoldoutScore score = score_of((*predictor)(found.compute, k), found, used, method);
+        if (is_told(score)) scores.push_back(score);
+      };
+      add(by_isoflop, "isoflop");
+      add(by_surface, "parametric");
+    }
+  }
+  return scores;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fit/trust/trust_json.h"
+
+namespace isoflop {
+namespace {
+
+Json pair_json(const Interval& interval) {
+  return Json(Json::Array{Json(interval.low), Json(interval.high)});
+}
+
+Json errors_json(const PredictionErrors& errors) {
+  return Json::object({{"scale_error", errors.scale},
+                       {"tokens_error", errors.tokens},
+                       {"loss_error", errors.loss}});
+}
+
+Json estimated_json(const Estimated& estimated) {
+  Json json = Json::object({{"value", estimated.value}});
+  if (estimated.interval) {
+    json.set("low", estimated.interval->low).set("high", estimated.interval->high);
+  }
+  return json;
+}
+
+/// One quantity by every estimator that says something of it.
+Json by_method_json(const Target& target, Estimated TargetEstimate::*quantity) {
+  Json json = Json::object();
+  for (const TargetEstimate& estimate : target.estimates) {
+    if (!((estimate.*quantity).value > 0)) continue;
+    json.set(estimate.method, estimated_json(estimate.*quantity));
+  }
+  return json;
+}
+
+Json miss_json(const MissCost& cost) {
+  Json json = Json::object({{"size_ratio", cost.waste.size_ratio},
+                            {"excess_loss", cost.waste.excess_loss},
+                            {"wasted_share", cost.waste.wasted_share},
+                            {"wasted_compute", cost.waste.wasted_compute}});
+  return json.set_if("gpu_hours", cost.gpu_hours).set_if("price", cost.price);
+}
+
+Json seed_noise_json(const SeedNoise& noise) {
+  return Json::object({{"s0", noise.s0},
+                       {"s0_interval", pair_json(noise.s0_interval)},
+                       {"s1", noise.s1},
+                       {"mean", noise.mean},
+                       {"n_cells", noise.n_cells},
+                       {"dof", noise.dof}});
+}
+
+}  // namespace
+
+Json holdout_json(const HoldoutScore& score) {
+  return Json::object({{"dropped", score.dropped},
+                       {"compute", score.compute},
+                       {"ratio", score.ratio},
+                       {"method", score.method},
+                       {"scale_error", score.scale_error},
+                       {"tokens_error", score.tokens_error},
+                       {"loss_error", score.loss_error}});
+}
+
+Json holdout_summary_json(std::span<const HoldoutSummary> summaries) {
+  Json json = Json::object();
+  for (const HoldoutSummary& summary : summaries) {
+    json.set(summary.method,
+             Json::object({{"n_scores", summary.n_scores},
+                           {"largest_ratio", summary.largest_ratio},
+                           {"worst", errors_json(summary.worst)},
+                           {"median_per_decade", errors_json(summary.median_per_decade)},
+                           {"is_poor", summary.is_poor}}));
+  }
+  return json;
+}
+
+Json target_json(const Target& target) {
+  Json scale = estimated_json(target.scale);
+  for (const TargetEstimate& estimate : target.estimates) {
+    scale.set(estimate.method, estimated_json(estimate.scale));
+  }
+  Json json = Json::object({{"compute", target.compute},
+                            {"ratio", target.ratio},
+                            {"light", to_string(target.light)},
+                            {"scale", scale},
+                            {"tokens", by_method_json(target, &TargetEstimate::tokens)},
+                            {"loss", by_method_json(target, &TargetEstimate::loss)}});
+  json.set_if("disagreement", target.disagreement);
+  if (target.overestimate) json.set("overestimate_penalty", miss_json(*target.overestimate));
+  if (target.underestimate) json.set("underestimate_penalty", miss_json(*target.underestimate));
+  if (target.flat.empty()) return json;
+  Json flat = Json::array();
+  for (const FlatRange& range : target.flat) {
+    flat.push_back(
+        Json::object({{"excess", range.excess}, {"low", range.low}, {"high", range.high}}));
+  }
+  return json.set("flat", flat);
+}
+
+Json sample_size_json(const SampleSize& size) {
+  Json json = Json::object({{"n_runs", size.n_runs},
+                            {"n_independent", size.n_independent},
+                            {"effective", size.effective},
+                            {"run_noise", size.run_noise}});
+  if (size.seed_noise) json.set("seed_noise", seed_noise_json(*size.seed_noise));
+  json.set_if("detectable_difference", size.detectable_difference);
+  Json intervals = Json::array();
+  for (const IntervalWorth& worth : size.intervals) {
+    intervals.push_back(Json::object({{"of", worth.of},
+                                      {"interval", pair_json(worth.interval)},
+                                      {"noise_width", worth.noise_width},
+                                      {"runs_needed", worth.runs_needed},
+                                      {"runs_to_halve", worth.runs_to_halve}}));
+  }
+  return json.set("intervals", intervals);
+}
+
+}  // namespace isoflop

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "fit/estimate/words.h"
+#include "isoflop/fit.h"
+
+namespace isoflop {
+
+/// What speaks against believing the fit as a whole; each in the .cc of its name.
+void warn_of_conventions(const ConventionLadder& ladder, Words& warnings);
+void warn_of_holdout(const Fit& fit, Words& warnings);
+void warn_of_targets(std::span<const Target> targets, Words& warnings);
+void warn_of_sample_size(const SampleSize& size, Words& warnings);
+void warn_of_evaluation(const PointSet& points, double run_noise, Words& warnings);
+void warn_of_health(const PointSet& points, Words& warnings);
+
+}  // namespace isoflop

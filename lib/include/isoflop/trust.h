@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a fit is worth: how it predicts budgets that were left out, what it says beyond the data,
+// and how much the points know.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "isoflop/deadweight.h"
+#include "isoflop/estimate.h"
+#include "isoflop/extrapolation.h"
+
+namespace isoflop {
+
+/// One of the largest `dropped` budgets, left out and predicted from those that remain.
+struct HoldoutScore {
+  std::int64_t dropped = 1;
+  double compute = 0;  // the held-out budget [FLOPs]
+  double ratio = 1;    // held-out budget / largest budget used
+  /// isoflop: scale by the allocation law, loss by the frontier E + A C^-gamma. parametric: both by
+  /// the surface.
+  std::string method;
+  double scale_error = 0;   // predicted / found optimum - 1
+  double tokens_error = 0;  // the same of D; at a given compute (1 + scale_error)^-1 - 1
+  double loss_error = 0;    // predicted / found optimum loss - 1
+};
+
+/// Errors of a prediction one way or another.
+struct PredictionErrors {
+  double scale = 0, tokens = 0, loss = 0;
+};
+
+/// What all hold-outs of one method say.
+struct HoldoutSummary {
+  std::string method;
+  std::int64_t n_scores = 0;
+  double largest_ratio = 1;
+  PredictionErrors worst = {};              // signed, those of the largest magnitude
+  PredictionErrors median_per_decade = {};  // magnitudes |ln(1 + error)| over the decades predicted
+  /// A median size more than 30 %, or a median loss more than 3 % off per decade: worse than on
+  /// published sweeps.
+  bool is_poor = false;
+};
+
+/// By method, in the order in which they first appear.
+[[nodiscard]] std::vector<HoldoutSummary> summarize(std::span<const HoldoutScore> scores);
+
+/// The decades that a score's error is to be divided by: a factor of less than 2 in compute says
+/// little per decade and counts as 2.
+[[nodiscard]] double decades_of(const HoldoutScore& score);
+
+/// A value with its 90 % interval, where that is known.
+struct Estimated {
+  double value = 0;
+  std::optional<Interval> interval = std::nullopt;
+};
+
+/// What one estimator says of a budget. isoflop: the laws through the minima, the frontier for the
+/// loss. parametric: the optimum of the surface. The intervals hold the scatter tau between
+/// budgets; those of the loss also what hold-outs were off by, and the noise of a run.
+struct TargetEstimate {
+  std::string method;
+  Estimated scale = {}, tokens = {}, loss = {};
+};
+
+/// What it costs to train a size that is off by size_ratio.
+struct MissCost {
+  Deadweight waste;
+  std::optional<double> gpu_hours = {}, price = {};  // of waste.wasted_compute
+};
+
+/// A budget beyond those that were run, predicted.
+struct Target {
+  double compute = 0;  // [FLOPs]
+  double ratio = 1;    // compute / largest budget behind the laws; 1 inside their range
+  /// By the ratio, and one worse where hold-outs of the first estimator were poor or there are
+  /// none.
+  ExtrapolationLight light = ExtrapolationLight::ok;
+  std::vector<TargetEstimate> estimates = {};  // isoflop before parametric; those that can be had
+  /// parametric / isoflop - 1, of the scale.
+  std::optional<double> disagreement = {};
+  /// Where the optimal scale lies by all that is known: the estimators' intervals, and what
+  /// hold-outs were off by, per decade.
+  Estimated scale = {};
+  /// The first estimate is trained, and the optimum is the lower or the upper end of `scale`.
+  std::optional<MissCost> overestimate = {}, underestimate = {};
+  std::vector<FlatRange> flat = {};  // 0.1 and 0.25 %
+};
+
+/// Standard deviation of one run's metric L over seeds, sd(L) = s0 exp(s1 (L - mean)), by maximum
+/// likelihood from the variances of cells that were run with several seeds.
+struct SeedNoise {
+  double s0 = 0, s1 = 0, mean = 0;
+  Interval s0_interval;
+  std::int64_t n_cells = 0;
+  std::int64_t dof = 0;  // runs beyond the first of each cell
+  [[nodiscard]] double operator()(double metric) const {
+    return s0 * std::exp(s1 * (metric - mean));
+  }
+};
+
+/// What an interval is worth in runs, if intervals shrink as n^-1/2.
+struct IntervalWorth {
+  std::string of;
+  Interval interval;
+  double noise_width = 0;    // the width that the noise of the runs alone would give
+  double runs_needed = 0;    // by noise alone, for an interval as narrow as this one
+  double runs_to_halve = 0;  // runs like these to add until it is half as wide
+};
+
+/// How much the points know.
+struct SampleSize {
+  std::int64_t n_runs = 0;
+  std::int64_t n_independent = 0;  // trunks, and runs that share none
+  /// (sum w)^2 / sum w^2 over them, w the number of their runs (Kish).
+  double effective = 0;
+  std::optional<SeedNoise> seed_noise;
+  /// Relative sd of one run: over seeds, about the parabolas or about the grids' surfaces,
+  /// whichever is largest.
+  double run_noise = 0;
+  /// Least relative difference of loss that one run of each of two recipes shows with a power of
+  /// 80 % in a two-sided test at 5 %.
+  std::optional<double> detectable_difference;
+  std::vector<IntervalWorth> intervals;
+};
+
+/// Runs that an interval of `width` takes where `n_runs` give `noise_width`: n (noise_width /
+/// width)^2. arXiv:2404.10102 asks this of the intervals of arXiv:2203.15556.
+[[nodiscard]] inline double runs_needed(double n_runs, double noise_width, double width) {
+  return n_runs * (noise_width / width) * (noise_width / width);
+}
+
+}  // namespace isoflop

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fit/trust/predict_targets.h"
+
+#include <cmath>
+
+#include "support/catch.h"
+#include "support/sweep_oracle.h"
+
+using namespace isoflop;
+
+namespace {
+
+test::SweepOracle sweep(double noise, double tau = 0) {
+  return {.surface = test::epoch_surface(),
+          .budgets = test::geometric_budgets(1e18, std::sqrt(10.0), 6),
+          .noise = noise,
+          .tau = tau};
+}
+
+FitOptions options(std::int64_t n_bootstrap) {
+  return {.scale = LossLaw::Scale::params, .n_bootstrap = n_bootstrap};
+}
+
+/// A fit that knows a surface and nothing else.
+Fit surface_alone() {
+  Fit fit;
+  fit.scale = LossLaw::Scale::params;
+  fit.compute_to = 1e20;
+  fit.parametric.emplace();
+  fit.parametric->law = test::epoch_surface();
+  fit.parametric->status = FitStatus::ok;
+  return fit;
+}
+
+}  // namespace
+
+TEST_CASE("without noise both estimators find the optimum of a further budget") {
+  const test::SweepOracle oracle = sweep(0);
+  const Fit result = fit(oracle.points(), options(0));
+  REQUIRE(result.targets.size() == 2);
+  const double largest = oracle.budgets.back();
+  CHECK(result.targets[0].compute == Approx(10 * largest));
+  CHECK(result.targets[1].ratio == Approx(100));
+  for (const Target& target : result.targets) {
+    const Optimum truth = optimum_of(oracle.surface, target.compute);
+    REQUIRE(target.estimates.size() == 2);
+    // The parabola's bias at these sizes is 0.2 %, of its minimum less.
+    for (const TargetEstimate& estimate : target.estimates) {
+      CHECK(estimate.scale.value == Approx(truth.size).epsilon(5e-3));
+      CHECK(estimate.tokens.value == Approx(truth.tokens).epsilon(5e-3));
+      CHECK(estimate.loss.value == Approx(truth.loss).epsilon(5e-3));
+    }
+    CHECK(target.estimates[1].scale.value == Approx(truth.size).epsilon(1e-6));
+    CHECK(std::abs(*target.disagreement) < 5e-3);
+  }
+}
+
+TEST_CASE("a target may be any budget, and only one that is a number above 0") {
+  FitOptions asked = options(0);
+  asked.targets = {3e20, 1e19};
+  const Fit result = fit(sweep(0).points(), asked);
+  REQUIRE(result.targets.size() == 2);
+  CHECK(result.targets[1].ratio == 1);  // inside the range
+  asked.targets = {-1};
+  CHECK(ISOFLOP_ERROR_MESSAGE(fit(sweep(0).points(), asked)).find("targets: ") == 0);
+}
+
+TEST_CASE("intervals hold the scatter between budgets and grow with the reach") {
+  const Fit calm = fit(sweep(0.002).points(), options(60));
+  const Fit scattered = fit(sweep(0.002, 0.15).points(), options(60));
+  REQUIRE(scattered.scale_opt.tau > 0.05);
+  const auto width = [](const Estimated& x) {
+    return std::log(x.interval->high / x.interval->low);
+  };
+  for (std::size_t i = 0; i < 2; ++i) {
+    const double tau_width = 2 * scattered.scale_opt.t * scattered.scale_opt.tau;
+    for (const TargetEstimate& estimate : scattered.targets[i].estimates) {
+      INFO(estimate.method);
+      CHECK(width(estimate.scale) >= tau_width);
+      CHECK(width(estimate.tokens) >= tau_width);
+    }
+    CHECK(width(calm.targets[i].scale) < width(scattered.targets[i].scale));
+  }
+  CHECK(width(calm.targets[0].estimates[0].scale) < width(calm.targets[1].estimates[0].scale));
+  CHECK(width(calm.targets[0].estimates[0].loss) < width(calm.targets[1].estimates[0].loss));
+}
+
+TEST_CASE("the headline interval holds both estimators and what hold-outs were off by") {
+  const Fit result = fit(sweep(0.003).points(), options(60));
+  for (const Target& target : result.targets) {
+    REQUIRE(target.scale.interval);
+    for (const TargetEstimate& estimate : target.estimates) {
+      CHECK(target.scale.interval->low <= estimate.scale.interval->low);
+      CHECK(target.scale.interval->high >= estimate.scale.interval->high);
+    }
+  }
+  Fit worse = result;
+  for (HoldoutSummary& summary : worse.holdout_summary) summary.median_per_decade.scale = 0.5;
+  const Target target = predict_targets(worse, {.computes = {}, .flops_factor = 6}).front();
+  // A normal error of median 0.5 has a 90 % half-width of 1.645 / 0.6745 times that.
+  const double half_width = std::log(target.scale.interval->high / target.scale.value);
+  CHECK(half_width == Approx(0.5 * 1.6449 / 0.6745).epsilon(1e-3));
+}
+
+TEST_CASE("a poor hold-out, or none, lowers the light by one") {
+  Fit fit = surface_alone();
+  const auto lights = [&] {
+    std::string text;
+    for (const Target& target :
+         predict_targets(fit, {.computes = {1e20, 5e20, 5e21, 5e23}, .flops_factor = 6})) {
+      text += std::string(to_string(target.light)) + " ";
+    }
+    return text;
+  };
+  const std::string red = "only_with_holdout_evidence ";
+  CHECK(lights() == "ok caution " + red + red);  // none
+  fit.holdout_summary = {{.method = "parametric", .n_scores = 1}};
+  CHECK(lights() == "ok ok caution " + red);
+  fit.holdout_summary[0].is_poor = true;
+  CHECK(lights() == "ok caution " + red + red);
+}
+
+TEST_CASE("being wrong costs what the surface says, in FLOPs, hours and money") {
+  Fit fit = surface_alone();
+  fit.holdout_summary = {{.method = "parametric", .n_scores = 1}};
+  fit.holdout_summary[0].median_per_decade.scale = std::log(2.0) * 0.6745 / 1.6449;
+  const TargetOptions asked{
+      .computes = {1e21},
+      .flops_factor = 6,
+      .rate = ComputeRate{.gpu_peak_flops = 1e15, .mfu = 0.5, .price_per_gpu_hour = 3}};
+  const Target target = predict_targets(fit, asked).front();
+  REQUIRE(target.overestimate);
+  CHECK(target.overestimate->waste.size_ratio == Approx(2).epsilon(1e-4));
+  CHECK(target.underestimate->waste.size_ratio == Approx(0.5).epsilon(1e-4));
+  CHECK(100 * target.overestimate->waste.wasted_share == Approx(15.7).margin(0.05));
+  CHECK(target.overestimate->waste.wasted_compute ==
+        Approx(1e21 * target.overestimate->waste.wasted_share));
+  CHECK(*target.overestimate->gpu_hours ==
+        Approx(target.overestimate->waste.wasted_compute / 5e14 / 3600));
+  CHECK(*target.overestimate->price == Approx(3 * *target.overestimate->gpu_hours));
+  REQUIRE(target.flat.size() == 2);
+  CHECK(target.flat[0].low > target.flat[1].low);
+  CHECK(target.flat[1].high > target.scale.value);
+  fit.parametric.reset();
+  CHECK(predict_targets(fit, asked).empty());
+}
+
+TEST_CASE("where C is not 6 N D the surface is asked at the sizes that C buys") {
+  const Fit fit = surface_alone();
+  const double k = 7.3;
+  const Target target = predict_targets(fit, {.computes = {1e21}, .flops_factor = k}).front();
+  const TargetEstimate& estimate = target.estimates.front();
+  CHECK(k * estimate.scale.value * estimate.tokens.value == Approx(1e21).epsilon(1e-12));
+  CHECK(target.flat[0].low < estimate.scale.value);
+  CHECK(target.flat[0].high > estimate.scale.value);
+}
+
+TEST_CASE("laws that point nowhere still give an answer that can be written") {
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    test::SweepOracle oracle = sweep(0.05);
+    oracle.budgets = test::geometric_budgets(1e18, 1.02, 4);
+    oracle.seed = seed;
+    CHECK_NOTHROW(to_json(fit(oracle.points(), options(10))));
+  }
+}

@@ -1,0 +1,27 @@
+# cmake -D ROOT=<source dir> -P check_rooms.cmake
+#
+# A folder that nobody can see through is two folders: none of the sources holds more than 40 files.
+set(kMostFiles 40)
+set(crowded "")
+set(n_folders 0)
+file(GLOB_RECURSE entries LIST_DIRECTORIES true RELATIVE ${ROOT}
+     ${ROOT}/lib/* ${ROOT}/apps/* ${ROOT}/cuda/* ${ROOT}/tests/* ${ROOT}/cmake/*)
+foreach(entry IN LISTS entries)
+  if(NOT IS_DIRECTORY ${ROOT}/${entry})
+    continue()
+  endif()
+  math(EXPR n_folders "${n_folders} + 1")
+  file(GLOB files LIST_DIRECTORIES false ${ROOT}/${entry}/*)
+  list(LENGTH files n_files)
+  if(n_files GREATER kMostFiles)
+    list(APPEND crowded "${entry}: ${n_files} files")
+  endif()
+endforeach()
+if(crowded)
+  list(JOIN crowded "\n  " text)
+  message(FATAL_ERROR "folders of more than ${kMostFiles} files:\n  ${text}")
+endif()
+if(n_folders LESS 30)
+  message(FATAL_ERROR "only ${n_folders} folders were found: the check no longer sees the tree")
+endif()
+message(STATUS "rooms: ${n_folders} folders, none of more than ${kMostFiles} files")
