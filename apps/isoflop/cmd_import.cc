@@ -19,22 +19,22 @@ struct Options {
 };
 
 ImportOptions import_options(const Options& options) {
-  ImportOptions import;
-  import.format = import_format_from(options.format);
-  import.columns = name_pairs("--columns", options.columns);
-  import.units = name_pairs("--units", options.units);
-  import.constants = name_pairs("--constants", options.constants);
-  import.where = name_pairs("--where", options.where);
-  if (!options.dataset.empty()) import.constants["dataset"] = options.dataset;
-  if (!options.convention.empty()) import.convention = flops_convention_from(options.convention);
-  import.vocab_size = options.vocab_size;
-  import.runs_table = options.runs;
-  import.skip_bad_rows = options.skip_bad_rows;
-  import.on_left_out = [](const std::string& why) {
+  ImportOptions settings;
+  settings.format = import_format_from(options.format);
+  settings.columns = name_pairs("--columns", options.columns);
+  settings.units = name_pairs("--units", options.units);
+  settings.constants = name_pairs("--constants", options.constants);
+  settings.where = name_pairs("--where", options.where);
+  if (!options.dataset.empty()) settings.constants["dataset"] = options.dataset;
+  if (!options.convention.empty()) settings.convention = flops_convention_from(options.convention);
+  settings.vocab_size = options.vocab_size;
+  settings.runs_table = options.runs;
+  settings.skip_bad_rows = options.skip_bad_rows;
+  settings.on_left_out = [](const std::string& why) {
     std::fprintf(stderr, "left out: %s\n", why.c_str());
-};
-return import;
-}  // namespace
+  };
+  return settings;
+}
 
 void print_json(const Options& options, const ImportSummary& summary) {
   Json outliers = Json::object();
@@ -76,7 +76,7 @@ int run_import(const Options& options) {
   return kDone;
 }
 
-}  // namespace isoflop::cli
+}  // namespace
 
 void add_import_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
