@@ -48,12 +48,12 @@ FitOptions fit_options(const Options& options) {
   return fit;
 }
 
-ReportChapter chapter_of(const LoadedPoints& loaded, const Fit& result) {
+ReportChapter chapter_of(const LoadedPoints& loaded, Fit result) {
   ReportChapter chapter;
   chapter.title = loaded.points.frame.dataset.empty() ? "points" : loaded.points.frame.dataset;
   chapter.points = loaded.points;
   chapter.records = loaded.records;
-  chapter.fit = result;
+  chapter.fit.emplace(std::move(result));
   return chapter;
 }
 
@@ -75,8 +75,8 @@ int run_fit(const Options& options) {
   const LoadedPoints loaded = load_points(options.source);
   FitOptions settings = fit_options(options);
   if (!options.curves.empty()) settings.curves = load_curves(options.curves, loaded.points);
-  const Fit result = fit(loaded.points, settings);
-  const ReportChapter chapter = chapter_of(loaded, result);
+  const ReportChapter chapter = chapter_of(loaded, fit(loaded.points, settings));
+  const Fit& result = *chapter.fit;
   std::printf("%s", options.json ? to_json(result).c_str() : text_summary(chapter).c_str());
   print_points_notes(loaded.points, options.source.skip_outliers);
   const std::string stem = std::filesystem::path(options.out).stem().string();
