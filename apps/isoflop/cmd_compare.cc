@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
+#include <filesystem>
 #include <memory>
-
-#include <CLI/CLI.hpp>
 
 #include "commands.h"
 #include "comparison.h"
@@ -45,30 +44,29 @@ Side load_side(const std::string& what, const std::string& columns) {
 
 }  // namespace
 
-void add_compare_command(CLI::App& app, int&) {
-  CLI::App* command =
-      app.add_subcommand("compare", "Two laws or sweeps: exponents, effective speedup");
+void add_compare_command(Command& program) {
+  Command& command =
+      program.add_subcommand("compare", "Two laws or sweeps: exponents, effective speedup");
   auto options = std::make_shared<Options>();
-  command->add_option("law_a", options->a, "Baseline: law id or file, sweep folder or points CSV")
-      ->required();
-  command->add_option("law_b", options->b, "Variant: the same")->required();
-  command
-      ->add_option("--asymptote", options->comparison.asymptote,
-                   "Loss no compute goes below, pinned for both (default: the baseline's fit)")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--target", options->comparison.target, "Budget to compare losses at [FLOPs]")
-      ->check(CLI::PositiveNumber);
-  command->add_flag("--shared-validation", options->comparison.shared_validation,
-                    "Both were evaluated on one text, whatever they were trained on");
-  command->add_option("--columns", options->columns,
-                      "Names of the CSVs' columns: params=N,tokens=D,loss=val_loss");
-  command->add_flag("--json", options->json, "Print JSON");
-  command->callback([options] {
+  command.add_argument("law_a", options->a, "Baseline: law id or file, sweep folder or points CSV");
+  command.add_argument("law_b", options->b, "Variant: the same");
+  command.add_option("--asymptote", options->comparison.asymptote,
+                     "Loss no compute goes below, pinned for both (default: the baseline's fit)",
+                     {.non_negative = true});
+  command.add_option("--target", options->comparison.target, "Budget to compare losses at [FLOPs]",
+                     {.positive = true});
+  command.add_flag("--shared-validation", options->comparison.shared_validation,
+                   "Both were evaluated on one text, whatever they were trained on");
+  command.add_option("--columns", options->columns,
+                     "Names of the CSVs' columns: params=N,tokens=D,loss=val_loss");
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options] {
     const Comparison comparison =
         compare(load_side(options->a, options->columns), load_side(options->b, options->columns),
                 options->comparison);
     const std::string text = options->json ? to_json(comparison).pretty() : text_of(comparison);
     std::printf("%s", text.c_str());
+    return kDone;
   });
 }
 

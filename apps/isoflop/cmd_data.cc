@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -45,73 +44,84 @@ void print_info(const DatasetInfo& info, bool json) {
   row("validation", info.validation);
 }
 
-void add_build(CLI::App& command) {
+void add_build(Command& data) {
   struct Options {
     std::string out;
-    std::vector<std::filesystem::path> texts;
+    std::vector<std::string> texts;
     BuildOptions build;
     bool json = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* build = command.add_subcommand("build", "Text files to token shards, one token a byte");
-  build->add_option("--out", options->out, "Folder to write")->required();
-  build->add_option("text", options->texts, "Text files")->required();
-  build->add_option("--name", options->build.name, "Name of the data set (default: the folder's)");
-  build->add_option("--source", options->build.source, "Where the text came from, in words");
-  build->add_option(
+  Command& command = data.add_subcommand("build", "Text files to token shards, one token a byte");
+  command.add_option("--out", options->out, "Folder to write", {.required = true});
+  command.add_argument("text", options->texts, "Text files");
+  command.add_option("--name", options->build.name, "Name of the data set (default: the folder's)");
+  command.add_option("--source", options->build.source, "Where the text came from, in words");
+  command.add_option(
       "--document-separator", options->build.document_separator,
       "A line equal to this ends a document (default: blank lines, from --min-document-bytes on)");
-  build
-      ->add_option("--min-document-bytes", options->build.min_document_bytes,
-                   "Smallest document that a blank line may end")
-      ->capture_default_str();
-  build
-      ->add_option("--validation-share", options->build.validation_share,
-                   "Share of the documents held out")
-      ->capture_default_str();
-  build->add_flag("--json", options->json, "Print JSON");
-  build->callback([options] {
-    print_info(build_dataset(options->texts, options->out, options->build), options->json);
+  command.add_option("--min-document-bytes", options->build.min_document_bytes,
+                     "Smallest document that a blank line may end", {.show_default = true});
+  command.add_option("--validation-share", options->build.validation_share,
+                     "Share of the documents held out", {.show_default = true});
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options] {
+    const std::vector<std::filesystem::path> texts(options->texts.begin(), options->texts.end());
+    print_info(build_dataset(texts, options->out, options->build), options->json);
+    return kDone;
   });
 }
 
-void add_info(CLI::App& command) {
-  auto folder = std::make_shared<std::string>();
-  auto json = std::make_shared<bool>(false);
-  CLI::App* info = command.add_subcommand("info", "What a data set holds");
-  info->add_option("folder", *folder, "Folder of a data set")->required();
-  info->add_flag("--json", *json, "Print JSON");
-  info->callback([folder, json] { print_info(open_dataset(*folder)->info(), *json); });
+void add_info(Command& data) {
+  struct Options {
+    std::string folder;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  Command& command = data.add_subcommand("info", "What a data set holds");
+  command.add_argument("folder", options->folder, "Folder of a data set");
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options] {
+    print_info(open_dataset(options->folder)->info(), options->json);
+    return kDone;
+  });
 }
 
-void add_synth(CLI::App& command) {
-  auto kind = std::make_shared<std::string>();
-  auto json = std::make_shared<bool>(false);
-  CLI::App* synth =
-      command.add_subcommand("synth", "A built-in source whose entropy is known exactly");
-  synth->add_option("kind", *kind, "santafe or markov")->required();
-  synth->add_flag("--json", *json, "Print JSON");
-  synth->callback([kind, json] {
-    const auto dataset = find_dataset(*kind, data_root(""));
-    print_info(dataset->info(), *json);
-    if (*kind != "santafe" || *json) return;
-    std::printf("  irreducible %.6f bits/byte; no predictor is below, after n records:\n",
-                santa_fe_entropy());
-    for (const double n : {1e3, 1e4, 1e5, 1e6, 1e7, 1e8}) {
-      std::printf("    n = %-6s  %.4f bits/byte\n", rounded_text(n, 1).c_str(),
-                  santa_fe_lower_bound(n, 128));
-    }
+void print_synthetic(const std::string& kind, bool json) {
+  print_info(find_dataset(kind, data_root(""))->info(), json);
+  if (kind != "santafe" || json) return;
+  std::printf("  irreducible %.6f bits/byte; no predictor is below, after n records:\n",
+              santa_fe_entropy());
+  for (const double n : {1e3, 1e4, 1e5, 1e6, 1e7, 1e8}) {
+    std::printf("    n = %-6s  %.4f bits/byte\n", rounded_text(n, 1).c_str(),
+                santa_fe_lower_bound(n, 128));
+  }
+}
+
+void add_synth(Command& data) {
+  struct Options {
+    std::string kind;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  Command& command =
+      data.add_subcommand("synth", "A built-in source whose entropy is known exactly");
+  command.add_argument("kind", options->kind, "santafe or markov");
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options] {
+    print_synthetic(options->kind, options->json);
+    return kDone;
   });
 }
 
 }  // namespace
 
-void add_data_command(CLI::App& app, int&) {
-  CLI::App* command = app.add_subcommand("data", "Text to token shards; what a data set holds");
-  command->require_subcommand(1);
-  add_build(*command);
-  add_info(*command);
-  add_synth(*command);
+void add_data_command(Command& program) {
+  Command& command = program.add_subcommand("data", "Text to token shards; what a data set holds");
+  command.require_subcommand();
+  add_build(command);
+  add_info(command);
+  add_synth(command);
 }
 
 }  // namespace isoflop::cli

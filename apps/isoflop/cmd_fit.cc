@@ -2,8 +2,6 @@
 #include <cstdio>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/atomic_file.h"
 #include "base/text.h"
 #include "commands.h"
@@ -50,12 +48,12 @@ FitOptions fit_options(const Options& options) {
   return fit;
 }
 
-ReportChapter chapter_of(const LoadedPoints& loaded, const Fit& result) {
+ReportChapter chapter_of(const LoadedPoints& loaded, Fit result) {
   ReportChapter chapter;
   chapter.title = loaded.points.frame.dataset.empty() ? "points" : loaded.points.frame.dataset;
   chapter.points = loaded.points;
   chapter.records = loaded.records;
-  chapter.fit = result;
+  chapter.fit.emplace(std::move(result));
   return chapter;
 }
 
@@ -77,8 +75,8 @@ int run_fit(const Options& options) {
   const LoadedPoints loaded = load_points(options.source);
   FitOptions settings = fit_options(options);
   if (!options.curves.empty()) settings.curves = load_curves(options.curves, loaded.points);
-  const Fit result = fit(loaded.points, settings);
-  const ReportChapter chapter = chapter_of(loaded, result);
+  const ReportChapter chapter = chapter_of(loaded, fit(loaded.points, settings));
+  const Fit& result = *chapter.fit;
   std::printf("%s", options.json ? to_json(result).c_str() : text_summary(chapter).c_str());
   print_points_notes(loaded.points, options.source.skip_outliers);
   const std::string stem = std::filesystem::path(options.out).stem().string();
@@ -97,63 +95,49 @@ int run_fit(const Options& options) {
 
 }  // namespace
 
-void add_fit_command(CLI::App& app, int& exit_code) {
+void add_fit_command(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("fit", "Valleys, power laws and hyper-parameter laws of a set of points");
-  add_points_source_options(*command, options->source);
-  command->add_option("--scale", options->scale, "Model scale of the fits")
-      ->check(CLI::IsMember({"params", "flops_per_token"}))
-      ->capture_default_str();
-  command->add_option("--objective", options->objective, "Of the parametric surface")
-      ->check(CLI::IsMember({"huber_log", "huber", "mse"}))
-      ->capture_default_str();
-  command
-      ->add_option("--forms", options->forms,
-                   "Other forms of the surface: all, none, or names, comma-separated")
-      ->delimiter(',')
-      ->capture_default_str();
-  command->add_option("--delta", options->fit.delta, "Huber's threshold")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--bootstrap", options->fit.n_bootstrap, "Resamples")
-      ->check(CLI::Range(0, 1'000'000))
-      ->capture_default_str();
-  command->add_option("--seed", options->fit.seed, "Of the resampling")->capture_default_str();
-  command
-      ->add_option("--holdout", options->fit.holdout, "Largest budgets to hold out, up to so many")
-      ->check(CLI::Range(0, 100))
-      ->capture_default_str();
-  command
-      ->add_option("--target", options->fit.targets,
-                   "A budget to predict [FLOPs]; may be repeated (default: 10 and 100 times the "
-                   "largest)")
-      ->allow_extra_args(false)
-      ->check(CLI::PositiveNumber);
-  add_gpu_options(*command, options->gpu);
-  command
-      ->add_option("--band", options->fit.band,
-                   "Near-optimal: within this share of a grid's best (default: 0.0025, or twice "
-                   "the noise where that is more)")
-      ->check(CLI::Range(1e-6, 0.999));
-  command
-      ->add_option("--excess-of", options->excess_of,
-                   "Law (id or file) whose batch and learning rate are held against the grids; "
-                   "repeatable")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command
-      ->add_option("--metric-column", options->fit.metric_columns,
-                   "A further column of the points to predict from the loss; repeatable")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_option("--curves", options->curves,
-                      "CSV of the runs' training curves (run_id, params or flops_per_token, "
-                      "tokens, loss or bits_per_byte), for the envelope");
-  command->add_option("--out", options->out, "Law file to write");
-  command->add_option("--id", options->id, "Id of the law (default: the file's name)");
-  command->add_flag("--json", options->json, "Print JSON");
-  command->callback([options, &exit_code] { exit_code = run_fit(*options); });
+  Command& command = program.add_subcommand(
+      "fit", "Valleys, power laws and hyper-parameter laws of a set of points");
+  add_points_source_options(command, options->source);
+  command.add_option("--scale", options->scale, "Model scale of the fits",
+                     {.show_default = true, .one_of = {"params", "flops_per_token"}});
+  command.add_option("--objective", options->objective, "Of the parametric surface",
+                     {.show_default = true, .one_of = {"huber_log", "huber", "mse"}});
+  command.add_option("--forms", options->forms,
+                     "Other forms of the surface: all, none, or names, comma-separated",
+                     {.show_default = true, .comma_separated = true});
+  command.add_option("--delta", options->fit.delta, "Huber's threshold",
+                     {.show_default = true, .positive = true});
+  command.add_option("--bootstrap", options->fit.n_bootstrap, "Resamples",
+                     {.show_default = true, .range = Range{0, 1'000'000}});
+  command.add_option("--seed", options->fit.seed, "Of the resampling", {.show_default = true});
+  command.add_option("--holdout", options->fit.holdout,
+                     "Largest budgets to hold out, up to so many",
+                     {.show_default = true, .range = Range{0, 100}});
+  command.add_option("--target", options->fit.targets,
+                     "A budget to predict [FLOPs]; may be repeated (default: 10 and 100 times the "
+                     "largest)",
+                     {.positive = true, .one_each = true});
+  add_gpu_options(command, options->gpu);
+  command.add_option("--band", options->fit.band,
+                     "Near-optimal: within this share of a grid's best (default: 0.0025, or twice "
+                     "the noise where that is more)",
+                     {.range = Range{1e-6, 0.999}});
+  command.add_option("--excess-of", options->excess_of,
+                     "Law (id or file) whose batch and learning rate are held against the grids; "
+                     "repeatable",
+                     {.repeatable = true});
+  command.add_option("--metric-column", options->fit.metric_columns,
+                     "A further column of the points to predict from the loss; repeatable",
+                     {.repeatable = true});
+  command.add_option("--curves", options->curves,
+                     "CSV of the runs' training curves (run_id, params or flops_per_token, "
+                     "tokens, loss or bits_per_byte), for the envelope");
+  command.add_option("--out", options->out, "Law file to write");
+  command.add_option("--id", options->id, "Id of the law (default: the file's name)");
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options] { return run_fit(*options); });
 }
 
 }  // namespace isoflop::cli

@@ -2,8 +2,6 @@
 #include <cstdio>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/json.h"
 #include "base/text.h"
 #include "commands.h"
@@ -76,42 +74,53 @@ void print_table(const ModelShape& shape) {
   }
 }
 
+struct Options {
+  ModelShape shape;
+  bool gelu = false, json = false;
+};
+
+void add_shape_options(Command& command, ModelShape& shape) {
+  command.add_option("--n-layers", shape.n_layers, "Layers", {.required = true});
+  command.add_option("--d-model", shape.d_model, "Width", {.required = true});
+  command.add_option("--n-heads", shape.n_heads, "Query heads", {.required = true});
+  command.add_option("--n-kv-heads", shape.n_kv_heads, "Key/value heads (default: n-heads)");
+  command.add_option("--d-head", shape.d_head, "Head size (default: d-model / n-heads)");
+  command.add_option("--d-ff", shape.d_ff, "FFN width (default: 8/3 d-model, rounded up)");
+  command.add_option("--vocab-size", shape.vocab_size, "Vocabulary", {.required = true});
+  command.add_option("--seq-len", shape.seq_len, "Sequence length", {.required = true});
+  command.add_flag("--tied", shape.tied_embeddings, "One vocabulary matrix for both ends");
+}
+
+/// The sizes that `command` was not given, from those that it was.
+ModelShape completed(const Command& command, const Options& options) {
+  ModelShape shape = options.shape;
+  if (options.gelu) shape.ffn = FfnKind::gelu;
+  if (!command.given("--n-kv-heads")) shape.n_kv_heads = shape.n_heads;
+  if (!command.given("--d-head") && shape.n_heads > 0) shape.d_head = shape.d_model / shape.n_heads;
+  if (!command.given("--d-ff") && shape.d_model > 0 && shape.d_model < (1 << 21)) {
+    shape.d_ff = options.gelu ? 4 * shape.d_model : default_d_ff(shape.d_model);
+  }
+  return shape;
+}
+
 }  // namespace
 
-void add_flops_command(CLI::App& app, int&) {
-  struct Options {
-    ModelShape shape;
-    bool gelu = false, json = false;
-  };
+void add_flops_command(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("flops", "Parameter counts and FLOPs per token under every convention");
-  ModelShape& shape = options->shape;
-  command->add_option("--n-layers", shape.n_layers, "Layers")->required();
-  command->add_option("--d-model", shape.d_model, "Width")->required();
-  command->add_option("--n-heads", shape.n_heads, "Query heads")->required();
-  command->add_option("--n-kv-heads", shape.n_kv_heads, "Key/value heads (default: n-heads)");
-  command->add_option("--d-head", shape.d_head, "Head size (default: d-model / n-heads)");
-  command->add_option("--d-ff", shape.d_ff, "FFN width (default: 8/3 d-model, rounded up)");
-  command->add_option("--vocab-size", shape.vocab_size, "Vocabulary")->required();
-  command->add_option("--seq-len", shape.seq_len, "Sequence length")->required();
-  command->add_flag("--tied", shape.tied_embeddings, "One vocabulary matrix for both ends");
-  command->add_flag("--gelu", options->gelu, "A two-matrix FFN instead of SwiGLU");
-  command->add_flag("--json", options->json, "Print JSON");
-  command->callback([options, command] {
-    ModelShape& s = options->shape;
-    if (options->gelu) s.ffn = FfnKind::gelu;
-    if (command->count("--n-kv-heads") == 0) s.n_kv_heads = s.n_heads;
-    if (command->count("--d-head") == 0 && s.n_heads > 0) s.d_head = s.d_model / s.n_heads;
-    if (command->count("--d-ff") == 0 && s.d_model > 0 && s.d_model < (1 << 21)) {
-      s.d_ff = options->gelu ? 4 * s.d_model : default_d_ff(s.d_model);
-    }
-    validate(s);
+  Command& command = program.add_subcommand(
+      "flops", "Parameter counts and FLOPs per token under every convention");
+  add_shape_options(command, options->shape);
+  command.add_flag("--gelu", options->gelu, "A two-matrix FFN instead of SwiGLU");
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options, &command] {
+    const ModelShape shape = completed(command, *options);
+    validate(shape);
     if (options->json) {
-      std::printf("%s", as_json(s).pretty().c_str());
+      std::printf("%s", as_json(shape).pretty().c_str());
     } else {
-      print_table(s);
+      print_table(shape);
     }
+    return kDone;
   });
 }
 

@@ -2,8 +2,6 @@
 #include <cstdio>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/json.h"
 #include "commands.h"
 #include "environment.h"
@@ -32,40 +30,54 @@ void print_score(const Forecast& forecast, const ForecastScore& score, bool json
   std::printf("%s\n", describe(forecast, score).c_str());
 }
 
+struct CheckOptions {
+  std::string forecast, run;
+  bool json = false;
+};
+
+void add_check(Command& forecast) {
+  auto options = std::make_shared<CheckOptions>();
+  Command& command = forecast.add_subcommand("check", "Score a forecast by the run's record");
+  command.add_argument("forecast", options->forecast, "Forecast file");
+  command.add_argument("run", options->run, "Run folder, or record.json");
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options] {
+    const Forecast read = load_forecast(options->forecast);
+    print_score(read, score(read, load_record_of(options->run)), options->json);
+    return kDone;
+  });
+}
+
+struct Options {
+  std::string law, spec, out;
+};
+
+void write_forecast(const Options& options) {
+  const Forecast forecast = make_forecast(find_law(options.law), load_run_spec(options.spec));
+  save_forecast(forecast, options.out);
+  std::printf("%s: run %s, %s, written to %s\n", forecast.spec.dataset.c_str(),
+              forecast.run_id.c_str(), describe(forecast).c_str(), options.out.c_str());
+}
+
 }  // namespace
 
-void add_forecast_command(CLI::App& app, int&) {
-  struct Options {
-    std::string law, spec, out, forecast, run;
-    bool json = false;
-  };
+void add_forecast_command(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("forecast", "Write down what a law says of a run; score it afterwards");
-  command->require_subcommand(0, 1);
-  command->add_option("--law", options->law, "Law id, or a law file");
-  command->add_option("--spec", options->spec, "Spec of the run");
-  command->add_option("--out", options->out, "Forecast file to write; never replaced");
-
-  CLI::App* check = command->add_subcommand("check", "Score a forecast by the run's record");
-  check->add_option("forecast", options->forecast, "Forecast file")->required();
-  check->add_option("run", options->run, "Run folder, or record.json")->required();
-  check->add_flag("--json", options->json, "Print JSON");
-  check->callback([options] {
-    const Forecast forecast = load_forecast(options->forecast);
-    print_score(forecast, score(forecast, load_record_of(options->run)), options->json);
-  });
-  command->callback([options, command] {
-    if (!command->get_subcommands().empty()) return;
+  Command& command = program.add_subcommand(
+      "forecast", "Write down what a law says of a run; score it afterwards");
+  command.add_option("--law", options->law, "Law id, or a law file");
+  command.add_option("--spec", options->spec, "Spec of the run");
+  command.add_option("--out", options->out, "Forecast file to write; never replaced");
+  add_check(command);
+  command.set_action([options, &command] {
+    // Not required by the command line, which would ask `forecast check` for them, too.
     for (const char* name : {"--law", "--spec", "--out"}) {
-      if (command->count(name) == 0) {
+      if (!command.given(name)) {
         throw Error(ErrorCode::invalid_argument, std::string(name) + " is required");
       }
     }
-    const Forecast forecast = make_forecast(find_law(options->law), load_run_spec(options->spec));
-    save_forecast(forecast, options->out);
-    std::printf("%s: run %s, %s, written to %s\n", forecast.spec.dataset.c_str(),
-                forecast.run_id.c_str(), describe(forecast).c_str(), options->out.c_str());
+    write_forecast(*options);
+    return kDone;
   });
 }
 

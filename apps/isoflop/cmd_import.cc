@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <memory>
-
-#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
 
 #include "base/json.h"
 #include "commands.h"
@@ -19,22 +19,22 @@ struct Options {
 };
 
 ImportOptions import_options(const Options& options) {
-  ImportOptions import;
-  import.format = import_format_from(options.format);
-  import.columns = name_pairs("--columns", options.columns);
-  import.units = name_pairs("--units", options.units);
-  import.constants = name_pairs("--constants", options.constants);
-  import.where = name_pairs("--where", options.where);
-  if (!options.dataset.empty()) import.constants["dataset"] = options.dataset;
-  if (!options.convention.empty()) import.convention = flops_convention_from(options.convention);
-  import.vocab_size = options.vocab_size;
-  import.runs_table = options.runs;
-  import.skip_bad_rows = options.skip_bad_rows;
-  import.on_left_out = [](const std::string& why) {
+  ImportOptions settings;
+  settings.format = import_format_from(options.format);
+  settings.columns = name_pairs("--columns", options.columns);
+  settings.units = name_pairs("--units", options.units);
+  settings.constants = name_pairs("--constants", options.constants);
+  settings.where = name_pairs("--where", options.where);
+  if (!options.dataset.empty()) settings.constants["dataset"] = options.dataset;
+  if (!options.convention.empty()) settings.convention = flops_convention_from(options.convention);
+  settings.vocab_size = options.vocab_size;
+  settings.runs_table = options.runs;
+  settings.skip_bad_rows = options.skip_bad_rows;
+  settings.on_left_out = [](const std::string& why) {
     std::fprintf(stderr, "left out: %s\n", why.c_str());
-};
-return import;
-}  // namespace
+  };
+  return settings;
+}
 
 void print_json(const Options& options, const ImportSummary& summary) {
   Json outliers = Json::object();
@@ -76,33 +76,31 @@ int run_import(const Options& options) {
   return kDone;
 }
 
-}  // namespace isoflop::cli
+}  // namespace
 
-void add_import_command(CLI::App& app, int& exit_code) {
+void add_import_command(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("import", "Other people's runs, as a points CSV");
-  command
-      ->add_option("format", options->format,
-                   "csv, jsonl, wandb, nanochat, chinchilla, steplaw, open-athena or tensorboard")
-      ->required();
-  command->add_option("file", options->file, "What to read")->required();
-  command->add_option("--out", options->out, "Points CSV to write")->required();
-  command->add_option("--columns", options->columns,
-                      "Names of the file's columns: params=N,loss=val/loss; sums are a+b");
-  command->add_option(
-      "--units", options->units,
-      "Where they are not ours: tokens=B,compute=GFLOP,loss=bits,batch_tokens=2048");
-  command->add_option("--constants", options->constants, "Values of every row: params=124e6");
-  command->add_option("--where", options->where, "Take these rows alone: experiment=NAME");
-  command->add_option("--dataset", options->dataset, "What all runs were trained on");
-  command->add_option("--convention", options->convention, "How the file counts FLOPs");
-  command->add_option("--vocab-size", options->vocab_size,
-                      "A loss above its logarithm makes an outlier");
-  command->add_option("--runs", options->runs, "W&B's table of runs, for a chart of them");
-  command->add_flag("--skip-bad-rows", options->skip_bad_rows,
-                    "Leave out, name and count rows that cannot be used");
-  command->add_flag("--json", options->json, "Print JSON");
-  command->callback([options, &exit_code] { exit_code = run_import(*options); });
+  Command& command = program.add_subcommand("import", "Other people's runs, as a points CSV");
+  command.add_argument(
+      "format", options->format,
+      "csv, jsonl, wandb, nanochat, chinchilla, steplaw, open-athena or tensorboard");
+  command.add_argument("file", options->file, "What to read");
+  command.add_option("--out", options->out, "Points CSV to write", {.required = true});
+  command.add_option("--columns", options->columns,
+                     "Names of the file's columns: params=N,loss=val/loss; sums are a+b");
+  command.add_option("--units", options->units,
+                     "Where they are not ours: tokens=B,compute=GFLOP,loss=bits,batch_tokens=2048");
+  command.add_option("--constants", options->constants, "Values of every row: params=124e6");
+  command.add_option("--where", options->where, "Take these rows alone: experiment=NAME");
+  command.add_option("--dataset", options->dataset, "What all runs were trained on");
+  command.add_option("--convention", options->convention, "How the file counts FLOPs");
+  command.add_option("--vocab-size", options->vocab_size,
+                     "A loss above its logarithm makes an outlier");
+  command.add_option("--runs", options->runs, "W&B's table of runs, for a chart of them");
+  command.add_flag("--skip-bad-rows", options->skip_bad_rows,
+                   "Leave out, name and count rows that cannot be used");
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options] { return run_import(*options); });
 }
 
 }  // namespace isoflop::cli

@@ -2,8 +2,6 @@
 #include <cstdio>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/text.h"
 #include "commands.h"
 #include "environment.h"
@@ -80,17 +78,24 @@ void show_law(const Law& law) {
   }
 }
 
+void add_show(Command& laws) {
+  auto id = std::make_shared<std::string>();
+  Command& command = laws.add_subcommand("show", "One law, in full");
+  command.add_argument("id", *id, "Law id, or a law file");
+  command.set_action([id] {
+    show_law(find_law(*id));
+    return kDone;
+  });
+}
+
 }  // namespace
 
-void add_laws_command(CLI::App& app, int&) {
-  CLI::App* command = app.add_subcommand("laws", "The laws in fits/");
-  auto id = std::make_shared<std::string>();
-  CLI::App* show = command->add_subcommand("show", "One law, in full");
-  show->add_option("id", *id, "Law id, or a law file")->required();
-  show->callback([id] { show_law(find_law(*id)); });
-  command->require_subcommand(0, 1);
-  command->callback([command] {
-    if (command->get_subcommands().empty()) list_laws();
+void add_laws_command(Command& program) {
+  Command& command = program.add_subcommand("laws", "The laws in fits/");
+  add_show(command);
+  command.set_action([] {
+    list_laws();
+    return kDone;
   });
 }
 

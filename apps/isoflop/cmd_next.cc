@@ -2,9 +2,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
-
-#include <CLI/CLI.hpp>
+#include <optional>
+#include <span>
 
 #include "base/text.h"
 #include "commands.h"
@@ -142,30 +143,27 @@ void run_next(Options options) {
 
 }  // namespace
 
-void add_next_command(CLI::App& app, int& exit_code) {
+void add_next_command(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("next", "Which runs to add for the most knowledge per FLOP");
-  add_points_source_options(*command, options->source);
-  command->add_option("--flops", options->next.flops, "To spend")->required();
-  command->add_option("--target", options->next.target_compute,
-                      "Compute whose optimum is asked for (default: 10 x the largest budget)");
-  command->add_option("--scale", options->scale, "Model scale of the fits")
-      ->check(CLI::IsMember({"params", "flops_per_token"}))
-      ->capture_default_str();
-  command
-      ->add_option("--loss-weight", options->next.loss_weight,
-                   "Worth of the loss at the target beside the size")
-      ->capture_default_str();
-  command->add_option("--bootstrap", options->next.n_bootstrap, "Refits to average over")
-      ->capture_default_str();
-  command->add_option("--seed", options->next.seed, "Of the refits")->capture_default_str();
-  command->add_option("--out", options->out,
-                      "Sweep folder to write the chosen runs to; the sweep itself: to add them");
-  command->add_flag("--json", options->json, "Print JSON");
-  command->callback([options, &exit_code] {
+  Command& command =
+      program.add_subcommand("next", "Which runs to add for the most knowledge per FLOP");
+  add_points_source_options(command, options->source);
+  command.add_option("--flops", options->next.flops, "To spend", {.required = true});
+  command.add_option("--target", options->next.target_compute,
+                     "Compute whose optimum is asked for (default: 10 x the largest budget)");
+  command.add_option("--scale", options->scale, "Model scale of the fits",
+                     {.show_default = true, .one_of = {"params", "flops_per_token"}});
+  command.add_option("--loss-weight", options->next.loss_weight,
+                     "Worth of the loss at the target beside the size", {.show_default = true});
+  command.add_option("--bootstrap", options->next.n_bootstrap, "Refits to average over",
+                     {.show_default = true});
+  command.add_option("--seed", options->next.seed, "Of the refits", {.show_default = true});
+  command.add_option("--out", options->out,
+                     "Sweep folder to write the chosen runs to; the sweep itself: to add them");
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options] {
     run_next(*options);
-    exit_code = kDone;
+    return kDone;
   });
 }
 

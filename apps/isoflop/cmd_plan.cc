@@ -2,8 +2,6 @@
 #include <cstdio>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/text.h"
 #include "commands.h"
 #include "isoflop/run.h"
@@ -51,31 +49,37 @@ void print_plan(const Plan& plan) {
   std::printf("\n");
 }
 
+struct Options {
+  PlanSource source;
+  std::string out;
+  bool dry_run = false, json = false;
+};
+
+void run_plan(const Options& options) {
+  const ResolvedPlan resolved = resolve_plan(options.source);
+  if (!options.dry_run && !options.out.empty()) save_sweep({options.out}, resolved.plan);
+  if (options.json) {
+    std::printf("%s", to_json(resolved.plan).c_str());
+  } else {
+    print_plan(resolved.plan);
+  }
+  for (const std::string& warning : resolved.plan.warnings) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
+}
+
 }  // namespace
 
-void add_plan_command(CLI::App& app, int&) {
-  struct Options {
-    PlanSource source;
-    std::string out;
-    bool dry_run = false, json = false;
-  };
+void add_plan_command(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("plan", "Every run of an experiment, with its cost");
-  add_plan_source_options(*command, options->source);
-  command->add_option("--out", options->out, "Sweep folder to write plan.json to");
-  command->add_flag("--dry-run", options->dry_run, "Write nothing");
-  command->add_flag("--json", options->json, "Print JSON");
-  command->callback([options] {
-    const ResolvedPlan resolved = resolve_plan(options->source);
-    if (!options->dry_run && !options->out.empty()) save_sweep({options->out}, resolved.plan);
-    if (options->json) {
-      std::printf("%s", to_json(resolved.plan).c_str());
-    } else {
-      print_plan(resolved.plan);
-    }
-    for (const std::string& warning : resolved.plan.warnings) {
-      std::fprintf(stderr, "warning: %s\n", warning.c_str());
-    }
+  Command& command = program.add_subcommand("plan", "Every run of an experiment, with its cost");
+  add_plan_source_options(command, options->source);
+  command.add_option("--out", options->out, "Sweep folder to write plan.json to");
+  command.add_flag("--dry-run", options->dry_run, "Write nothing");
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options] {
+    run_plan(*options);
+    return kDone;
   });
 }
 

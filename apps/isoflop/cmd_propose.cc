@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
-
-#include <CLI/CLI.hpp>
+#include <optional>
 
 #include "base/text.h"
 #include "commands.h"
@@ -131,7 +130,7 @@ void save_spec(const Proposal& proposal, const Options& options) {
   save_run_spec(spec, options.out);
 }
 
-void propose_command(const Options& options) {
+void run_propose(const Options& options) {
   const Law law = find_law(options.law);
   const Proposal proposal = propose(request_of(options), law);
   if (options.json) {
@@ -144,26 +143,29 @@ void propose_command(const Options& options) {
 
 }  // namespace
 
-void add_propose_command(CLI::App& app, int&) {
+void add_propose_command(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("propose", "The training recipe for a compute budget");
-  command->add_option("--compute", options->compute, "Budget [FLOPs]")->required();
-  command->add_option("--law", options->law, "Law id, or a law file")->capture_default_str();
-  command->add_option("--seq-len", options->seq_len, "Sequence length (default: the law's)");
-  command->add_option("--vocab-size", options->vocab_size, "Vocabulary (default: the law's)");
-  command->add_option("--data-tokens", options->data_tokens, "Unique tokens at hand");
-  command->add_option("--inference-tokens", options->inference_tokens,
-                      "Tokens of use after training, for the least compute in all");
-  add_gpu_options(*command, options->gpu);
-  command->add_option("--gpus", options->gpus, "How many")->check(CLI::Range(1, 1'000'000));
-  command->add_option("--out", options->out, "Spec file to write, for `isoflop train`");
-  command->add_option("--dataset", options->dataset, "Data set of that spec");
-  command->add_option("--data-root", options->data_root,
-                      "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
-  command->add_option("--validation-tokens", options->validation_tokens, "Of that spec")
-      ->check(CLI::PositiveNumber);
-  command->add_flag("--json", options->json, "Print JSON");
-  command->callback([options] { propose_command(*options); });
+  Command& command = program.add_subcommand("propose", "The training recipe for a compute budget");
+  command.add_option("--compute", options->compute, "Budget [FLOPs]", {.required = true});
+  command.add_option("--law", options->law, "Law id, or a law file", {.show_default = true});
+  command.add_option("--seq-len", options->seq_len, "Sequence length (default: the law's)");
+  command.add_option("--vocab-size", options->vocab_size, "Vocabulary (default: the law's)");
+  command.add_option("--data-tokens", options->data_tokens, "Unique tokens at hand");
+  command.add_option("--inference-tokens", options->inference_tokens,
+                     "Tokens of use after training, for the least compute in all");
+  add_gpu_options(command, options->gpu);
+  command.add_option("--gpus", options->gpus, "How many", {.range = Range{1, 1'000'000}});
+  command.add_option("--out", options->out, "Spec file to write, for `isoflop train`");
+  command.add_option("--dataset", options->dataset, "Data set of that spec");
+  command.add_option("--data-root", options->data_root,
+                     "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
+  command.add_option("--validation-tokens", options->validation_tokens, "Of that spec",
+                     {.positive = true});
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options] {
+    run_propose(*options);
+    return kDone;
+  });
 }
 
 }  // namespace isoflop::cli

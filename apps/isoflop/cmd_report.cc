@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <utility>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "base/text.h"
 #include "commands.h"
@@ -61,34 +61,36 @@ void add_forecasts(Report& report,
   }
 }
 
+void run_report(const Options& options) {
+  Report report;
+  report.title = options.title;
+  for (const std::vector<std::string>& sources : by_dataset(options.sources)) {
+    report.chapters.push_back(chapter_of(sources, options));
+  }
+  add_forecasts(report, options.forecasts);
+  if (report.title.empty()) report.title = report.chapters.front().title;
+  write_html(report, options.out);
+  if (!options.figures.empty()) write_figures(report, options.figures);
+  std::printf("%s\n", options.out.c_str());
+}
+
 }  // namespace
 
-void add_report_command(CLI::App& app, int&) {
+void add_report_command(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("report", "Figures and tables in one HTML file");
-  command
-      ->add_option("source", options->sources,
-                   "Sweep folders or points CSVs; a chapter for each data set")
-      ->required();
-  command->add_option("--out", options->out, "HTML file to write")->required();
-  command->add_option("--title", options->title, "Title of the page");
-  command->add_option("--reference", options->reference, "Law drawn beside ours: id or file");
-  command
-      ->add_option("--forecast", options->forecasts,
-                   "A forecast file and the run it was of; may be repeated")
-      ->type_name("FORECAST RUN");
-  command->add_option("--figures", options->figures, "Folder for the figures as Vega JSON");
-  command->callback([options] {
-    Report report;
-    report.title = options->title;
-    for (const std::vector<std::string>& sources : by_dataset(options->sources)) {
-      report.chapters.push_back(chapter_of(sources, *options));
-    }
-    add_forecasts(report, options->forecasts);
-    if (report.title.empty()) report.title = report.chapters.front().title;
-    write_html(report, options->out);
-    if (!options->figures.empty()) write_figures(report, options->figures);
-    std::printf("%s\n", options->out.c_str());
+  Command& command = program.add_subcommand("report", "Figures and tables in one HTML file");
+  command.add_argument("source", options->sources,
+                       "Sweep folders or points CSVs; a chapter for each data set");
+  command.add_option("--out", options->out, "HTML file to write", {.required = true});
+  command.add_option("--title", options->title, "Title of the page");
+  command.add_option("--reference", options->reference, "Law drawn beside ours: id or file");
+  command.add_option("--forecast", options->forecasts,
+                     "A forecast file and the run it was of; may be repeated",
+                     {.value_name = "FORECAST RUN"});
+  command.add_option("--figures", options->figures, "Folder for the figures as Vega JSON");
+  command.set_action([options] {
+    run_report(*options);
+    return kDone;
   });
 }
 

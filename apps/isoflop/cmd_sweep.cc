@@ -6,8 +6,6 @@
 #include <map>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/json.h"
 #include "base/text.h"
 #include "commands.h"
@@ -181,55 +179,59 @@ void print_status(const SweepStatus& status) {
       rounded_text(status.compute_total, 3).c_str());
 }
 
-}  // namespace
+struct StatusOptions {
+  std::string folder;
+  bool json = false;
+};
 
-void add_sweep_command(CLI::App& app, int& exit_code) {
-  auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "sweep", "Run what is not done yet; safe to repeat, to kill, to run twice");
-  add_plan_source_options(*command, options->source);
-  command->add_option("--out", options->out, "Sweep folder (default: sweeps/<experiment>)");
-  command
-      ->add_option("--device", options->device,
-                   "cpu; cuda, whose GPUs the workers share out; or cuda:N, that GPU")
-      ->capture_default_str();
-  command->add_option("--jobs", options->jobs, "Workers (default: one per GPU, or per core)")
-      ->check(CLI::Range(1, 4096));
-  command
-      ->add_option("--pack", options->pack,
-                   "Runs that a worker trains side by side on its GPU, memory permitting; off by "
-                   "default, as long as no measurement has shown a gain")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  command
-      ->add_option("--checkpoint-seconds", options->checkpoint_seconds,
-                   "What an interruption may cost a run")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--executor", options->executor, "local")->capture_default_str();
-  command->add_option("--trainer", options->trainer,
-                      "Another program that trains a spec as `isoflop train` does");
-  command->callback([options, &exit_code] { exit_code = sweep(*options); });
+void run_status(const StatusOptions& options) {
+  const SweepFolder sweep{options.folder};
+  SweepStatus status = sweep_status(sweep, load_plan(sweep.plan_file()));
+  watch_collapse(sweep, status);
+  for (const std::string& warning : status.warnings) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
+  if (options.json) {
+    std::printf("%s", as_json(status).pretty().c_str());
+  } else {
+    print_status(status);
+  }
 }
 
-void add_status_command(CLI::App& app, int&) {
-  auto folder = std::make_shared<std::string>();
-  auto json = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("status", "What a sweep has done, and its best losses");
-  command->add_option("sweep", *folder, "Sweep folder")->required();
-  command->add_flag("--json", *json, "Print JSON");
-  command->callback([folder, json] {
-    const SweepFolder sweep{*folder};
-    SweepStatus status = sweep_status(sweep, load_plan(sweep.plan_file()));
-    watch_collapse(sweep, status);
-    for (const std::string& warning : status.warnings) {
-      std::fprintf(stderr, "warning: %s\n", warning.c_str());
-    }
-    if (*json) {
-      std::printf("%s", as_json(status).pretty().c_str());
-    } else {
-      print_status(status);
-    }
+}  // namespace
+
+void add_sweep_command(Command& program) {
+  auto options = std::make_shared<Options>();
+  Command& command = program.add_subcommand(
+      "sweep", "Run what is not done yet; safe to repeat, to kill, to run twice");
+  add_plan_source_options(command, options->source);
+  command.add_option("--out", options->out, "Sweep folder (default: sweeps/<experiment>)");
+  command.add_option("--device", options->device,
+                     "cpu; cuda, whose GPUs the workers share out; or cuda:N, that GPU",
+                     {.show_default = true});
+  command.add_option("--jobs", options->jobs, "Workers (default: one per GPU, or per core)",
+                     {.range = Range{1, 4096}});
+  command.add_option("--pack", options->pack,
+                     "Runs that a worker trains side by side on its GPU, memory permitting; off by "
+                     "default, as long as no measurement has shown a gain",
+                     {.show_default = true, .range = Range{1, 64}});
+  command.add_option("--checkpoint-seconds", options->checkpoint_seconds,
+                     "What an interruption may cost a run",
+                     {.show_default = true, .non_negative = true});
+  command.add_option("--executor", options->executor, "local", {.show_default = true});
+  command.add_option("--trainer", options->trainer,
+                     "Another program that trains a spec as `isoflop train` does");
+  command.set_action([options] { return sweep(*options); });
+}
+
+void add_status_command(Command& program) {
+  auto options = std::make_shared<StatusOptions>();
+  Command& command = program.add_subcommand("status", "What a sweep has done, and its best losses");
+  command.add_argument("sweep", options->folder, "Sweep folder");
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options] {
+    run_status(*options);
+    return kDone;
   });
 }
 

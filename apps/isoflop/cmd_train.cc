@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -183,48 +182,37 @@ int train_command(const Options& options) {
 
 }  // namespace
 
-void add_train_command(CLI::App& app, int& exit_code) {
+void add_train_command(Command& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("train", "One run; the same command continues it");
-  command->add_option("spec", options->spec, "Spec file")->required();
-  command->add_option("--set", options->settings, "/json/pointer=value, changes the spec")
-      ->take_all();
-  command->add_option("--out", options->out, "Run folder (default: runs/<run_id>)");
-  command
-      ->add_option("--device", options->device,
-                   "cpu; cuda, of which rank n takes GPU n; or cuda:N, that GPU")
-      ->capture_default_str();
-  command
-      ->add_option("--dp", options->n_threads,
-                   "Threads that carry the spec's data_parallel ranks; no bit depends on them")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command
-      ->add_option("--tp", options->tensor_parallel,
-                   "Threads that share each model; changes the rounding of sums")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command
-      ->add_option("--checkpoint-seconds", options->checkpoint_seconds,
-                   "What an interruption may cost")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command
-      ->add_option("--peak-flops", options->peak_flops,
-                   "FLOP/s of the device, as measured or by its data sheet, for the record's MFU")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--trunk", options->trunk,
-                      "Folder where runs that differ in length and decay alone, one at a time, "
-                      "leave what they share and begin");
-  command
-      ->add_option("--beside", options->beside,
-                   "Run folder with a spec.json, and the trunk folder of that run or -: trained at "
-                   "the same time in this process, with the same bits as alone")
-      ->type_name("RUN TRUNK")
-      ->excludes("--set");
-  command->add_option("--data-root", options->data_root,
-                      "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
-  command->callback([options, &exit_code] { exit_code = train_command(*options); });
+  Command& command = program.add_subcommand("train", "One run; the same command continues it");
+  command.add_argument("spec", options->spec, "Spec file");
+  command.add_option("--set", options->settings, "/json/pointer=value, changes the spec");
+  command.add_option("--out", options->out, "Run folder (default: runs/<run_id>)");
+  command.add_option("--device", options->device,
+                     "cpu; cuda, of which rank n takes GPU n; or cuda:N, that GPU",
+                     {.show_default = true});
+  command.add_option("--dp", options->n_threads,
+                     "Threads that carry the spec's data_parallel ranks; no bit depends on them",
+                     {.show_default = true, .range = Range{1, 1024}});
+  command.add_option("--tp", options->tensor_parallel,
+                     "Threads that share each model; changes the rounding of sums",
+                     {.show_default = true, .range = Range{1, 1024}});
+  command.add_option("--checkpoint-seconds", options->checkpoint_seconds,
+                     "What an interruption may cost", {.show_default = true, .non_negative = true});
+  command.add_option("--peak-flops", options->peak_flops,
+                     "FLOP/s of the device, as measured or by its data sheet, for the record's MFU",
+                     {.positive = true});
+  command.add_option("--trunk", options->trunk,
+                     "Folder where runs that differ in length and decay alone, one at a time, "
+                     "leave what they share and begin");
+  command.add_option(
+      "--beside", options->beside,
+      "Run folder with a spec.json, and the trunk folder of that run or -: trained at "
+      "the same time in this process, with the same bits as alone",
+      {.value_name = "RUN TRUNK", .excludes = "--set"});
+  command.add_option("--data-root", options->data_root,
+                     "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
+  command.set_action([options] { return train_command(*options); });
 }
 
 }  // namespace isoflop::cli

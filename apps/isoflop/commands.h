@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-namespace CLI {
-class App;
-}
+#include "command_line.h"
 
 namespace isoflop::cli {
 
@@ -11,20 +9,20 @@ namespace isoflop::cli {
 /// for what this build or machine does not have, 1 for the rest.
 enum ExitCode : int { kDone = 0, kFailures = 1, kBadInput = 2, kUnavailable = 3 };
 
-/// Each adds one subcommand of isoflop, whose callback does the work and sets `exit_code`.
-void add_flops_command(CLI::App& app, int& exit_code);
-void add_import_command(CLI::App& app, int& exit_code);
-void add_laws_command(CLI::App& app, int& exit_code);
-void add_propose_command(CLI::App& app, int& exit_code);
-void add_data_command(CLI::App& app, int& exit_code);
-void add_plan_command(CLI::App& app, int& exit_code);
-void add_sweep_command(CLI::App& app, int& exit_code);
-void add_status_command(CLI::App& app, int& exit_code);
-void add_train_command(CLI::App& app, int& exit_code);
-void add_fit_command(CLI::App& app, int& exit_code);
-void add_next_command(CLI::App& app, int& exit_code);
-void add_compare_command(CLI::App& app, int& exit_code);
-void add_forecast_command(CLI::App& app, int& exit_code);
-void add_report_command(CLI::App& app, int& exit_code);
+/// Each adds one subcommand of isoflop, whose action does the work.
+void add_flops_command(Command& program);
+void add_import_command(Command& program);
+void add_laws_command(Command& program);
+void add_propose_command(Command& program);
+void add_data_command(Command& program);
+void add_plan_command(Command& program);
+void add_sweep_command(Command& program);
+void add_status_command(Command& program);
+void add_train_command(Command& program);
+void add_fit_command(Command& program);
+void add_next_command(Command& program);
+void add_compare_command(Command& program);
+void add_forecast_command(Command& program);
+void add_report_command(Command& program);
 
 }  // namespace isoflop::cli

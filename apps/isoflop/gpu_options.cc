@@ -4,8 +4,6 @@
 #include <array>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "base/text.h"
 #include "isoflop/error.h"
 
@@ -34,11 +32,11 @@ double peak_of(const std::string& name) {
 
 }  // namespace
 
-void add_gpu_options(CLI::App& command, GpuOptions& options) {
+void add_gpu_options(Command& command, GpuOptions& options) {
   command.add_option("--gpu", options.gpu, "For the cost: a100, h100, h200, b200, ...");
-  command.add_option("--mfu", options.mfu, "Share of the GPU's peak (default: 0.4)")
-      ->check(CLI::Range(0.001, 1.0));
-  command.add_option("--price", options.price, "Per GPU-hour")->check(CLI::NonNegativeNumber);
+  command.add_option("--mfu", options.mfu, "Share of the GPU's peak (default: 0.4)",
+                     {.range = Range{0.001, 1.0}});
+  command.add_option("--price", options.price, "Per GPU-hour", {.non_negative = true});
 }
 
 std::optional<ComputeRate> compute_rate(const GpuOptions& options) {

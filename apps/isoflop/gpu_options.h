@@ -4,11 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "command_line.h"
 #include "isoflop/deadweight.h"
-
-namespace CLI {
-class App;
-}
 
 namespace isoflop::cli {
 
@@ -18,7 +15,7 @@ struct GpuOptions {
   std::optional<double> mfu, price;
 };
 
-void add_gpu_options(CLI::App& command, GpuOptions& options);
+void add_gpu_options(Command& command, GpuOptions& options);
 
 /// Absent where no GPU is named; throws Error(invalid_argument) for one that is not known.
 [[nodiscard]] std::optional<ComputeRate> compute_rate(const GpuOptions& options);

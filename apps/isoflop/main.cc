@@ -3,8 +3,6 @@
 #include <exception>
 #include <iostream>
 
-#include <CLI/CLI.hpp>
-
 #include "base/build_info.h"
 #include "base/json.h"
 #include "commands.h"
@@ -49,38 +47,40 @@ void print_version(bool as_json) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("isoflop: turn a compute budget into a training recipe, with evidence.", "isoflop");
-  app.require_subcommand(0, 1);
-  int exit_code = kDone;
+  Command program("isoflop",
+                  "isoflop: turn a compute budget into a training recipe, with evidence.");
   bool version = false, as_json = false;
-  app.add_flag("--version", version,
-               "Print version, commit, compiler and the devices that can be used");
-  app.add_flag("--json", as_json, "With --version: as JSON");
-  add_flops_command(app, exit_code);
-  add_laws_command(app, exit_code);
-  add_propose_command(app, exit_code);
-  add_data_command(app, exit_code);
-  add_plan_command(app, exit_code);
-  add_sweep_command(app, exit_code);
-  add_status_command(app, exit_code);
-  add_train_command(app, exit_code);
-  add_import_command(app, exit_code);
-  add_fit_command(app, exit_code);
-  add_next_command(app, exit_code);
-  add_compare_command(app, exit_code);
-  add_forecast_command(app, exit_code);
-  add_report_command(app, exit_code);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kBadInput;
+  program.add_flag("--version", version,
+                   "Print version, commit, compiler and the devices that can be used");
+  program.add_flag("--json", as_json, "With --version: as JSON");
+  add_flops_command(program);
+  add_laws_command(program);
+  add_propose_command(program);
+  add_data_command(program);
+  add_plan_command(program);
+  add_sweep_command(program);
+  add_status_command(program);
+  add_train_command(program);
+  add_import_command(program);
+  add_fit_command(program);
+  add_next_command(program);
+  add_compare_command(program);
+  add_forecast_command(program);
+  add_report_command(program);
+  switch (program.parse(argc, argv)) {
+    case Command::Parsed::refused:
+      return kBadInput;
+    case Command::Parsed::help_was_printed:
+      return kDone;
+    case Command::Parsed::ok:
+      break;
   }
   if (version) {
     print_version(as_json);
-  } else if (app.get_subcommands().empty()) {
-    std::cout << app.help();
+  } else if (!program.subcommand_given()) {
+    std::cout << program.help();
   }
-  return exit_code;
+  return program.exit_code();
 }
 
 }  // namespace

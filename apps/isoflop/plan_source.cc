@@ -3,8 +3,6 @@
 
 #include <limits>
 
-#include <CLI/CLI.hpp>
-
 #include "base/atomic_file.h"
 #include "base/json.h"
 #include "environment.h"
@@ -14,13 +12,10 @@
 
 namespace isoflop::cli {
 
-void add_plan_source_options(CLI::App& command, PlanSource& source) {
-  command
-      .add_option("experiment", source.experiment_or_sweep,
-                  "An experiment file, or a sweep folder that holds its plan")
-      ->required();
-  command.add_option("--set", source.settings, "/json/pointer=value, changes the experiment")
-      ->take_all();
+void add_plan_source_options(Command& command, PlanSource& source) {
+  command.add_argument("experiment", source.experiment_or_sweep,
+                       "An experiment file, or a sweep folder that holds its plan");
+  command.add_option("--set", source.settings, "/json/pointer=value, changes the experiment");
   command.add_option("--data-root", source.data_root,
                      "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
 }

@@ -5,12 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "command_line.h"
 #include "isoflop/dataset.h"
 #include "isoflop/plan.h"
-
-namespace CLI {
-class App;
-}
 
 namespace isoflop::cli {
 
@@ -27,7 +24,7 @@ struct ResolvedPlan {
   bool from_sweep = false;
 };
 
-void add_plan_source_options(CLI::App& command, PlanSource& source);
+void add_plan_source_options(Command& command, PlanSource& source);
 
 /// Loads, or makes, the plan. Opens the data set for its size and hash.
 [[nodiscard]] ResolvedPlan resolve_plan(const PlanSource& source);

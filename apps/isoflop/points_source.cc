@@ -5,8 +5,6 @@
 #include <filesystem>
 #include <iterator>
 
-#include <CLI/CLI.hpp>
-
 #include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/run.h"
@@ -67,10 +65,9 @@ void append(std::vector<T>& to, std::vector<T> from) {
 
 }  // namespace
 
-void add_points_source_options(CLI::App& command, PointsSource& source) {
-  command
-      .add_option("points", source.files_or_sweeps, "Points CSVs or sweep folders, taken together")
-      ->required();
+void add_points_source_options(Command& command, PointsSource& source) {
+  command.add_argument("points", source.files_or_sweeps,
+                       "Points CSVs or sweep folders, taken together");
   command.add_option("--columns", source.columns,
                      "Names of the CSV's columns: params=N,tokens=D,loss=val_loss");
   command.add_flag("--skip-bad-rows", source.skip_bad_rows,

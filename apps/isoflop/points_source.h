@@ -4,12 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "command_line.h"
 #include "isoflop/point.h"
 #include "isoflop/run_record.h"
-
-namespace CLI {
-class App;
-}
 
 namespace isoflop::cli {
 
@@ -27,7 +24,7 @@ struct LoadedPoints {
   std::string source;                  // in words, for a law's `source`
 };
 
-void add_points_source_options(CLI::App& command, PointsSource& source);
+void add_points_source_options(Command& command, PointsSource& source);
 /// All sources together. Throws Error(frame_mismatch) if they do not share a frame.
 [[nodiscard]] LoadedPoints load_points(const PointsSource& source);
 
