@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/cross_entropy.h"
 #include "kernels/launch_shape.cuh"
+#include "kernels/log2e.h"
 #include "kernels/reduce.cuh"
-#include "kernels/sigmoid.cuh"
 
 namespace isoflop {
 namespace {
@@ -21,11 +21,11 @@ struct SoftmaxSum {
   __device__ __forceinline__ void add(const Pack<T, kWidth>& pack) {
     float here = largest;
 #pragma unroll
-    for (int i = 0; i < kWidth; ++i) here = fmaxf(here, lift(pack.values[i]));
+    for (int i = 0; i < kWidth; ++i) here = fmaxf(here, upcast(pack.values[i]));
     sum *= exp_of(largest - here);
 #pragma unroll
     for (int i = 0; i < kWidth; ++i) {
-      const float x = lift(pack.values[i]);
+      const float x = upcast(pack.values[i]);
       sum = fmaf(x, 0.0f, sum + exp_of(x - here));
     }
     largest = here;
@@ -34,9 +34,9 @@ struct SoftmaxSum {
   /// Those of all threads of the team together.
   template <int kThreads>
   __device__ __forceinline__ void merge() {
-    const float of_team = max_over<kThreads>(largest);
+    const float of_team = reduce_max<kThreads>(largest);
     // Threads without elements have a largest of -infinity, like the team where none has any.
-    sum = sum_over<kThreads>(largest == of_team ? sum : sum * exp_of(largest - of_team));
+    sum = reduce_sum<kThreads>(largest == of_team ? sum : sum * exp_of(largest - of_team));
     largest = of_team;
   }
 };
@@ -48,7 +48,7 @@ __device__ __forceinline__ void to_gradient(Pack<T, kWidth>& pack, float largest
                                             std::int64_t target, float scale) {
 #pragma unroll
   for (int i = 0; i < kWidth; ++i) {
-    const float x = lift(pack.values[i]);
+    const float x = upcast(pack.values[i]);
     // Infinite logits become NaN.
     const float probability = fmaf(x, 0.0f, exp_of(x - largest) * factor);
     pack.values[i] = round_to<T>(i == target ? probability - scale : probability);
@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(RowTeam<kThreads>::kBlock, RowTeam<kThreads>::
   T* held = dynamic_shared<T>() + Team::team() * room_for<T>(n_held) +
             (kWide<T> - until_aligned(row)) % kWide<T>;
   const std::int64_t target = targets[r];
-  const float target_logit = lift(row[target]);
+  const float target_logit = upcast(row[target]);
   __syncwarp();  // in a team of one warp nothing else orders that read and the gradient's write
   SoftmaxSum all;
   sweep_packs<kThreads>(row, n_cols, Team::thread(), [&](const auto& pack, std::int64_t i) {
@@ -126,7 +126,7 @@ __global__ void __launch_bounds__(RowTeam<kThreads>::kBlock, RowTeam<kThreads>::
   const std::int64_t target = targets[r] - first_token;
   statistics[3 * r] = all.largest;
   statistics[3 * r + 1] = all.sum;
-  statistics[3 * r + 2] = target >= 0 && target < n_cols ? lift(row[target]) : 0.0f;
+  statistics[3 * r + 2] = target >= 0 && target < n_cols ? upcast(row[target]) : 0.0f;
 }
 
 /// Statistics of one row over the whole vocabulary.

@@ -78,7 +78,7 @@ __global__ void __launch_bounds__(32 * kWarps)
       }
       if (run == n_tokens) continue;
 #pragma unroll
-      for (int i = 0; i < kWidth; ++i) sum.values[i] += lift(row[j].values[i]);
+      for (int i = 0; i < kWidth; ++i) sum.values[i] += upcast(row[j].values[i]);
     }
   }
   if (run < n_tokens) finish(end == n_rows || sorted.key[end] != run);
@@ -97,11 +97,11 @@ __global__ void __launch_bounds__(32 * kWarps)
   std::int64_t n_more = 0;  // later chunks that hold some of it
   for (int n = 32; n == 32; n_more += n) {
     const std::int64_t first = (chunk + 1 + n_more + lane) * kChunk;
-    n = sum_over<32>(first < n_rows && key[first] == run ? 1 : 0);
+    n = reduce_sum<32>(first < n_rows && key[first] == run ? 1 : 0);
   }
   const std::int64_t col = std::int64_t{blockIdx.y} * 128 + lane * 4;
   const bool is_col = col < n_cols;
-  const auto more = sum_of_rows<kWarps>(partials.continued(chunk + 1) + (is_col ? col : 0),
+  const auto more = column_sums<kWarps>(partials.continued(chunk + 1) + (is_col ? col : 0),
                                         is_col ? n_more : 0, 2 * partials.stride);
   if (threadIdx.x >= 32) return;
   for (int i = 0; i < 4; ++i)

@@ -63,22 +63,22 @@ __global__ void __launch_bounds__(L::kBlock)
   if (delta != nullptr) {
     L::load_row(delta + r * n_cols, n_cols, other);
     for_each_element<L>([&](int p, int i) {
-      x[p].values[i] = round_to<T>(lift(x[p].values[i]) + lift(other[p].values[i]));
+      x[p].values[i] = round_to<T>(upcast(x[p].values[i]) + upcast(other[p].values[i]));
     });
     L::store_row(x, n_cols, residual + r * n_cols);
   }
   float squares = 0;
   for_each_element<L>([&](int p, int i) {
-    const float value = lift(x[p].values[i]);
+    const float value = upcast(x[p].values[i]);
     squares += value * value;
   });
-  const float mean = sum_over<L::kThreads>(squares) / static_cast<float>(n_cols) + epsilon;
+  const float mean = reduce_sum<L::kThreads>(squares) / static_cast<float>(n_cols) + epsilon;
   // NaN where the mean is infinite, or the norm of squares that overflow would be zeros.
   const float inverse = 1.0f / sqrtf(mean) + (mean - mean);
   if (threadIdx.x % L::kThreads == 0) inverse_rms[r] = inverse;
   L::load_row(gain, n_cols, other);
   for_each_element<L>([&](int p, int i) {
-    x[p].values[i] = round_to<T>(lift(x[p].values[i]) * inverse * lift(other[p].values[i]));
+    x[p].values[i] = round_to<T>(upcast(x[p].values[i]) * inverse * upcast(other[p].values[i]));
   });
   L::store_row(x, n_cols, y + r * n_cols);
 }
@@ -118,16 +118,16 @@ __global__ void __launch_bounds__(L::kBlock, L::kResident)
     const float inverse = inverse_rms[r];
     float dot = 0;
     for_each_element<L>([&](int p, int i) {
-      const float product = lift(g[p].values[i]) * lift(x[p].values[i]);
+      const float product = upcast(g[p].values[i]) * upcast(x[p].values[i]);
       dgain[p][i] += product * inverse;
-      dot += product * lift(weight[p].values[i]);
+      dot += product * upcast(weight[p].values[i]);
     });
-    dot = sum_over<L::kThreads>(dot);
+    dot = reduce_sum<L::kThreads>(dot);
     const float shift = dot * inverse * inverse / static_cast<float>(n_cols);
     for_each_element<L>([&](int p, int i) {
       const float slope =
-          lift(g[p].values[i]) * lift(weight[p].values[i]) - shift * lift(x[p].values[i]);
-      dx[p].values[i] = round_to<T>(lift(dx[p].values[i]) + inverse * slope);
+          upcast(g[p].values[i]) * upcast(weight[p].values[i]) - shift * upcast(x[p].values[i]);
+      dx[p].values[i] = round_to<T>(upcast(dx[p].values[i]) + inverse * slope);
     });
     L::store_row(dx, n_cols, dresidual + r * n_cols);
   }
@@ -141,7 +141,7 @@ __global__ void __launch_bounds__(32 * kSumWarps)
     rmsnorm_dgain_kernel(int n_cols, std::int64_t n_partials, const float* partials,
                          std::int64_t stride, float* dgain) {
   const int col = static_cast<int>(blockIdx.x * 32 + threadIdx.x % 32) * 4;
-  const auto sum = sum_of_rows<kSumWarps>(partials + col, col < n_cols ? n_partials : 0, stride);
+  const auto sum = column_sums<kSumWarps>(partials + col, col < n_cols ? n_partials : 0, stride);
   if (threadIdx.x >= 32) return;
   for (int i = 0; i < 4; ++i)
     if (col + i < n_cols) dgain[col + i] += sum.values[i];

@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(256)
   const auto s = load<kWidth>(sines + position * shape.half + i);
 #pragma unroll
   for (int j = 0; j < kWidth; ++j) {
-    const float x = lift(a.values[j]), y = lift(b.values[j]), sine = s.values[j] * sign;
+    const float x = upcast(a.values[j]), y = upcast(b.values[j]), sine = s.values[j] * sign;
     a.values[j] = round_to<T>(x * c.values[j] - y * sine);
     b.values[j] = round_to<T>(y * c.values[j] + x * sine);
   }

@@ -17,8 +17,8 @@ __global__ void __launch_bounds__(256)
   Pack<T, kWidth> result;
 #pragma unroll
   for (int i = 0; i < kWidth; ++i) {
-    const float x = lift(gate.values[i]);
-    result.values[i] = round_to<T>(x * sigmoid(x) * lift(up.values[i]));
+    const float x = upcast(gate.values[i]);
+    result.values[i] = round_to<T>(x * sigmoid(x) * upcast(up.values[i]));
   }
   store(act + row * d_ff + col, result);
 }
@@ -34,9 +34,9 @@ __global__ void __launch_bounds__(256)
   const auto gradient = load<kWidth>(dact + row * d_ff + col);
 #pragma unroll
   for (int i = 0; i < kWidth; ++i) {
-    const float x = lift(gate.values[i]), g = lift(gradient.values[i]);
+    const float x = upcast(gate.values[i]), g = upcast(gradient.values[i]);
     const float s = sigmoid(x), silu = x * s;
-    gate.values[i] = round_to<T>(g * lift(up.values[i]) * (s + silu * (1.0f - s)));
+    gate.values[i] = round_to<T>(g * upcast(up.values[i]) * (s + silu * (1.0f - s)));
     up.values[i] = round_to<T>(g * silu);
   }
   store(gates, gate);

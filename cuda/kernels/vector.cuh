@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elements of tensors on their way between memory and registers: 16 bytes at a time where addresses
-// allow it. Arithmetic is in f32; bf16 is lifted when it arrives and rounded when it leaves.
+// allow it. Arithmetic is in f32; bf16 is upcast when it arrives and rounded when it leaves.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ __device__ __forceinline__ void store(T* x, const Pack<T, kWidth>& pack) {
   *reinterpret_cast<Pack<T, kWidth>*>(x) = pack;
 }
 
-__device__ __forceinline__ float lift(float x) { return x; }
-__device__ __forceinline__ float lift(__nv_bfloat16 x) { return __bfloat162float(x); }
+__device__ __forceinline__ float upcast(float x) { return x; }
+__device__ __forceinline__ float upcast(__nv_bfloat16 x) { return __bfloat162float(x); }
 
 /// To the nearest T, ties to the even one.
 template <class T>
