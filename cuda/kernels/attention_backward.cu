@@ -7,7 +7,7 @@
 // and dq = a acc_dq, dk = a acc_dk. The dq kernel keeps kBlockM queries and goes over tiles of
 // kBlockN keys, as the forward pass does; the dk dv kernel keeps kBlockN keys and values and goes
 // over tiles of kBlockM queries. Tiles [kBlockM, kBlockN] of the dq and of the dk dv kernel, and
-// blocks per SM:
+// blocks per SM (launch bounds):
 //   d_head <= 32: [128, 64], 3; [64, 128], 2;     <= 64: [128, 64], 2; [64, 128], 2;
 //          <= 96: [64, 32], 2;  [32, 64], 2;     <= 128: [64, 32], 2;  [32, 64], 2.
 // Rejected: the one kernel of FlashAttention-2, five products instead of seven, since its dq is

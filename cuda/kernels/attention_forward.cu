@@ -7,7 +7,8 @@
 //   acc_o' = rescale acc_o + p v;
 // in the end out = acc_o / row_sum and log_sum_exp = a row_max + log(row_sum). exp is exp2 with
 // log2(e) in the scale. Four warps split the block's rows; q, s and acc_o stay in registers, tiles
-// of k and v come by cp.async through two stages. Tiles [kBlockM, kBlockN] and blocks per SM:
+// of k and v come by cp.async through two stages. Tiles [kBlockM, kBlockN], blocks per SM by launch
+// bounds:
 //   d_head <= 32: [128, 64], 2;   <= 64: [128, 64], 2;   <= 96: [64, 64], 3;   <= 128: [64, 64], 2.
 // Rejected: kBlockM = 128 beyond 64 columns, which spills registers; RoPE in this kernel, since
 // both backends are to have the same operations (docs/decisions/0010).

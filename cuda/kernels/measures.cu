@@ -10,7 +10,7 @@ namespace {
 /// go to sums of their own, so that additions do not wait for each other.
 template <int kThreads, class T, class Term>
 __device__ __forceinline__ double sum_of_terms(const T* x, std::int64_t n, Term term) {
-  double sums[kWide<T>] = {};
+  double sums[kVectorSize<T>] = {};
   sweep_packs<kThreads>(x, n, static_cast<int>(threadIdx.x), [&](const auto& pack, std::int64_t) {
     constexpr int kWidth = sizeof(pack) / sizeof(T);
 #pragma unroll
@@ -18,7 +18,7 @@ __device__ __forceinline__ double sum_of_terms(const T* x, std::int64_t n, Term 
   });
   double sum = 0;
 #pragma unroll
-  for (int j = 0; j < kWide<T>; ++j) sum += sums[j];
+  for (int j = 0; j < kVectorSize<T>; ++j) sum += sums[j];
   return reduce_sum<kThreads>(sum);
 }
 

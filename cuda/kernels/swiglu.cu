@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(256)
 
 template <class T>
 void launch_swiglu_forward(Tensor gate_up, Tensor act, cudaStream_t stream) {
-  visit_width<T>(rows_are_wide<T>(act.cols, gate_up.data, act.data), [&](auto width) {
+  visit_width<T>(rows_are_vectorizable<T>(act.cols, gate_up.data, act.data), [&](auto width) {
     launch(swiglu_forward_kernel<T, width()>, thread_per_unit(act.rows, act.cols / width()), stream,
            act.rows, act.cols, data_of<T>(gate_up), data_of<T>(act));
   });
@@ -55,7 +55,7 @@ void launch_swiglu_forward(Tensor gate_up, Tensor act, cudaStream_t stream) {
 
 template <class T>
 void launch_swiglu_backward(Tensor dact, Tensor gate_up, cudaStream_t stream) {
-  visit_width<T>(rows_are_wide<T>(dact.cols, dact.data, gate_up.data), [&](auto width) {
+  visit_width<T>(rows_are_vectorizable<T>(dact.cols, dact.data, gate_up.data), [&](auto width) {
     launch(swiglu_backward_kernel<T, width()>, thread_per_unit(dact.rows, dact.cols / width()),
            stream, dact.rows, dact.cols, data_of<T>(dact), data_of<T>(gate_up));
   });
