@@ -44,17 +44,14 @@ int select_device(int index) {
   return index;
 }
 
-/// What cuBLASLt is recommended to have on sm_90 (cuBLAS library, "cublasSetWorkspace").
-constexpr std::int64_t kMatmulWorkspaceBytes = std::int64_t{32} << 20;
-
 }  // namespace
 
 CudaBackend::CudaBackend(int device_index)
     : device_(select_device(device_index)),
       stream_(make_stream()),
       workspace_(use_),
-      matmul_workspace_(kMatmulWorkspaceBytes, use_, stream_.get()),
-      matmul_(matmul_workspace_.data(), kMatmulWorkspaceBytes),
+      matmul_workspace_(Matmul::kWorkspaceBytes, use_, stream_.get()),
+      matmul_(matmul_workspace_.data(), Matmul::kWorkspaceBytes),
       attention_(make_attention()) {}
 
 CudaBackend::~CudaBackend() {
@@ -106,7 +103,7 @@ std::int64_t CudaBackend::available_memory() const {
   (void)here();
   std::size_t free = 0, total = 0;
   ISOFLOP_CUDA(cudaMemGetInfo(&free, &total));
-  return static_cast<std::int64_t>(free) + kMatmulWorkspaceBytes;
+  return static_cast<std::int64_t>(free) + Matmul::kWorkspaceBytes;
 }
 
 void CudaBackend::repeat(int number, const std::function<void()>& work) {
@@ -118,7 +115,7 @@ std::int64_t CudaBackend::scratch_bytes(const ModelShape& shape, std::int64_t n_
                                         DType dtype) const {
   const AttentionDims dims = attention_dims(shape, n_rows);
   const std::int64_t rope_tables = shape.seq_len * shape.d_head * size_of(DType::f32);
-  return kMatmulWorkspaceBytes + rope_tables +
+  return Matmul::kWorkspaceBytes + rope_tables +
          std::max({attention_->workspace_bytes(dims, dtype),
                    embedding_workspace_bytes(n_rows, shape.d_model),
                    rmsnorm_workspace_bytes(n_rows, shape.d_model)});

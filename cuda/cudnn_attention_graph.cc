@@ -35,8 +35,8 @@ Node scaled_scores(CudnnGraph& g, const Shapes& s, Node q, Node keys_t, Node sca
   return scores;
 }
 
-/// `masked` where the key lies behind the query.
-Node causal(CudnnGraph& g, const Shapes& s, Node scores, Node masked) {
+/// Causal mask: `masked` where the key lies behind the query.
+Node causal_mask(CudnnGraph& g, const Shapes& s, Node scores, Node masked) {
   const Node row = g.intermediate(s.scores, CUDNN_DATA_INT32);
   const Node column = g.intermediate(s.scores, CUDNN_DATA_INT32);
   const Node visible = g.intermediate(s.scores, CUDNN_DATA_BOOLEAN);
@@ -52,17 +52,17 @@ Node causal(CudnnGraph& g, const Shapes& s, Node scores, Node masked) {
 Node softmax(CudnnGraph& g, const Shapes& s, Node scores, Node log_sum_exp) {
   const CudnnShape per_row =
       CudnnShape::packed(s.scores.sizes[0], s.scores.sizes[1], s.scores.sizes[2], 1);
-  const Node largest = g.intermediate(per_row), sum = g.intermediate(per_row);
-  const Node log_sum = g.intermediate(per_row);
+  const Node row_max = g.intermediate(per_row), row_sum = g.intermediate(per_row);
+  const Node log_row_sum = g.intermediate(per_row);
   const Node shifted = g.intermediate(s.scores), exponentials = g.intermediate(s.scores);
   const Node p = g.intermediate(s.scores, kStorage);
-  g.reduce(CUDNN_REDUCE_TENSOR_MAX, scores, largest);
-  g.pointwise(CUDNN_POINTWISE_SUB, {scores, largest}, shifted);
+  g.reduce(CUDNN_REDUCE_TENSOR_MAX, scores, row_max);
+  g.pointwise(CUDNN_POINTWISE_SUB, {scores, row_max}, shifted);
   g.pointwise(CUDNN_POINTWISE_EXP, {shifted}, exponentials);
-  g.reduce(CUDNN_REDUCE_TENSOR_ADD, exponentials, sum);
-  g.pointwise(CUDNN_POINTWISE_LOG, {sum}, log_sum);
-  g.pointwise(CUDNN_POINTWISE_ADD, {largest, log_sum}, log_sum_exp);
-  g.pointwise(CUDNN_POINTWISE_DIV, {exponentials, sum}, p);
+  g.reduce(CUDNN_REDUCE_TENSOR_ADD, exponentials, row_sum);
+  g.pointwise(CUDNN_POINTWISE_LOG, {row_sum}, log_row_sum);
+  g.pointwise(CUDNN_POINTWISE_ADD, {row_max, log_row_sum}, log_sum_exp);
+  g.pointwise(CUDNN_POINTWISE_DIV, {exponentials, row_sum}, p);
   return p;
 }
 
@@ -76,8 +76,8 @@ void add_over_queries(CudnnGraph& g, const Shapes& s, Node weights, Node x, Node
   g.reduce(CUDNN_REDUCE_TENSOR_ADD, of_heads, result);
 }
 
-/// Rows' sums of dout times out: written to `delta`.
-void row_products(CudnnGraph& g, const Shapes& s, Node dout, Node out, Node one, Node delta) {
+/// delta = row_sum(dout * out).
+void compute_delta(CudnnGraph& g, const Shapes& s, Node dout, Node out, Node one, Node delta) {
   const CudnnShape per_row =
       CudnnShape::packed(s.scores.sizes[0], s.scores.sizes[1], s.scores.sizes[2], 1);
   const Node products = g.intermediate(s.all_heads), sums = g.intermediate(per_row);
@@ -97,7 +97,7 @@ CudnnForwardGraph::CudnnForwardGraph(const CudnnApi& api, const AttentionDims& d
   log_sum_exp = graph.memory(s.per_row, CUDNN_DATA_FLOAT);
   scale = graph.scalar();
   masked = graph.scalar();
-  const Node scores = causal(graph, s, scaled_scores(graph, s, q, k, scale), masked);
+  const Node scores = causal_mask(graph, s, scaled_scores(graph, s, q, k, scale), masked);
   graph.matmul(softmax(graph, s, scores, log_sum_exp), v, out);
 }
 
@@ -119,19 +119,20 @@ CudnnBackwardGraph::CudnnBackwardGraph(const CudnnApi& api, const AttentionDims&
   masked = graph.scalar();
   one = graph.scalar();
 
-  row_products(graph, s, dout, out, one, delta);
+  compute_delta(graph, s, dout, out, one, delta);
   const Node scores = scaled_scores(graph, s, q, k, scale);
   const Node shifted = graph.intermediate(s.scores), p = graph.intermediate(s.scores);
   graph.pointwise(CUDNN_POINTWISE_SUB, {scores, log_sum_exp}, shifted);
-  graph.pointwise(CUDNN_POINTWISE_EXP, {causal(graph, s, shifted, masked)}, p);
+  graph.pointwise(CUDNN_POINTWISE_EXP, {causal_mask(graph, s, shifted, masked)}, p);
   add_over_queries(graph, s, p, dout, dv);
 
-  const Node dp = graph.intermediate(s.scores), centred = graph.intermediate(s.scores);
-  const Node unscaled = graph.intermediate(s.scores), ds = graph.intermediate(s.scores, kStorage);
+  const Node dp = graph.intermediate(s.scores), dp_minus_delta = graph.intermediate(s.scores);
+  const Node unscaled_ds = graph.intermediate(s.scores);
+  const Node ds = graph.intermediate(s.scores, kStorage);
   graph.matmul(dout, v, dp);
-  graph.pointwise(CUDNN_POINTWISE_SUB, {dp, delta}, centred);
-  graph.pointwise(CUDNN_POINTWISE_MUL, {centred, p}, unscaled);
-  graph.pointwise(CUDNN_POINTWISE_MUL, {unscaled, scale}, ds);
+  graph.pointwise(CUDNN_POINTWISE_SUB, {dp, delta}, dp_minus_delta);
+  graph.pointwise(CUDNN_POINTWISE_MUL, {dp_minus_delta, p}, unscaled_ds);
+  graph.pointwise(CUDNN_POINTWISE_MUL, {unscaled_ds, scale}, ds);
   add_over_queries(graph, s, ds, q, dk);
 
   // Straight into dq: summed in f32 memory first, it would be by atomics, in any order.

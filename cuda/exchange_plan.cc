@@ -43,7 +43,7 @@ Numbers key_of(ExchangePlans::Kind kind, std::int64_t rows, std::int64_t n_contr
 
 }  // namespace
 
-std::vector<Numbers> gather_numbers(Communicator& host, const Numbers& mine) {
+std::vector<Numbers> all_gather_numbers(Communicator& host, const Numbers& mine) {
   const auto n = static_cast<std::size_t>(host.size());
   const auto rank = static_cast<std::size_t>(host.rank());
   std::vector<double> counts(n);
@@ -78,7 +78,7 @@ const ExchangePlan& ExchangePlans::exchange(Communicator& host, Kind kind, std::
                                             std::span<const Range> mine) {
   const Numbers key = key_of(kind, rows, n_contributions, mine);
   ExchangePlan plan;
-  for (const Numbers& numbers : gather_numbers(host, key)) {
+  for (const Numbers& numbers : all_gather_numbers(host, key)) {
     ISOFLOP_CHECK(numbers[0] == key[0] && numbers[1] == rows, "ranks exchange equal shapes");
     plan.n_contributions.push_back(numbers[2]);
     std::vector<Range>& ranges = plan.ranges.emplace_back();

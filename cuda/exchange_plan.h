@@ -14,8 +14,8 @@ namespace isoflop {
 
 using Numbers = std::vector<std::int64_t>;
 
-/// What every rank of `host` gives; all below 2^53, so that doubles carry it.
-[[nodiscard]] std::vector<Numbers> gather_numbers(Communicator& host, const Numbers& mine);
+/// All-gather over the ranks of `host`; all below 2^53, so that doubles carry it.
+[[nodiscard]] std::vector<Numbers> all_gather_numbers(Communicator& host, const Numbers& mine);
 
 /// Any plain object as numbers of four bytes each, and back.
 template <class T>

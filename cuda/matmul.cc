@@ -49,11 +49,11 @@ void prefer(cublasLtMatmulPreferenceOpaque_t& preference,
                "preference");
 }
 
-// Parts of a sum may be computed side by side where they are kept in f32 and added in a step of
+// Split-K is allowed where partial sums stay in f32 in the workspace and are reduced in a step of
 // their own. The other schemes add in the output's type: bf16 would be rounded more than once.
 constexpr std::uint32_t kReductionSchemes = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
 
-bool adds_in_order(const cublasLtMatmulAlgo_t& algorithm) {
+bool is_deterministic(const cublasLtMatmulAlgo_t& algorithm) {
   std::uint32_t scheme = CUBLASLT_REDUCTION_SCHEME_MASK;
   std::size_t n_written = 0;
   check_cublas(
@@ -155,7 +155,7 @@ void Matmul::choose_algorithm(const Product& p, Plan& plan) const {
   const auto end = found.begin() + n_found;
   const auto chosen = std::find_if(found.begin(), end, [&](const auto& result) {
     return result.state == CUBLAS_STATUS_SUCCESS && result.workspaceSize <= workspace_bytes_ &&
-           adds_in_order(result.algo);
+           is_deterministic(result.algo);
   });
   if (chosen == end)
     throw Error(ErrorCode::device,

@@ -15,15 +15,15 @@
 
 namespace isoflop {
 
-/// The three matrix products of a linear layer, by cuBLASLt, on row-major tensors. x, w, y, dy and
+/// The three GEMMs of a linear layer, by cuBLASLt, on row-major tensors. x, w, y, dy and
 /// dx are all f32 (products and sums in f32, never TF32) or all bf16 (sums in f32, rounded once);
 /// dw is always f32.
 ///
 /// What cuBLASLt needs to know of a shape is asked once, at its first call, and kept. The choice of
 /// an algorithm depends on shapes, types and how the tensors are aligned (up to 16 bytes), never on
-/// a measurement, and no algorithm is taken whose sums depend on who comes first: equal calls give
-/// equal bits on one kind of GPU and release of cuBLASLt. Calls enqueue; they wait for nothing and
-/// allocate nothing on the device.
+/// a measurement, and no algorithm is taken that splits K without a deterministic reduction: equal
+/// calls give equal bits on one kind of GPU and release of cuBLASLt. Calls enqueue; they wait for
+/// nothing and allocate nothing on the device.
 ///
 /// Calls of one Matmul share the workspace: they must be in order, on one stream or on streams that
 /// wait for each other. Not for use by several threads at a time.
@@ -43,7 +43,7 @@ class Matmul {
   void backward_weight(Tensor dy, Tensor x, Tensor dw, cudaStream_t stream);
 
  private:
-  /// One product as cuBLASLt sees it, column-major: d [m, n] = op(a) op(b) (+ d). A row-major
+  /// One GEMM as cuBLASLt sees it, column-major: d [m, n] = op(a) op(b) (+ d). A row-major
   /// [rows, cols] is a column-major [cols, rows].
   struct Product {
     cublasOperation_t transpose_a, transpose_b;

@@ -27,7 +27,7 @@ namespace {
 bool are_devices_distinct(Communicator& host, int device) {
   cudaDeviceProp properties;
   ISOFLOP_CUDA(cudaGetDeviceProperties(&properties, device));
-  const std::vector<Numbers> all = gather_numbers(host, to_numbers(properties.uuid));
+  const std::vector<Numbers> all = all_gather_numbers(host, to_numbers(properties.uuid));
   return std::set<Numbers>(all.begin(), all.end()).size() == all.size();
 }
 
@@ -60,7 +60,7 @@ class CommunicationStream {
   Event ready_ = make_event(), done_ = make_event();
 };
 
-void add_up(std::span<const Tensor> terms, Tensor sum, cudaStream_t stream) {
+void reduce_in_rank_order(std::span<const Tensor> terms, Tensor sum, cudaStream_t stream) {
   switch (sum.dtype) {
     case DType::f32:
       return launch_sum<float>(terms, sum, stream);
@@ -180,7 +180,7 @@ class NcclCommunicator final : public Communicator {
     });
     for (std::size_t k = 0; k < mine.size(); ++k) {
       if (mine[k].size() == 0 || terms[k].size() == 1) continue;
-      add_up(terms[k], target.slice(mine[k].begin, mine[k].size()), stream_->get());
+      reduce_in_rank_order(terms[k], target.slice(mine[k].begin, mine[k].size()), stream_->get());
     }
   }
 
@@ -211,7 +211,7 @@ class NcclCommunicator final : public Communicator {
         plan.first_contribution(size()) - static_cast<std::int64_t>(contributions.size());
     std::int64_t n_bytes = 0;
     for (const Range range : mine) n_bytes += n_others * slot_bytes(like, range);
-    std::byte* next = receiving_memory(backend, n_bytes);
+    std::byte* next = receive_buffer(backend, n_bytes);
     std::vector<std::vector<Tensor>> terms(mine.size());
     for (std::size_t k = 0; k < mine.size(); ++k) {
       for (int i = 0; i < size(); ++i) {
@@ -234,14 +234,15 @@ class NcclCommunicator final : public Communicator {
     return (n + kAlignment - 1) / kAlignment * kAlignment;
   }
 
-  // Recorded operations go on using what was there before.
-  std::byte* receiving_memory(Backend& backend, std::int64_t n_bytes) {
-    if (n_bytes > received_bytes_) {
-      ISOFLOP_CHECK(!stream_->is_captured(), "what is recorded has run once");
-      received_.push_back(backend.allocate(n_bytes));
-      received_bytes_ = n_bytes;
+  // Captured graphs go on using what was there before.
+  std::byte* receive_buffer(Backend& backend, std::int64_t n_bytes) {
+    if (n_bytes > receive_bytes_) {
+      ISOFLOP_CHECK(!stream_->is_captured(), "what is captured has run once");
+      receive_buffers_.push_back(backend.allocate(n_bytes));
+      receive_bytes_ = n_bytes;
     }
-    return received_.empty() ? nullptr : static_cast<std::byte*>(received_.back()->data());
+    return receive_buffers_.empty() ? nullptr
+                                    : static_cast<std::byte*>(receive_buffers_.back()->data());
   }
 
   template <class Visit>
@@ -277,8 +278,8 @@ class NcclCommunicator final : public Communicator {
   ncclComm_t handle_;
   const int n_exceptions_ = std::uncaught_exceptions();
   ExchangePlans plans_;
-  std::vector<std::unique_ptr<Buffer>> received_;  // the last one is used
-  std::int64_t received_bytes_ = 0;
+  std::vector<std::unique_ptr<Buffer>> receive_buffers_;  // the last one is used
+  std::int64_t receive_bytes_ = 0;
 };
 
 }  // namespace
@@ -286,13 +287,13 @@ class NcclCommunicator final : public Communicator {
 std::unique_ptr<Communicator> connect_by_nccl(int device, cudaStream_t compute, StepGraphs& graphs,
                                               Communicator& host) {
   if (!are_devices_distinct(host, device)) return nullptr;
-  Numbers word;
+  Numbers id_numbers;
   if (host.rank() == 0) {
     ncclUniqueId made;
     ISOFLOP_NCCL(ncclGetUniqueId(&made));
-    word = to_numbers(made);
+    id_numbers = to_numbers(made);
   }
-  const auto id = from_numbers<ncclUniqueId>(gather_numbers(host, word).front());
+  const auto id = from_numbers<ncclUniqueId>(all_gather_numbers(host, id_numbers).front());
   const auto make = [id, n = host.size(), rank = host.rank()] {
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     config.blocking = 1;

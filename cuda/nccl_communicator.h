@@ -15,7 +15,7 @@ namespace isoflop {
 /// all ranks together, threads of one process included; `device` is this rank's and is current, and
 /// its operations run on the stream `compute`. `host`, which does what is not about tensors, must
 /// outlive the result and what is split from it; `compute` and `graphs` too. The end of any of them
-/// makes `graphs` forget its recordings: NCCL's waits until no graph has any of its operations.
+/// makes `graphs` forget its graphs: NCCL's waits until no graph has any of its operations.
 ///
 /// Operations on tensors never let the host wait. They have a stream of the highest priority, one
 /// for the result and all that is split from it. Behind what `compute` does when an operation is
@@ -29,7 +29,8 @@ namespace isoflop {
 ///
 /// The ranges of all ranks are exchanged by `host` the first time that ranges of a tensor of so
 /// many rows are seen: on every rank, they must follow from the number of rows alone as long as
-/// those of one rank stay the same. Not in a capture: what is recorded must have run once before.
+/// those of one rank stay the same. Not in a stream capture: what is captured must have run once
+/// before.
 ///
 /// Where another rank fails or is lost, or NCCL reports an error, within a second all waiting of
 /// the host for devices ends, and the next call throws what has happened.

@@ -6,21 +6,21 @@
 namespace isoflop {
 namespace {
 
-/// Ends a capture in any case: a stream that is left in one is of no use.
-class Capture {
+/// A stream capture. Ends it in any case: a stream that is left in one is of no use.
+class StreamCapture {
  public:
-  explicit Capture(cudaStream_t stream) : stream_(stream) {
+  explicit StreamCapture(cudaStream_t stream) : stream_(stream) {
     ISOFLOP_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
   }
-  ~Capture() {
+  ~StreamCapture() {
     if (stream_ == nullptr) return;
     cudaGraph_t graph = nullptr;
     (void)cudaStreamEndCapture(stream_, &graph);
     (void)cudaGetLastError();  // of a capture that is invalid
     if (graph != nullptr) (void)cudaGraphDestroy(graph);
   }
-  Capture(const Capture&) = delete;
-  Capture& operator=(const Capture&) = delete;
+  StreamCapture(const StreamCapture&) = delete;
+  StreamCapture& operator=(const StreamCapture&) = delete;
 
   [[nodiscard]] Graph end() {
     cudaGraph_t graph = nullptr;
@@ -34,8 +34,8 @@ class Capture {
   cudaStream_t stream_;
 };
 
-GraphExecutable record(cudaStream_t stream, const std::function<void()>& work) {
-  Capture capture(stream);
+GraphExecutable capture_graph(cudaStream_t stream, const std::function<void()>& work) {
+  StreamCapture capture(stream);
   work();
   const Graph graph = capture.end();
   cudaGraphExec_t executable = nullptr;
@@ -56,7 +56,7 @@ void StepGraphs::run(int number, cudaStream_t stream, std::int64_t& counted_flop
   if (!step.graph) {
     const std::int64_t before = counted_flops;
     try {
-      step.graph = record(stream, work);
+      step.graph = capture_graph(stream, work);
     } catch (...) {
       counted_flops = before;  // nothing was done
       throw;

@@ -11,16 +11,16 @@
 
 namespace isoflop {
 
-/// Work that is the same whenever it has the same number: done as it is the first time, which
-/// sizes workspaces and chooses algorithms, recorded the second time, and launched as one graph
-/// from then on.
+/// Work that is the same whenever it has the same number: done eagerly the first time, which sizes
+/// workspaces and chooses algorithms, captured from its stream the second time, and launched as one
+/// CUDA graph from then on.
 class StepGraphs {
  public:
   /// `work` enqueues on `stream`, and adds to `counted_flops` what it does; a launch adds what the
-  /// recording did. An exception of `work` leaves no recording behind.
+  /// capture did. An exception of `work` leaves no graph behind.
   void run(int number, cudaStream_t stream, std::int64_t& counted_flops,
            const std::function<void()>& work);
-  /// All recordings go; the work of every number begins anew.
+  /// All graphs go; the work of every number begins anew.
   void forget() { steps_.clear(); }
 
   [[nodiscard]] bool have_seen(int number) const { return steps_.contains(number); }

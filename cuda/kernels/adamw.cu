@@ -6,15 +6,15 @@ namespace isoflop {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr unsigned kPiecesOfPart = 16;  // at least: a part of 16,384 elements is one pack a thread
-constexpr unsigned kManyBlocks = 1024;  // at least, where there are few parts
+constexpr unsigned kMinBlocksPerPart = 16;  // a part of 16,384 elements is one pack a thread
+constexpr unsigned kMinBlocks = 1024;       // where there are few parts
 
 struct Factors {
-  float gradient, beta1, beta2, m_scale, v_scale, epsilon, learning_rate_decay;
+  float grad_scale, beta1, beta2, m_scale, v_scale, epsilon, learning_rate_decay;
 };
 
 __device__ __forceinline__ void update(const Factors& f, float grad, float& m, float& v, float& w) {
-  const float g = grad * f.gradient;
+  const float g = grad * f.grad_scale;
   m = fmaf(f.beta1, m, (1.0f - f.beta1) * g);
   v = fmaf(f.beta2, v, (1.0f - f.beta2) * (g * g));
   const float change = m * f.m_scale / (sqrtf(v * f.v_scale) + f.epsilon);
@@ -48,24 +48,24 @@ __device__ __forceinline__ bool packs_from(const AdamWPart& part, int first) {
          (rounded == nullptr || is_aligned(rounded));
 }
 
-/// n_pieces blocks for each part.
+/// Multi-tensor apply: blocks_per_part blocks for each part, in grid-stride loops over it.
 __global__ void __launch_bounds__(kThreads)
-    adamw_kernel(const AdamWPart* parts, unsigned n_pieces, float beta1, float beta2,
+    adamw_kernel(const AdamWPart* parts, unsigned blocks_per_part, float beta1, float beta2,
                  const AdamWStep* step, const float* scale) {
-  const unsigned piece = blockIdx.x % n_pieces;
-  const AdamWPart part = parts[blockIdx.x / n_pieces];
-  const float gradient = *scale;
-  if (gradient < 0) return;
+  const unsigned block_of_part = blockIdx.x % blocks_per_part;
+  const AdamWPart part = parts[blockIdx.x / blocks_per_part];
+  const float grad_scale = *scale;
+  if (grad_scale < 0) return;
   const auto learning_rate = static_cast<float>(part.learning_rate * step->learning_rate);
-  const Factors f{gradient,
+  const Factors f{grad_scale,
                   beta1,
                   beta2,
                   learning_rate / step->bias_correction1,
                   1.0f / step->bias_correction2,
                   part.epsilon,
                   learning_rate * part.weight_decay};
-  const std::int64_t thread = std::int64_t{piece} * kThreads + threadIdx.x;
-  const std::int64_t n_threads = std::int64_t{n_pieces} * kThreads;
+  const std::int64_t thread = std::int64_t{block_of_part} * kThreads + threadIdx.x;
+  const std::int64_t n_threads = std::int64_t{blocks_per_part} * kThreads;
   const int head = until_aligned(part.w);
   if (!packs_from(part, head) || head >= part.size) {
     for (std::int64_t i = thread; i < part.size; i += n_threads) update_pack<1>(f, part, i);
@@ -84,9 +84,10 @@ void launch_adamw(std::span<const AdamWPart> parts, float beta1, float beta2, co
                   const float* scale, cudaStream_t stream) {
   const auto n_parts = static_cast<unsigned>(parts.size());
   if (n_parts == 0) return;
-  const unsigned n_pieces = std::max(kPiecesOfPart, (kManyBlocks + n_parts - 1) / n_parts);
-  launch(adamw_kernel, {dim3(n_parts * n_pieces), dim3(kThreads)}, stream, parts.data(), n_pieces,
-         beta1, beta2, step, scale);
+  const unsigned blocks_per_part =
+      std::max(kMinBlocksPerPart, (kMinBlocks + n_parts - 1) / n_parts);
+  launch(adamw_kernel, {dim3(n_parts * blocks_per_part), dim3(kThreads)}, stream, parts.data(),
+         blocks_per_part, beta1, beta2, step, scale);
 }
 
 }  // namespace isoflop

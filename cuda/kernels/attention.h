@@ -25,16 +25,16 @@ namespace isoflop {
 void launch_attention_forward(Tensor qkv, const AttentionDims& dims, Tensor out, Tensor log_sum_exp,
                               cudaStream_t stream);
 
-/// dqkv [R, (H + 2K) S] = gradient. Two kernels, seven products instead of the five of one kernel,
-/// whose sum of dq over key tiles would need atomics, without which order (and bits) are not fixed,
-/// or f32 partial sums in memory: seq_len / 128 of them per element, 8 bytes each written and read
-/// back, 3 times what the two products take on an H100 at seq_len 2048.
+/// dqkv [R, (H + 2K) S] = gradient. Two kernels (dq; dk dv), seven products instead of the five of
+/// one kernel, whose sum of dq over key tiles would need atomics, without which order (and bits)
+/// are not fixed, or f32 partial sums in memory: seq_len / 128 of them per element, 8 bytes each
+/// written and read back, 3 times what the two products take on an H100 at seq_len 2048.
 void launch_attention_backward(Tensor qkv, const AttentionDims& dims, Tensor out,
                                Tensor log_sum_exp, Tensor dout, Tensor dqkv, void* workspace,
                                cudaStream_t stream);
 
-/// Of either backward pass: {log_sum_exp, delta} of every row and head, f32; rows of a sequence
-/// padded to a multiple of 64.
+/// Of either backward pass: lse_delta, {log_sum_exp, delta} of every row and head, f32; seq_len
+/// rounded up to a multiple of 64.
 [[nodiscard]] std::int64_t attention_backward_workspace_bytes(const AttentionDims& dims);
 
 }  // namespace isoflop

@@ -1,4 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+// Backward pass of causal attention: FlashAttention-2, algorithm 2 (arXiv:2307.08691), in two
+// kernels with a = 1 / sqrt(d_head), s = q k^T and p = exp(a s - log_sum_exp) computed again in
+// each:
+//   dq:      delta = row_sum(dout * out);  dp = dout v^T, ds = p (dp - delta), acc_dq += ds k
+//   dk, dv:  acc_dv += p^T dout, acc_dk += ds^T q, over all query heads of the key/value head
+// and dq = a acc_dq, dk = a acc_dk. The dq kernel keeps kBlockM queries and goes over tiles of
+// kBlockN keys, as the forward pass does; the dk dv kernel keeps kBlockN keys and values and goes
+// over tiles of kBlockM queries. Tiles [kBlockM, kBlockN] of the dq and of the dk dv kernel, and
+// blocks per SM (launch bounds):
+//   d_head <= 32: [128, 64], 3; [64, 128], 2;     <= 64: [128, 64], 2; [64, 128], 2;
+//          <= 96: [64, 32], 2;  [32, 64], 2;     <= 128: [64, 32], 2;  [32, 64], 2.
+// Rejected: the one kernel of FlashAttention-2, five products instead of seven, since its dq is
+// summed over key tiles by atomics, in no fixed order, or from f32 partial sums in memory
+// (kernels/attention.h, docs/decisions/0010). Cost: up to two fifths more arithmetic.
 #include "kernels/attention.h"
 #include "kernels/attention_tile.cuh"
 
@@ -7,273 +21,281 @@ namespace {
 
 using namespace attention;
 
-/// Rows of the other side that a block takes at a time.
-template <int kCols>
-constexpr int kStep = kCols <= 64 ? 64 : 32;
+/// Rows of the tiles that a block goes over: kBlockN of the dq kernel, kBlockM of the dk dv kernel.
+template <int kHeadDim>
+constexpr int kLoopBlock = kHeadDim <= 64 ? 64 : 32;
 
-struct Eight {
-  bf16 x[8];
-};
-__device__ __forceinline__ Eight load_eight(const bf16* from) {
-  const uint4 bits = *reinterpret_cast<const uint4*>(from);
-  Eight eight;
-  std::memcpy(&eight, &bits, sizeof eight);
-  return eight;
-}
-
-/// {log_sum_exp, delta} of a row and head. NaN where log_sum_exp is not finite: probabilities near
-/// 0 would hide it. Two threads each, both get the result.
-__device__ __forceinline__ float2 statistics_of(const bf16* out, const bf16* dout,
-                                                const float* log_sum_exp, bool valid, int d_head) {
-  float delta = 0, shift = 0;
+/// {log_sum_exp log2(e), delta = row_sum(dout * out)} of a row and head. NaN where log_sum_exp is
+/// not finite: probabilities near 0 would hide it. Two threads each, both get the result.
+__device__ __forceinline__ float2 compute_lse_delta(const bf16* out, const bf16* dout,
+                                                    const float* log_sum_exp, bool valid,
+                                                    int d_head) {
+  float delta = 0, lse_log2 = 0;
   if (valid) {
     for (int c = 8 * static_cast<int>(threadIdx.x % 2); c < d_head; c += 16) {
-      const Eight o = load_eight(out + c), d = load_eight(dout + c);
+      const auto o = load<8>(out + c), d = load<8>(dout + c);
 #pragma unroll
-      for (int i = 0; i < 8; ++i)
-        delta = fmaf(__bfloat162float(o.x[i]), __bfloat162float(d.x[i]), delta);
+      for (int i = 0; i < 8; ++i) delta = fmaf(upcast(o.values[i]), upcast(d.values[i]), delta);
     }
-    shift = *log_sum_exp * kLog2E + (*log_sum_exp - *log_sum_exp);
+    lse_log2 = *log_sum_exp * kLog2E + (*log_sum_exp - *log_sum_exp);
   }
-  return {shift, delta + __shfl_xor_sync(kWholeWarp, delta, 1)};
+  return {lse_log2, delta + __shfl_xor_sync(kWholeWarp, delta, 1)};
 }
 
-/// One block: kBands 64 queries of one head, kBands 16 per warp. Writes their gradient, and their
-/// statistics for the kernel below.
-template <int kCols, int kBands, int kBlocks>
-__global__ void __launch_bounds__(kThreads, kBlocks)
-    attention_backward_queries_kernel(const bf16* qkv, const bf16* out, const float* log_sum_exp,
-                                      const bf16* dout, bf16* dqkv, float2* all_statistics,
-                                      AttentionShape shape, int tiles, int padded) {
-  constexpr int kRows = 64 * kBands, kKeys = kStep<kCols>, kTile = kKeys * kCols;
-  static_assert(2 * kRows * kCols <= 4 * kTile);
-  // Keys of those whose scores are in registers at a time; 32 of them would spill others.
-  constexpr int kPart = kBands == 2 && kCols == 64 ? 16 : 32;
-  __shared__ float2 statistics[kRows];
-  bf16* const buffers = dynamic_shared<bf16>();  // keys, values, keys, values
-  const BlockPlace place(tiles, shape.n_heads);
-  const int first = (tiles - 1 - place.tile) * kRows;  // most work first
-  const int n_valid = shape.seq_len - first, group = shape.n_heads / shape.n_kv_heads;
-  const std::int64_t row_of_seq = static_cast<std::int64_t>(place.seq) * shape.seq_len;
-  const std::int64_t first_row = row_of_seq + first;
-  const bf16* const keys =
-      qkv + row_of_seq * shape.qkv_stride + (shape.n_heads + place.head / group) * shape.d_head;
-  const std::int64_t query_offset = first_row * shape.qkv_stride + place.head * shape.d_head;
-  const std::int64_t out_offset = first_row * shape.out_stride + place.head * shape.d_head;
-  const auto fetch_keys = [&](int tile) {
-    bf16* const buffer = buffers + tile % 2 * 2 * kTile;
-    const std::int64_t offset = static_cast<std::int64_t>(tile) * kKeys * shape.qkv_stride;
-    const int n = shape.seq_len - tile * kKeys;
-    fetch_tile<kKeys, kCols>(buffer, keys + offset, shape.qkv_stride, n, shape.d_head);
-    fetch_tile<kKeys, kCols>(buffer + kTile, keys + offset + shape.n_kv_heads * shape.d_head,
-                             shape.qkv_stride, n, shape.d_head);
+/// One block: kBlockM queries of one head, 16 kMmaM of them for each warp. Writes their dq, and
+/// their lse_delta for the kernel below.
+template <int kHeadDim, int kBlockM, int kMinBlocksPerSm>
+__global__ void __launch_bounds__(kThreads, kMinBlocksPerSm)
+    attention_backward_dq_kernel(const bf16* qkv, const bf16* out, const float* log_sum_exp,
+                                 const bf16* dout, bf16* dqkv, float2* all_lse_delta,
+                                 AttentionShape shape, int n_m_blocks, int seq_len_rounded) {
+  constexpr int kMmaM = kBlockM / (16 * kWarps);
+  constexpr int kBlockN = kLoopBlock<kHeadDim>, kTile = kBlockN * kHeadDim;
+  static_assert(2 * kBlockM * kHeadDim <= 4 * kTile);
+  // Keys of the tile whose scores are in registers at a time; 32 of them would spill others.
+  constexpr int kSubtileN = kMmaM == 2 && kHeadDim == 64 ? 16 : 32;
+  __shared__ float2 lse_delta[kBlockM];
+  bf16* const stages = dynamic_shared<bf16>();  // keys, values, keys, values
+  const BlockCoord coord(n_m_blocks, shape.n_heads);
+  // The queries that see most keys first: the blocks that start last are short.
+  const int first_query = (n_m_blocks - 1 - coord.tile) * kBlockM;
+  const int n_valid = shape.seq_len - first_query;
+  const int heads_per_kv_head = shape.n_heads / shape.n_kv_heads;
+  const std::int64_t seq_row = static_cast<std::int64_t>(coord.seq) * shape.seq_len;
+  const std::int64_t first_row = seq_row + first_query;
+  const bf16* const keys = qkv + seq_row * shape.qkv_stride +
+                           (shape.n_heads + coord.head / heads_per_kv_head) * shape.d_head;
+  const std::int64_t query_offset = first_row * shape.qkv_stride + coord.head * shape.d_head;
+  const std::int64_t out_offset = first_row * shape.out_stride + coord.head * shape.d_head;
+  const auto load_kv_async = [&](int n_block) {
+    bf16* const stage = stages + n_block % 2 * 2 * kTile;
+    const std::int64_t offset = static_cast<std::int64_t>(n_block) * kBlockN * shape.qkv_stride;
+    const int n = shape.seq_len - n_block * kBlockN;
+    load_tile_async<kBlockN, kHeadDim>(stage, keys + offset, shape.qkv_stride, n, shape.d_head);
+    load_tile_async<kBlockN, kHeadDim>(stage + kTile,
+                                       keys + offset + shape.n_kv_heads * shape.d_head,
+                                       shape.qkv_stride, n, shape.d_head);
     commit_copies();
   };
 
-  bf16* const staged_dout = buffers + kRows * kCols;
-  fetch_tile<kRows, kCols>(buffers, qkv + query_offset, shape.qkv_stride, n_valid, shape.d_head);
-  fetch_tile<kRows, kCols>(staged_dout, dout + out_offset, shape.out_stride, n_valid, shape.d_head);
+  bf16* const dout_tile = stages + kBlockM * kHeadDim;
+  load_tile_async<kBlockM, kHeadDim>(stages, qkv + query_offset, shape.qkv_stride, n_valid,
+                                     shape.d_head);
+  load_tile_async<kBlockM, kHeadDim>(dout_tile, dout + out_offset, shape.out_stride, n_valid,
+                                     shape.d_head);
   commit_copies();
 #pragma unroll
-  for (int row = static_cast<int>(threadIdx.x / 2); row < kRows; row += kThreads / 2) {
+  for (int row = static_cast<int>(threadIdx.x / 2); row < kBlockM; row += kThreads / 2) {
     const std::int64_t offset = out_offset + static_cast<std::int64_t>(row) * shape.out_stride;
-    const float2 mine = statistics_of(out + offset, dout + offset,
-                                      log_sum_exp + (first_row + row) * shape.n_heads + place.head,
-                                      row < n_valid, shape.d_head);
+    const float2 computed = compute_lse_delta(
+        out + offset, dout + offset, log_sum_exp + (first_row + row) * shape.n_heads + coord.head,
+        row < n_valid, shape.d_head);
     if (threadIdx.x % 2 == 0) {
-      statistics[row] = mine;
-      const std::int64_t head = std::int64_t{place.seq} * shape.n_heads + place.head;
-      if (first + row < padded) all_statistics[head * padded + first + row] = mine;
+      lse_delta[row] = computed;
+      const std::int64_t head = std::int64_t{coord.seq} * shape.n_heads + coord.head;
+      if (first_query + row < seq_len_rounded)
+        all_lse_delta[head * seq_len_rounded + first_query + row] = computed;
     }
   }
   wait_for_copies<0>();
   __syncthreads();
-  const int warp_row = static_cast<int>(threadIdx.x / 32) * 16 * kBands;
+  const int warp_row = static_cast<int>(threadIdx.x / 32) * 16 * kMmaM;
   const int lane = static_cast<int>(threadIdx.x % 32);
-  std::uint32_t q[kCols / 16][kBands][4], d[kCols / 16][kBands][4];
-  float2 of_rows[kBands][2];
+  std::uint32_t q[kHeadDim / 16][kMmaM][4], d[kHeadDim / 16][kMmaM][4];
+  float2 row_lse_delta[kMmaM][2];
 #pragma unroll
-  for (int band = 0; band < kBands; ++band) {
-    const int band_row = warp_row + 16 * band;
+  for (int m = 0; m < kMmaM; ++m) {
+    const int mma_row = warp_row + 16 * m;
 #pragma unroll
-    for (int k = 0; k < kCols / 16; ++k) {
-      load_left<kCols>(q[k][band], buffers, band_row, k);
-      load_left<kCols>(d[k][band], staged_dout, band_row, k);
+    for (int k = 0; k < kHeadDim / 16; ++k) {
+      load_a<kHeadDim>(q[k][m], stages, mma_row, k);
+      load_a<kHeadDim>(d[k][m], dout_tile, mma_row, k);
     }
-    of_rows[band][0] = statistics[band_row + lane / 4];
-    of_rows[band][1] = statistics[band_row + lane / 4 + 8];
+    row_lse_delta[m][0] = lse_delta[mma_row + lane / 4];
+    row_lse_delta[m][1] = lse_delta[mma_row + lane / 4 + 8];
   }
   __syncthreads();
 
-  float sums[kBands][kCols / 8][4] = {};
-  const float to_log2 = shape.scale * kLog2E;
-  const int n_seen = first + kRows < shape.seq_len ? first + kRows : shape.seq_len;
-  const int n_key_tiles = (n_seen + kKeys - 1) / kKeys;
-  fetch_keys(0);
-  for (int tile = 0; tile < n_key_tiles; ++tile) {
+  float acc_dq[kMmaM][kHeadDim / 8][4] = {};
+  const float softmax_scale_log2 = shape.softmax_scale * kLog2E;
+  const int n_visible =
+      first_query + kBlockM < shape.seq_len ? first_query + kBlockM : shape.seq_len;
+  const int n_block_max = (n_visible + kBlockN - 1) / kBlockN;
+  load_kv_async(0);
+  for (int n_block = 0; n_block < n_block_max; ++n_block) {
     wait_for_copies<0>();
     __syncthreads();
-    if (tile + 1 < n_key_tiles) fetch_keys(tile + 1);
-    const bf16* const key_tile = buffers + tile % 2 * 2 * kTile;
+    if (n_block + 1 < n_block_max) load_kv_async(n_block + 1);
+    const bf16* const k_tile = stages + n_block % 2 * 2 * kTile;
 #pragma unroll 1
-    for (int part = 0; part < kKeys; part += kPart) {
-      const int ahead = first + warp_row - tile * kKeys - part;  // of the first key
-      if (ahead + 16 * kBands - 1 < 0) break;
-      const bf16* const k_part = key_tile + part * kCols;
-      float p[kBands][kPart / 8][4] = {}, ds[kBands][kPart / 8][4] = {};
+    for (int subtile = 0; subtile < kBlockN; subtile += kSubtileN) {
+      const int ahead = first_query + warp_row - n_block * kBlockN - subtile;  // of the first key
+      if (ahead + 16 * kMmaM - 1 < 0) break;
+      const bf16* const k_subtile = k_tile + subtile * kHeadDim;
+      float acc_s[kMmaM][kSubtileN / 8][4] = {}, acc_dp[kMmaM][kSubtileN / 8][4] = {};
 #pragma unroll
-      for (int k = 0; k < kCols / 16; ++k) {
-        add_times_transposed<kCols>(p, q[k], k_part, k);
-        add_times_transposed<kCols>(ds, d[k], k_part + kTile, k);
+      for (int k = 0; k < kHeadDim / 16; ++k) {
+        gemm_nt<kHeadDim>(acc_s, q[k], k_subtile, k);
+        gemm_nt<kHeadDim>(acc_dp, d[k], k_subtile + kTile, k);
       }
-      const bool all_visible = ahead >= kPart - 1;
+      const bool all_visible = ahead >= kSubtileN - 1;
       const int of_lane = ahead + lane / 4 - 2 * (lane % 4);
 #pragma unroll
-      for (int band = 0; band < kBands; ++band)
+      for (int m = 0; m < kMmaM; ++m)
 #pragma unroll
-        for (int n = 0; n < kPart / 8; ++n)
+        for (int n = 0; n < kSubtileN / 8; ++n)
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
-            const float2 s = of_rows[band][i / 2];
-            const float score = fmaf(p[band][n][i], to_log2, -s.x);
-            const bool visible = all_visible || 8 * n + i % 2 <= of_lane + 16 * band + i / 2 * 8;
-            ds[band][n][i] = visible ? exp2f(score) * (ds[band][n][i] - s.y) : 0.0f;
+            const float2 row = row_lse_delta[m][i / 2];
+            const float log2_p = fmaf(acc_s[m][n][i], softmax_scale_log2, -row.x);
+            const bool visible = all_visible || 8 * n + i % 2 <= of_lane + 16 * m + i / 2 * 8;
+            // From here on ds.
+            acc_dp[m][n][i] = visible ? exp2f(log2_p) * (acc_dp[m][n][i] - row.y) : 0.0f;
           }
 #pragma unroll
-      for (int k = 0; k < kPart / 16; ++k) {
-        std::uint32_t left[kBands][4];
+      for (int k = 0; k < kSubtileN / 16; ++k) {
+        std::uint32_t ds[kMmaM][4];
 #pragma unroll
-        for (int band = 0; band < kBands; ++band) round_to_left(left[band], ds[band], k);
-        add_times<kCols>(sums, left, k_part, k);
+        for (int m = 0; m < kMmaM; ++m) accumulator_to_a(ds[m], acc_dp[m], k);
+        gemm_nn<kHeadDim>(acc_dq, ds, k_subtile, k);
       }
     }
   }
 
   __syncthreads();
 #pragma unroll
-  for (int band = 0; band < kBands; ++band) {
-    const int band_row = warp_row + 16 * band;
-    round_into_tile<kCols>(buffers, band_row, sums[band], shape.scale, shape.scale);
+  for (int m = 0; m < kMmaM; ++m) {
+    const int mma_row = warp_row + 16 * m;
+    store_accumulator<kHeadDim>(stages, mma_row, acc_dq[m], shape.softmax_scale,
+                                shape.softmax_scale);
     __syncwarp();
-    store_rows<kCols>(buffers, band_row, dqkv + query_offset, shape.qkv_stride, n_valid,
-                      shape.d_head);
+    store_tile_rows<kHeadDim>(stages, mma_row, dqkv + query_offset, shape.qkv_stride, n_valid,
+                              shape.d_head);
   }
 }
 
-/// One block: kBands 64 keys and values of one key/value head, kBands 16 per warp, against all
-/// queries of its group that see them. Works on transposed scores, so that they are left factors as
-/// they come.
-template <int kCols, int kBands, int kBlocks>
-__global__ void __launch_bounds__(kThreads, kBlocks)
-    attention_backward_keys_kernel(const bf16* qkv, const bf16* dout, const float2* all_statistics,
-                                   bf16* dqkv, AttentionShape shape, int tiles, int padded) {
-  constexpr int kRows = 64 * kBands, kQueries = kStep<kCols>, kTile = kQueries * kCols;
-  constexpr int kPart = 32;  // queries of those whose scores are in registers at a time
+/// One block: kBlockN keys and values of one key/value head, 16 kMmaM of them for each warp,
+/// against the queries that see them of all its query heads. Works on s^T, keys along the M of the
+/// MMA, so that p^T and ds^T are A operands as they come.
+template <int kHeadDim, int kBlockN, int kMinBlocksPerSm>
+__global__ void __launch_bounds__(kThreads, kMinBlocksPerSm)
+    attention_backward_dk_dv_kernel(const bf16* qkv, const bf16* dout, const float2* all_lse_delta,
+                                    bf16* dqkv, AttentionShape shape, int n_n_blocks,
+                                    int seq_len_rounded) {
+  constexpr int kMmaM = kBlockN / (16 * kWarps);
+  constexpr int kBlockM = kLoopBlock<kHeadDim>, kTile = kBlockM * kHeadDim;
+  constexpr int kSubtileM = 32;  // queries of the tile whose scores are in registers at a time
   bf16* const keys = dynamic_shared<bf16>();
-  bf16* const values = keys + kRows * kCols;
-  bf16* const buffers = values + kRows * kCols;  // queries, dout, queries, dout
-  auto* const statistics = reinterpret_cast<float2*>(buffers + 4 * kTile);
-  const BlockPlace place(tiles, shape.n_kv_heads);
-  const int first = place.tile * kRows, n_valid = shape.seq_len - first;
-  const int group = shape.n_heads / shape.n_kv_heads;
-  const std::int64_t row_of_seq = static_cast<std::int64_t>(place.seq) * shape.seq_len;
+  bf16* const values = keys + kBlockN * kHeadDim;
+  bf16* const stages = values + kBlockN * kHeadDim;  // queries, dout, queries, dout
+  auto* const lse_delta_stages = reinterpret_cast<float2*>(stages + 4 * kTile);
+  const BlockCoord coord(n_n_blocks, shape.n_kv_heads);
+  const int first_key = coord.tile * kBlockN, n_valid = shape.seq_len - first_key;
+  const int heads_per_kv_head = shape.n_heads / shape.n_kv_heads;
+  const std::int64_t seq_row = static_cast<std::int64_t>(coord.seq) * shape.seq_len;
   const std::int64_t key_offset =
-      (row_of_seq + first) * shape.qkv_stride + (shape.n_heads + place.head) * shape.d_head;
+      (seq_row + first_key) * shape.qkv_stride + (shape.n_heads + coord.head) * shape.d_head;
   const std::int64_t value_offset = key_offset + shape.n_kv_heads * shape.d_head;
-  const auto fetch_queries = [&](int buffer_index, int head, int query) {
-    bf16* const buffer = buffers + buffer_index * 2 * kTile;
-    const std::int64_t row = row_of_seq + query;
+  const auto load_q_dout_async = [&](int stage_index, int head, int query) {
+    bf16* const stage = stages + stage_index * 2 * kTile;
+    const std::int64_t row = seq_row + query;
     const int n = shape.seq_len - query;
-    fetch_tile<kQueries, kCols>(buffer, qkv + row * shape.qkv_stride + head * shape.d_head,
-                                shape.qkv_stride, n, shape.d_head);
-    fetch_tile<kQueries, kCols>(buffer + kTile, dout + row * shape.out_stride + head * shape.d_head,
-                                shape.out_stride, n, shape.d_head);
+    load_tile_async<kBlockM, kHeadDim>(stage, qkv + row * shape.qkv_stride + head * shape.d_head,
+                                       shape.qkv_stride, n, shape.d_head);
+    load_tile_async<kBlockM, kHeadDim>(stage + kTile,
+                                       dout + row * shape.out_stride + head * shape.d_head,
+                                       shape.out_stride, n, shape.d_head);
     const int pair = 2 * static_cast<int>(threadIdx.x);
-    if (pair < kQueries)
-      copy_async(statistics + buffer_index * kQueries + pair,
-                 all_statistics +
-                     static_cast<std::int64_t>(place.seq * shape.n_heads + head) * padded + query +
-                     pair);
+    if (pair < kBlockM)
+      copy_async(lse_delta_stages + stage_index * kBlockM + pair,
+                 all_lse_delta +
+                     static_cast<std::int64_t>(coord.seq * shape.n_heads + head) * seq_len_rounded +
+                     query + pair);
     commit_copies();
   };
 
-  fetch_tile<kRows, kCols>(keys, qkv + key_offset, shape.qkv_stride, n_valid, shape.d_head);
-  fetch_tile<kRows, kCols>(values, qkv + value_offset, shape.qkv_stride, n_valid, shape.d_head);
-  const int last_head = (place.head + 1) * group - 1;
-  int head = place.head * group, query_of_step = first;
-  fetch_queries(0, head, first);
-  const int warp_row = static_cast<int>(threadIdx.x / 32) * 16 * kBands;
+  load_tile_async<kBlockN, kHeadDim>(keys, qkv + key_offset, shape.qkv_stride, n_valid,
+                                     shape.d_head);
+  load_tile_async<kBlockN, kHeadDim>(values, qkv + value_offset, shape.qkv_stride, n_valid,
+                                     shape.d_head);
+  const int last_head = (coord.head + 1) * heads_per_kv_head - 1;
+  int head = coord.head * heads_per_kv_head, next_query = first_key;
+  load_q_dout_async(0, head, first_key);
+  const int warp_row = static_cast<int>(threadIdx.x / 32) * 16 * kMmaM;
   const int lane = static_cast<int>(threadIdx.x % 32);
 
-  float dk[kBands][kCols / 8][4] = {}, dv[kBands][kCols / 8][4] = {};
-  const float to_log2 = shape.scale * kLog2E;
-  for (int buffer = 0; head <= last_head; buffer ^= 1) {
+  float acc_dk[kMmaM][kHeadDim / 8][4] = {}, acc_dv[kMmaM][kHeadDim / 8][4] = {};
+  const float softmax_scale_log2 = shape.softmax_scale * kLog2E;
+  for (int stage = 0; head <= last_head; stage ^= 1) {
     wait_for_copies<0>();
     __syncthreads();
-    const int first_query = query_of_step;
-    query_of_step += kQueries;
-    if (query_of_step >= shape.seq_len) {
-      query_of_step = first;
+    const int first_query = next_query;
+    next_query += kBlockM;
+    if (next_query >= shape.seq_len) {
+      next_query = first_key;
       ++head;
     }
-    if (head <= last_head) fetch_queries(buffer ^ 1, head, query_of_step);
-    const bf16* const query_tile = buffers + buffer * 2 * kTile;
-    const float2* const of_queries = statistics + buffer * kQueries;
+    if (head <= last_head) load_q_dout_async(stage ^ 1, head, next_query);
+    const bf16* const q_tile = stages + stage * 2 * kTile;
+    const float2* const query_lse_delta = lse_delta_stages + stage * kBlockM;
 #pragma unroll 1
-    for (int part = 0; part < kQueries; part += kPart) {
-      const int ahead = first_query + part - first - warp_row;  // of the first key
-      if (ahead + kPart - 1 < 0) continue;
-      const bf16* const q = query_tile + part * kCols;
+    for (int subtile = 0; subtile < kBlockM; subtile += kSubtileM) {
+      const int ahead = first_query + subtile - first_key - warp_row;  // of the first key
+      if (ahead + kSubtileM - 1 < 0) continue;
+      const bf16* const q = q_tile + subtile * kHeadDim;
       const bf16* const d = q + kTile;
-      float p[kBands][kPart / 8][4] = {}, ds[kBands][kPart / 8][4] = {};
+      float acc_s[kMmaM][kSubtileM / 8][4] = {}, acc_dp[kMmaM][kSubtileM / 8][4] = {};
 #pragma unroll
-      for (int k = 0; k < kCols / 16; ++k) {
-        std::uint32_t key[kBands][4], value[kBands][4];
+      for (int k = 0; k < kHeadDim / 16; ++k) {
+        std::uint32_t key[kMmaM][4], value[kMmaM][4];
 #pragma unroll
-        for (int band = 0; band < kBands; ++band) {
-          load_left<kCols>(key[band], keys, warp_row + 16 * band, k);
-          load_left<kCols>(value[band], values, warp_row + 16 * band, k);
+        for (int m = 0; m < kMmaM; ++m) {
+          load_a<kHeadDim>(key[m], keys, warp_row + 16 * m, k);
+          load_a<kHeadDim>(value[m], values, warp_row + 16 * m, k);
         }
-        add_times_transposed<kCols>(p, key, q, k);
-        add_times_transposed<kCols>(ds, value, d, k);
+        gemm_nt<kHeadDim>(acc_s, key, q, k);
+        gemm_nt<kHeadDim>(acc_dp, value, d, k);
       }
-      const bool all_visible = ahead >= 16 * kBands - 1;
+      const bool all_visible = ahead >= 16 * kMmaM - 1;
       const int of_lane = ahead + 2 * (lane % 4) - lane / 4;
 #pragma unroll
-      for (int n = 0; n < kPart / 8; ++n) {
+      for (int n = 0; n < kSubtileM / 8; ++n) {
         const int column = 8 * n + 2 * (lane % 4);
-        const float4 pair = *reinterpret_cast<const float4*>(of_queries + part + column);
+        const float4 pair = *reinterpret_cast<const float4*>(query_lse_delta + subtile + column);
 #pragma unroll
-        for (int i = 0; i < 4 * kBands; ++i) {
-          const float shift = i % 2 == 0 ? pair.x : pair.z, delta = i % 2 == 0 ? pair.y : pair.w;
+        for (int i = 0; i < 4 * kMmaM; ++i) {
+          const float lse_log2 = i % 2 == 0 ? pair.x : pair.z, delta = i % 2 == 0 ? pair.y : pair.w;
           const bool visible = all_visible || i / 2 * 8 <= of_lane + 8 * n + i % 2;
-          float &probability = p[i / 4][n][i % 4], &gradient = ds[i / 4][n][i % 4];
-          probability = visible ? exp2f(fmaf(probability, to_log2, -shift)) : 0.0f;
-          gradient = visible ? probability * (gradient - delta) : 0.0f;
+          // From here on p and ds.
+          float &p = acc_s[i / 4][n][i % 4], &ds = acc_dp[i / 4][n][i % 4];
+          p = visible ? exp2f(fmaf(p, softmax_scale_log2, -lse_log2)) : 0.0f;
+          ds = visible ? p * (ds - delta) : 0.0f;
         }
       }
 #pragma unroll
-      for (int k = 0; k < kPart / 16; ++k) {
-        std::uint32_t left[kBands][4];
+      for (int k = 0; k < kSubtileM / 16; ++k) {
+        std::uint32_t a[kMmaM][4];
 #pragma unroll
-        for (int band = 0; band < kBands; ++band) round_to_left(left[band], p[band], k);
-        add_times<kCols>(dv, left, d, k);
+        for (int m = 0; m < kMmaM; ++m) accumulator_to_a(a[m], acc_s[m], k);
+        gemm_nn<kHeadDim>(acc_dv, a, d, k);
 #pragma unroll
-        for (int band = 0; band < kBands; ++band) round_to_left(left[band], ds[band], k);
-        add_times<kCols>(dk, left, q, k);
+        for (int m = 0; m < kMmaM; ++m) accumulator_to_a(a[m], acc_dp[m], k);
+        gemm_nn<kHeadDim>(acc_dk, a, q, k);
       }
     }
   }
 
   // Only this warp reads these rows of the tiles.
 #pragma unroll
-  for (int band = 0; band < kBands; ++band) {
-    const int row = warp_row + 16 * band;
-    round_into_tile<kCols>(keys, row, dk[band], shape.scale, shape.scale);
-    round_into_tile<kCols>(values, row, dv[band], 1.0f, 1.0f);
+  for (int m = 0; m < kMmaM; ++m) {
+    const int row = warp_row + 16 * m;
+    store_accumulator<kHeadDim>(keys, row, acc_dk[m], shape.softmax_scale, shape.softmax_scale);
+    store_accumulator<kHeadDim>(values, row, acc_dv[m], 1.0f, 1.0f);
     __syncwarp();
-    store_rows<kCols>(keys, row, dqkv + key_offset, shape.qkv_stride, n_valid, shape.d_head);
-    store_rows<kCols>(values, row, dqkv + value_offset, shape.qkv_stride, n_valid, shape.d_head);
+    store_tile_rows<kHeadDim>(keys, row, dqkv + key_offset, shape.qkv_stride, n_valid,
+                              shape.d_head);
+    store_tile_rows<kHeadDim>(values, row, dqkv + value_offset, shape.qkv_stride, n_valid,
+                              shape.d_head);
   }
 }
 
@@ -282,34 +304,35 @@ struct Backward {
   const float* log_sum_exp;
   const bf16* dout;
   bf16* dqkv;
-  float2* statistics;
+  float2* lse_delta;
 };
 
-template <int kCols, int kBands, int kQueryBlocks, int kKeyBlocks>
-void launch_columns(const Backward& b, const AttentionDims& dims, cudaStream_t stream) {
-  constexpr std::int64_t kRows = 64 * kBands;
-  constexpr std::size_t kStepBytes = 4 * kStep<kCols> * kCols * sizeof(bf16);
-  constexpr std::size_t kKeyBytes =
-      2 * kRows * kCols * sizeof(bf16) + kStepBytes + 2 * kStep<kCols> * sizeof(float2);
+/// kBlock: kBlockM of the dq kernel, kBlockN of the dk dv kernel.
+template <int kHeadDim, int kBlock, int kDqBlocksPerSm, int kDkDvBlocksPerSm>
+void launch_head_dim(const Backward& b, const AttentionDims& dims, cudaStream_t stream) {
+  constexpr int kLoop = kLoopBlock<kHeadDim>;
+  constexpr std::size_t kStageBytes = 4 * kLoop * kHeadDim * sizeof(bf16);
+  constexpr std::size_t kDkDvBytes =
+      2 * kBlock * kHeadDim * sizeof(bf16) + kStageBytes + 2 * kLoop * sizeof(float2);
   const AttentionShape shape(dims);
-  const std::int64_t tiles = n_tiles(dims.seq_len, kRows);
-  const auto padded = static_cast<int>(n_tiles(dims.seq_len, kStatisticsTile) * kStatisticsTile);
+  const std::int64_t n_tiles = ceil_div(dims.seq_len, kBlock);
+  const auto rounded = static_cast<int>(seq_len_rounded(dims));
   const auto blocks = [&](std::int64_t heads) {
-    return static_cast<unsigned>(tiles * heads * dims.n_seqs);
+    return static_cast<unsigned>(n_tiles * heads * dims.n_seqs);
   };
-  launch(attention_backward_queries_kernel<kCols, kBands, kQueryBlocks>,
-         LaunchShape{blocks(dims.n_heads), kThreads, kStepBytes}, stream, b.qkv, b.out,
-         b.log_sum_exp, b.dout, b.dqkv, b.statistics, shape, static_cast<int>(tiles), padded);
-  launch(attention_backward_keys_kernel<kCols, kBands, kKeyBlocks>,
-         LaunchShape{blocks(dims.n_kv_heads), kThreads, kKeyBytes}, stream, b.qkv, b.dout,
-         b.statistics, b.dqkv, shape, static_cast<int>(tiles), padded);
+  launch(attention_backward_dq_kernel<kHeadDim, kBlock, kDqBlocksPerSm>,
+         LaunchShape{blocks(dims.n_heads), kThreads, kStageBytes}, stream, b.qkv, b.out,
+         b.log_sum_exp, b.dout, b.dqkv, b.lse_delta, shape, static_cast<int>(n_tiles), rounded);
+  launch(attention_backward_dk_dv_kernel<kHeadDim, kBlock, kDkDvBlocksPerSm>,
+         LaunchShape{blocks(dims.n_kv_heads), kThreads, kDkDvBytes}, stream, b.qkv, b.dout,
+         b.lse_delta, b.dqkv, shape, static_cast<int>(n_tiles), rounded);
 }
 
 }  // namespace
 
 std::int64_t attention_backward_workspace_bytes(const AttentionDims& dims) {
-  const std::int64_t padded = n_tiles(dims.seq_len, kStatisticsTile) * kStatisticsTile;
-  return dims.n_seqs * dims.n_heads * padded * static_cast<std::int64_t>(sizeof(float2));
+  return dims.n_seqs * dims.n_heads * seq_len_rounded(dims) *
+         static_cast<std::int64_t>(sizeof(float2));
 }
 
 void launch_attention_backward(Tensor qkv, const AttentionDims& dims, Tensor out,
@@ -321,16 +344,16 @@ void launch_attention_backward(Tensor qkv, const AttentionDims& dims, Tensor out
                    static_cast<const bf16*>(dout.data),
                    static_cast<bf16*>(dqkv.data),
                    static_cast<float2*>(workspace)};
-  // With two bands every matrix that is read from shared memory is used twice; beyond 64 columns
-  // that spills registers.
+  // With two MMA tiles per warp (kBlock = 128) every operand that is read from shared memory is
+  // used twice; beyond 64 columns that spills registers.
   if (dims.d_head <= 32)
-    launch_columns<32, 2, 3, 2>(b, dims, stream);
+    launch_head_dim<32, 128, 3, 2>(b, dims, stream);
   else if (dims.d_head <= 64)
-    launch_columns<64, 2, 2, 2>(b, dims, stream);
+    launch_head_dim<64, 128, 2, 2>(b, dims, stream);
   else if (dims.d_head <= 96)
-    launch_columns<96, 1, 2, 2>(b, dims, stream);
+    launch_head_dim<96, 64, 2, 2>(b, dims, stream);
   else
-    launch_columns<128, 1, 2, 2>(b, dims, stream);
+    launch_head_dim<128, 64, 2, 2>(b, dims, stream);
 }
 
 }  // namespace isoflop

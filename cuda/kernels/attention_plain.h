@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The attention of kernels/attention.h without tensor cores, for f32 and for bf16 of any shape and
-// alignment: inputs lifted, everything in f32, outputs rounded once.
+// alignment: inputs upcast, everything in f32, outputs rounded once.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,7 @@ __global__ void __launch_bounds__(kTileThreads) cast_kernel(std::int64_t n, cons
 #pragma unroll
   for (int p = 0; p < kTilePacks; ++p)
 #pragma unroll
-    for (int i = 0; i < kWidth; ++i) to[p].values[i] = round_to<To>(lift(from[p].values[i]));
+    for (int i = 0; i < kWidth; ++i) to[p].values[i] = round_to<To>(upcast(from[p].values[i]));
   store_tile(to, n, y);
 }
 

@@ -20,12 +20,15 @@ __global__ void __launch_bounds__(256)
   store(x + row * n_cols + col, pack);
 }
 
+// dw: a segmented reduction of dx, sorted by token. Each warp reduces a chunk of equal length,
+// whatever runs (segments) are in it; a second kernel adds up the partial sums of runs that cross
+// chunks.
 constexpr int kChunk = 64;  // sorted rows that a warp adds up
 constexpr int kAhead = 8;   // rows that it loads at a time
 constexpr int kWarps = 8;
 
-/// Sums of runs of one token that a chunk shares with others: [n_chunks, 2, stride], of the run
-/// that began in an earlier chunk, and of the run that begins in this one and goes on.
+/// Partial sums of runs of one token that a chunk shares with others: [n_chunks, 2, stride], of the
+/// run that began in an earlier chunk, and of the run that begins in this one and goes on.
 struct Partials {
   float* sums;
   std::int64_t stride;
@@ -78,7 +81,7 @@ __global__ void __launch_bounds__(32 * kWarps)
       }
       if (run == n_tokens) continue;
 #pragma unroll
-      for (int i = 0; i < kWidth; ++i) sum.values[i] += lift(row[j].values[i]);
+      for (int i = 0; i < kWidth; ++i) sum.values[i] += upcast(row[j].values[i]);
     }
   }
   if (run < n_tokens) finish(end == n_rows || sorted.key[end] != run);
@@ -97,11 +100,11 @@ __global__ void __launch_bounds__(32 * kWarps)
   std::int64_t n_more = 0;  // later chunks that hold some of it
   for (int n = 32; n == 32; n_more += n) {
     const std::int64_t first = (chunk + 1 + n_more + lane) * kChunk;
-    n = sum_over<32>(first < n_rows && key[first] == run ? 1 : 0);
+    n = reduce_sum<32>(first < n_rows && key[first] == run ? 1 : 0);
   }
   const std::int64_t col = std::int64_t{blockIdx.y} * 128 + lane * 4;
   const bool is_col = col < n_cols;
-  const auto more = sum_of_rows<kWarps>(partials.continued(chunk + 1) + (is_col ? col : 0),
+  const auto more = column_sums<kWarps>(partials.continued(chunk + 1) + (is_col ? col : 0),
                                         is_col ? n_more : 0, 2 * partials.stride);
   if (threadIdx.x >= 32) return;
   for (int i = 0; i < 4; ++i)
@@ -124,7 +127,7 @@ std::int64_t embedding_workspace_bytes(std::int64_t n_rows, std::int64_t n_cols)
 template <class T>
 void launch_embedding_forward(Tensor tokens, Tensor w, std::int64_t first_token, Tensor x,
                               cudaStream_t stream) {
-  visit_width<T>(rows_are_wide<T>(x.cols, w.data, x.data), [&](auto width) {
+  visit_width<T>(rows_are_vectorizable<T>(x.cols, w.data, x.data), [&](auto width) {
     launch(embedding_forward_kernel<T, width()>, thread_per_unit(x.rows, x.cols / width()), stream,
            x.rows, x.cols, data_of<std::int32_t>(tokens), data_of<T>(w), first_token, w.rows,
            data_of<T>(x));
@@ -144,7 +147,7 @@ void launch_embedding_backward(Tensor tokens, Tensor dx, std::int64_t first_toke
   const auto grid = [](std::int64_t x, std::int64_t y) {
     return LaunchShape{dim3(static_cast<unsigned>(x), static_cast<unsigned>(y)), dim3(32 * kWarps)};
   };
-  visit_width<T>(rows_are_wide<T>(dx.cols, dx.data, dw.data), [&](auto width) {
+  visit_width<T>(rows_are_vectorizable<T>(dx.cols, dx.data, dw.data), [&](auto width) {
     launch(sum_chunks_kernel<T, width()>,
            grid(ceil_div(n_chunks, kWarps), ceil_div(dx.cols, 32 * width())), stream, dx.rows,
            dx.cols, n_tokens, sorted, data_of<T>(dx), dw.f32(), partials);

@@ -27,7 +27,8 @@ __global__ void __launch_bounds__(kTileThreads)
 #pragma unroll
   for (int p = 0; p < kTilePacks; ++p)
 #pragma unroll
-    for (int i = 0; i < kWidth; ++i) tile[p].values[i] = round_to<T>(gelu(lift(tile[p].values[i])));
+    for (int i = 0; i < kWidth; ++i)
+      tile[p].values[i] = round_to<T>(gelu(upcast(tile[p].values[i])));
   store_tile(tile, n, act);
 }
 
@@ -42,7 +43,7 @@ __global__ void __launch_bounds__(kTileThreads)
 #pragma unroll
     for (int i = 0; i < kWidth; ++i)
       tile[p].values[i] =
-          round_to<T>(lift(gradient[p].values[i]) * gelu_slope(lift(tile[p].values[i])));
+          round_to<T>(upcast(gradient[p].values[i]) * gelu_slope(upcast(tile[p].values[i])));
   store_tile(tile, n, x);
 }
 

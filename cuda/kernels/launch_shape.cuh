@@ -27,17 +27,18 @@ template <class... Pointers>
   return ((reinterpret_cast<std::uintptr_t>(pointers) % 16 == 0) && ...);
 }
 
-/// Whether all rows of n_cols elements from these addresses on may be read by wide packs of T.
+/// Whether all rows of n_cols elements from these addresses on may be read by packs of
+/// kVectorSize<T>.
 template <class T, class... Pointers>
-[[nodiscard]] bool rows_are_wide(std::int64_t n_cols, Pointers... rows) {
-  return n_cols % kWide<T> == 0 && are_aligned(rows...);
+[[nodiscard]] bool rows_are_vectorizable(std::int64_t n_cols, Pointers... rows) {
+  return n_cols % kVectorSize<T> == 0 && are_aligned(rows...);
 }
 
 /// visit(Width<W>{}) with the width of packs of T, or 1.
 template <class T, class Visit>
 void visit_width(bool wide, Visit visit) {
   if (wide)
-    visit(Width<kWide<T>>{});
+    visit(Width<kVectorSize<T>>{});
   else
     visit(Width<1>{});
 }

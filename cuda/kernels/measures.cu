@@ -10,16 +10,16 @@ namespace {
 /// go to sums of their own, so that additions do not wait for each other.
 template <int kThreads, class T, class Term>
 __device__ __forceinline__ double sum_of_terms(const T* x, std::int64_t n, Term term) {
-  double sums[kWide<T>] = {};
+  double sums[kVectorSize<T>] = {};
   sweep_packs<kThreads>(x, n, static_cast<int>(threadIdx.x), [&](const auto& pack, std::int64_t) {
     constexpr int kWidth = sizeof(pack) / sizeof(T);
 #pragma unroll
-    for (int j = 0; j < kWidth; ++j) sums[j] += term(static_cast<double>(lift(pack.values[j])));
+    for (int j = 0; j < kWidth; ++j) sums[j] += term(static_cast<double>(upcast(pack.values[j])));
   });
   double sum = 0;
 #pragma unroll
-  for (int j = 0; j < kWide<T>; ++j) sum += sums[j];
-  return sum_over<kThreads>(sum);
+  for (int j = 0; j < kVectorSize<T>; ++j) sum += sums[j];
+  return reduce_sum<kThreads>(sum);
 }
 
 constexpr int kNormThreads = 256;
@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(kRowThreads)
   double sum = 0;
 #pragma unroll 8
   for (std::int64_t i = threadIdx.x; i < n; i += kRowThreads) sum += a[i] * b[i];
-  sum = sum_over<kRowThreads>(sum);
+  sum = reduce_sum<kRowThreads>(sum);
   if (threadIdx.x == 0) *result = sum;
 }
 
@@ -55,7 +55,7 @@ __global__ void clip_scale_kernel(std::int64_t n, const double* measures, double
                                   float* scale) {
   double defect = 0;  // 0, or NaN where a measure is not finite
   for (std::int64_t i = threadIdx.x; i < n; i += 32) defect += measures[i] - measures[i];
-  defect = sum_over<32>(defect);
+  defect = reduce_sum<32>(defect);
   if (threadIdx.x != 0) return;
   const double factor = max_norm / sqrt(measures[0]);
   const bool is_sound = defect == 0 && *scale >= 0;

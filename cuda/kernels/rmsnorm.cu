@@ -17,11 +17,11 @@ struct Layout {
   static constexpr int kWidth = kWidthOfPack, kThreads = kTeamThreads, kPacks = kPacksOfThread;
   static constexpr int kBlock = kThreads == 32 ? 128 : kThreads;
   static constexpr int kTeams = kBlock / kThreads;
-  /// Blocks for which the registers of a multiprocessor are enough in the backward pass.
-  static constexpr int kResident = kBlock == 512           ? 1
-                                   : kWidth * kPacks <= 8  ? 8
-                                   : kWidth * kPacks <= 16 ? 4
-                                                           : 3;
+  /// For which the registers of an SM are enough in the backward pass.
+  static constexpr int kMinBlocksPerSm = kBlock == 512           ? 1
+                                         : kWidth * kPacks <= 8  ? 8
+                                         : kWidth * kPacks <= 16 ? 4
+                                                                 : 3;
   using Row = Pack<T, kWidth>[kPacks];
 
   static __device__ int team() { return static_cast<int>(threadIdx.x) / kThreads; }
@@ -63,29 +63,29 @@ __global__ void __launch_bounds__(L::kBlock)
   if (delta != nullptr) {
     L::load_row(delta + r * n_cols, n_cols, other);
     for_each_element<L>([&](int p, int i) {
-      x[p].values[i] = round_to<T>(lift(x[p].values[i]) + lift(other[p].values[i]));
+      x[p].values[i] = round_to<T>(upcast(x[p].values[i]) + upcast(other[p].values[i]));
     });
     L::store_row(x, n_cols, residual + r * n_cols);
   }
   float squares = 0;
   for_each_element<L>([&](int p, int i) {
-    const float value = lift(x[p].values[i]);
+    const float value = upcast(x[p].values[i]);
     squares += value * value;
   });
-  const float mean = sum_over<L::kThreads>(squares) / static_cast<float>(n_cols) + epsilon;
+  const float mean = reduce_sum<L::kThreads>(squares) / static_cast<float>(n_cols) + epsilon;
   // NaN where the mean is infinite, or the norm of squares that overflow would be zeros.
   const float inverse = 1.0f / sqrtf(mean) + (mean - mean);
   if (threadIdx.x % L::kThreads == 0) inverse_rms[r] = inverse;
   L::load_row(gain, n_cols, other);
   for_each_element<L>([&](int p, int i) {
-    x[p].values[i] = round_to<T>(lift(x[p].values[i]) * inverse * lift(other[p].values[i]));
+    x[p].values[i] = round_to<T>(upcast(x[p].values[i]) * inverse * upcast(other[p].values[i]));
   });
   L::store_row(x, n_cols, y + r * n_cols);
 }
 
-/// The sums of a block's teams, in their order, to `sums` [n_cols].
+/// Reduces over a block's teams, in their order, to `sums` [n_cols].
 template <class L>
-__device__ __forceinline__ void add_up_teams(const float (&own)[L::kPacks][L::kWidth], int n_cols,
+__device__ __forceinline__ void reduce_teams(const float (&own)[L::kPacks][L::kWidth], int n_cols,
                                              float* sums) {
   float* shared = L::kTeams == 1 ? sums : dynamic_shared<float>();
   for (int team = 0; team < L::kTeams; ++team) {
@@ -100,9 +100,9 @@ __device__ __forceinline__ void add_up_teams(const float (&own)[L::kPacks][L::kW
     for (int c = static_cast<int>(threadIdx.x); c < n_cols; c += L::kBlock) sums[c] = shared[c];
 }
 
-/// partials [gridDim.x, stride]: the block's share of dgain.
+/// partials [gridDim.x, stride]: the block's partial sum of dgain.
 template <class L, class T = typename L::T>
-__global__ void __launch_bounds__(L::kBlock, L::kResident)
+__global__ void __launch_bounds__(L::kBlock, L::kMinBlocksPerSm)
     rmsnorm_backward_kernel(std::int64_t n_rows, int n_cols, const T* dy, const T* residual,
                             const T* gain, const float* inverse_rms, T* dresidual, float* partials,
                             std::int64_t stride) {
@@ -118,20 +118,20 @@ __global__ void __launch_bounds__(L::kBlock, L::kResident)
     const float inverse = inverse_rms[r];
     float dot = 0;
     for_each_element<L>([&](int p, int i) {
-      const float product = lift(g[p].values[i]) * lift(x[p].values[i]);
+      const float product = upcast(g[p].values[i]) * upcast(x[p].values[i]);
       dgain[p][i] += product * inverse;
-      dot += product * lift(weight[p].values[i]);
+      dot += product * upcast(weight[p].values[i]);
     });
-    dot = sum_over<L::kThreads>(dot);
+    dot = reduce_sum<L::kThreads>(dot);
     const float shift = dot * inverse * inverse / static_cast<float>(n_cols);
     for_each_element<L>([&](int p, int i) {
       const float slope =
-          lift(g[p].values[i]) * lift(weight[p].values[i]) - shift * lift(x[p].values[i]);
-      dx[p].values[i] = round_to<T>(lift(dx[p].values[i]) + inverse * slope);
+          upcast(g[p].values[i]) * upcast(weight[p].values[i]) - shift * upcast(x[p].values[i]);
+      dx[p].values[i] = round_to<T>(upcast(dx[p].values[i]) + inverse * slope);
     });
     L::store_row(dx, n_cols, dresidual + r * n_cols);
   }
-  add_up_teams<L>(dgain, n_cols, partials + blockIdx.x * stride);
+  reduce_teams<L>(dgain, n_cols, partials + blockIdx.x * stride);
 }
 
 constexpr int kSumWarps = 8;
@@ -141,7 +141,7 @@ __global__ void __launch_bounds__(32 * kSumWarps)
     rmsnorm_dgain_kernel(int n_cols, std::int64_t n_partials, const float* partials,
                          std::int64_t stride, float* dgain) {
   const int col = static_cast<int>(blockIdx.x * 32 + threadIdx.x % 32) * 4;
-  const auto sum = sum_of_rows<kSumWarps>(partials + col, col < n_cols ? n_partials : 0, stride);
+  const auto sum = column_sums<kSumWarps>(partials + col, col < n_cols ? n_partials : 0, stride);
   if (threadIdx.x >= 32) return;
   for (int i = 0; i < 4; ++i)
     if (col + i < n_cols) dgain[col + i] += sum.values[i];
@@ -150,10 +150,10 @@ __global__ void __launch_bounds__(32 * kSumWarps)
 /// visit(Layout) with one that holds n_cols columns.
 template <class T, class Visit>
 void visit_layout(bool wide, std::int64_t n_cols, Visit visit) {
-  constexpr int kWidth = kWide<T>;
-  const std::int64_t n_packs = n_cols / kWidth, most = wide ? 8192 : 4096;
-  if (n_cols > most)
-    throw Error(ErrorCode::invalid_argument, "rmsnorm: at most " + std::to_string(most) +
+  constexpr int kWidth = kVectorSize<T>;
+  const std::int64_t n_packs = n_cols / kWidth, max_cols = wide ? 8192 : 4096;
+  if (n_cols > max_cols)
+    throw Error(ErrorCode::invalid_argument, "rmsnorm: at most " + std::to_string(max_cols) +
                                                  " columns, got " + std::to_string(n_cols));
   if (!wide && n_cols <= 128)
     visit(Layout<T, 1, 32, 4>{});
@@ -173,24 +173,25 @@ void visit_layout(bool wide, std::int64_t n_cols, Visit visit) {
     visit(Layout<T, kWidth, 512, 16 / kWidth>{});
 }
 
-/// Blocks of the backward pass: as many as run at a time on a device of 128 multiprocessors, and a
-/// function of the shape alone, because the order of sums depends on it.
+/// Blocks of the backward pass: as many as run at a time on a device of 128 SMs, and a function of
+/// the shape alone, because the order of sums depends on it.
 template <class L>
 std::int64_t n_backward_blocks(std::int64_t n_rows) {
-  return std::min<std::int64_t>(ceil_div(n_rows, L::kTeams), 128 * L::kResident);
+  return std::min<std::int64_t>(ceil_div(n_rows, L::kTeams), 128 * L::kMinBlocksPerSm);
 }
 
 }  // namespace
 
 std::int64_t rmsnorm_workspace_bytes(std::int64_t n_rows, std::int64_t n_cols) {
-  constexpr std::int64_t kMostBlocks = 128 * 8;
-  return std::min(n_rows, kMostBlocks) * round_up(n_cols, 4) * 4;
+  constexpr std::int64_t kMaxBlocks = 128 * 8;
+  return std::min(n_rows, kMaxBlocks) * round_up(n_cols, 4) * 4;
 }
 
 template <class T>
 void launch_rmsnorm_forward(Tensor residual, Tensor delta, Tensor gain, float epsilon, Tensor y,
                             Tensor inverse_rms, cudaStream_t stream) {
-  const bool wide = rows_are_wide<T>(residual.cols, residual.data, delta.data, gain.data, y.data);
+  const bool wide =
+      rows_are_vectorizable<T>(residual.cols, residual.data, delta.data, gain.data, y.data);
   visit_layout<T>(wide, residual.cols, [&](auto layout) {
     using L = decltype(layout);
     const LaunchShape shape{dim3(static_cast<unsigned>(ceil_div(residual.rows, L::kTeams))),
@@ -209,7 +210,8 @@ void launch_rmsnorm_backward(Tensor dy, Tensor residual, Tensor gain, Tensor inv
   const std::int64_t stride = round_up(n_cols, 4);
   auto* partials = static_cast<float*>(workspace);
   std::int64_t n_blocks = 0;
-  const bool wide = rows_are_wide<T>(n_cols, dy.data, residual.data, gain.data, dresidual.data);
+  const bool wide =
+      rows_are_vectorizable<T>(n_cols, dy.data, residual.data, gain.data, dresidual.data);
   visit_layout<T>(wide, n_cols, [&](auto layout) {
     using L = decltype(layout);
     n_blocks = n_backward_blocks<L>(residual.rows);

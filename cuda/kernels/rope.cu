@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(256)
   const auto s = load<kWidth>(sines + position * shape.half + i);
 #pragma unroll
   for (int j = 0; j < kWidth; ++j) {
-    const float x = lift(a.values[j]), y = lift(b.values[j]), sine = s.values[j] * sign;
+    const float x = upcast(a.values[j]), y = upcast(b.values[j]), sine = s.values[j] * sign;
     a.values[j] = round_to<T>(x * c.values[j] - y * sine);
     b.values[j] = round_to<T>(y * c.values[j] + x * sine);
   }
@@ -42,7 +42,7 @@ void launch_rope(Tensor qkv, const AttentionDims& dims, const float* cosines, co
   const std::int64_t half = dims.d_head / 2, n_heads = dims.n_heads + dims.n_kv_heads;
   const RopeShape shape{qkv.rows, qkv.cols, static_cast<int>(n_heads), static_cast<int>(half),
                         static_cast<unsigned>(dims.seq_len)};
-  visit_width<T>(rows_are_wide<T>(half, qkv.data, cosines, sines), [&](auto width) {
+  visit_width<T>(rows_are_vectorizable<T>(half, qkv.data, cosines, sines), [&](auto width) {
     launch(rope_kernel<T, width()>, thread_per_unit(qkv.rows, n_heads * half / width()), stream,
            shape, cosines, sines, inverse ? -1.0f : 1.0f, data_of<T>(qkv));
   });

@@ -15,8 +15,8 @@ struct Terms {
   const void* data[kMaxTerms];
 };
 
-__device__ __forceinline__ double lift(double x) { return x; }
-using isoflop::lift;
+__device__ __forceinline__ double upcast(double x) { return x; }
+using isoflop::upcast;
 
 template <class T>
 using SumOf = std::conditional_t<std::is_same_v<T, double>, double, float>;
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(kTileThreads) sum_kernel(std::int64_t n, Terms
     for (int p = 0; p < kTilePacks; ++p)
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) {
-        const SumOf<T> term = lift(tile[p].values[i]);
+        const SumOf<T> term = upcast(tile[p].values[i]);
         sums[p][i] = k == 0 ? term : sums[p][i] + term;  // 0 + -0 would be 0
       }
   }

@@ -17,8 +17,8 @@ __global__ void __launch_bounds__(256)
   Pack<T, kWidth> result;
 #pragma unroll
   for (int i = 0; i < kWidth; ++i) {
-    const float x = lift(gate.values[i]);
-    result.values[i] = round_to<T>(x * sigmoid(x) * lift(up.values[i]));
+    const float x = upcast(gate.values[i]);
+    result.values[i] = round_to<T>(x * sigmoid(x) * upcast(up.values[i]));
   }
   store(act + row * d_ff + col, result);
 }
@@ -34,9 +34,9 @@ __global__ void __launch_bounds__(256)
   const auto gradient = load<kWidth>(dact + row * d_ff + col);
 #pragma unroll
   for (int i = 0; i < kWidth; ++i) {
-    const float x = lift(gate.values[i]), g = lift(gradient.values[i]);
+    const float x = upcast(gate.values[i]), g = upcast(gradient.values[i]);
     const float s = sigmoid(x), silu = x * s;
-    gate.values[i] = round_to<T>(g * lift(up.values[i]) * (s + silu * (1.0f - s)));
+    gate.values[i] = round_to<T>(g * upcast(up.values[i]) * (s + silu * (1.0f - s)));
     up.values[i] = round_to<T>(g * silu);
   }
   store(gates, gate);
@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(256)
 
 template <class T>
 void launch_swiglu_forward(Tensor gate_up, Tensor act, cudaStream_t stream) {
-  visit_width<T>(rows_are_wide<T>(act.cols, gate_up.data, act.data), [&](auto width) {
+  visit_width<T>(rows_are_vectorizable<T>(act.cols, gate_up.data, act.data), [&](auto width) {
     launch(swiglu_forward_kernel<T, width()>, thread_per_unit(act.rows, act.cols / width()), stream,
            act.rows, act.cols, data_of<T>(gate_up), data_of<T>(act));
   });
@@ -55,7 +55,7 @@ void launch_swiglu_forward(Tensor gate_up, Tensor act, cudaStream_t stream) {
 
 template <class T>
 void launch_swiglu_backward(Tensor dact, Tensor gate_up, cudaStream_t stream) {
-  visit_width<T>(rows_are_wide<T>(dact.cols, dact.data, gate_up.data), [&](auto width) {
+  visit_width<T>(rows_are_vectorizable<T>(dact.cols, dact.data, gate_up.data), [&](auto width) {
     launch(swiglu_backward_kernel<T, width()>, thread_per_unit(dact.rows, dact.cols / width()),
            stream, dact.rows, dact.cols, data_of<T>(dact), data_of<T>(gate_up));
   });

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// A stable LSD radix sort: for each digit a histogram of every block, an exclusive prefix sum over
+// all of them, and a scatter in which a row goes to its digit's offset plus its rank in the block.
 #include <bit>
 
 #include "kernels/launch_shape.cuh"
@@ -30,23 +32,23 @@ struct Digit {
 };
 
 /// For every digit that occurs in the warp: lanes with it in front of this one, and in all.
-struct Place {
-  int before = 0, count = 0;
+struct WarpRank {
+  int rank = 0, count = 0;
 };
-__device__ __forceinline__ Place place_in_warp(unsigned digit) {
+__device__ __forceinline__ WarpRank rank_in_warp(unsigned digit) {
   const int mine = static_cast<int>(threadIdx.x) % 32;
-  Place place;
+  WarpRank in_warp;
 #pragma unroll
   for (int lane = 0; lane < 32; ++lane) {
     const bool same = __shfl_sync(kWholeWarp, digit, lane) == digit;
-    place.count += same ? 1 : 0;
-    place.before += same && lane < mine ? 1 : 0;
+    in_warp.count += same ? 1 : 0;
+    in_warp.rank += same && lane < mine ? 1 : 0;
   }
-  return place;
+  return in_warp;
 }
 
-/// visit(i, digit, place) for the warp's rows, 32 at a time, in order; every digit's last lane then
-/// adds their number to counts[digit]. Behind the end of the rows digits are kMaxBins.
+/// visit(i, digit, in_warp) for the warp's rows, 32 at a time, in order; every digit's last lane
+/// then adds their number to counts[digit]. Behind the end of the rows digits are kMaxBins.
 template <class Visit>
 __device__ __forceinline__ void count_digits(std::int64_t n_rows, const std::uint32_t* key,
                                              Digit digit, int* counts, Visit visit) {
@@ -55,10 +57,10 @@ __device__ __forceinline__ void count_digits(std::int64_t n_rows, const std::uin
   for (std::int64_t i = first + lane; i - lane < n_rows && i < first + kWarpRows; i += 32) {
     const bool is_row = i < n_rows;
     const unsigned mine = is_row ? digit.of(key[i]) : kMaxBins;
-    const Place place = place_in_warp(mine);
-    if (is_row) visit(i, mine, place);
+    const WarpRank in_warp = rank_in_warp(mine);
+    if (is_row) visit(i, mine, in_warp);
     __syncwarp();
-    if (is_row && place.before == place.count - 1) counts[mine] += place.count;
+    if (is_row && in_warp.rank == in_warp.count - 1) counts[mine] += in_warp.count;
     __syncwarp();
   }
 }
@@ -86,9 +88,9 @@ __global__ void __launch_bounds__(kThreads)
 
 constexpr int kScanThreads = 1024;
 
-/// x[i] becomes the sum of the elements in front of it. One block.
+/// Exclusive prefix sum: x[i] becomes the sum of the elements in front of it. One block.
 __global__ void __launch_bounds__(kScanThreads) scan_kernel(std::int64_t n, int* x) {
-  __shared__ int of_warp[kScanThreads / 32];
+  __shared__ int warp_sums[kScanThreads / 32];
   const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, warp = thread / 32;
   const std::int64_t begin = n * thread / kScanThreads, end = n * (thread + 1) / kScanThreads;
   int own = 0;
@@ -99,10 +101,10 @@ __global__ void __launch_bounds__(kScanThreads) scan_kernel(std::int64_t n, int*
     const int other = __shfl_sync(kWholeWarp, sum, lane >= distance ? lane - distance : lane);
     sum += lane >= distance ? other : 0;
   }
-  if (lane == 31) of_warp[warp] = sum;
+  if (lane == 31) warp_sums[warp] = sum;
   __syncthreads();
   sum -= own;
-  for (int w = 0; w < warp; ++w) sum += of_warp[w];
+  for (int w = 0; w < warp; ++w) sum += warp_sums[w];
   for (std::int64_t i = begin; i < end; ++i) {
     const int here = x[i];
     x[i] = sum;
@@ -126,8 +128,8 @@ __global__ void __launch_bounds__(kThreads)
   }
   __syncthreads();
   int* mine = next[threadIdx.x / 32];
-  count_digits(n_rows, key, digit, mine, [&](std::int64_t i, unsigned bin, Place place) {
-    const int to = mine[bin] + place.before;
+  count_digits(n_rows, key, digit, mine, [&](std::int64_t i, unsigned bin, WarpRank in_warp) {
+    const int to = mine[bin] + in_warp.rank;
     to_key[to] = key[i];
     to_row[to] = row[i];
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elements of tensors on their way between memory and registers: 16 bytes at a time where addresses
-// allow it. Arithmetic is in f32; bf16 is lifted when it arrives and rounded when it leaves.
+// allow it. Arithmetic is in f32; bf16 is upcast when it arrives and rounded when it leaves.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ namespace isoflop {
 template <int kWidth>
 using Width = std::integral_constant<int, kWidth>;
 
-/// Elements of T in the widest access there is.
+/// Elements of T in the widest vectorized access there is, 16 bytes.
 template <class T>
-inline constexpr int kWide = 16 / static_cast<int>(sizeof(T));
+inline constexpr int kVectorSize = 16 / static_cast<int>(sizeof(T));
 
 /// Neighbouring elements that move together, in accesses of up to 16 bytes.
 template <class T, int kWidth>
@@ -32,8 +32,8 @@ __device__ __forceinline__ void store(T* x, const Pack<T, kWidth>& pack) {
   *reinterpret_cast<Pack<T, kWidth>*>(x) = pack;
 }
 
-__device__ __forceinline__ float lift(float x) { return x; }
-__device__ __forceinline__ float lift(__nv_bfloat16 x) { return __bfloat162float(x); }
+__device__ __forceinline__ float upcast(float x) { return x; }
+__device__ __forceinline__ float upcast(__nv_bfloat16 x) { return __bfloat162float(x); }
 
 /// To the nearest T, ties to the even one.
 template <class T>
@@ -44,18 +44,18 @@ __device__ __forceinline__ T round_to(float x) {
     return __float2bfloat16_rn(x);
 }
 
-/// Elements from x to the next address that a wide access may have.
+/// Elements from x to the next address that a vectorized access may have.
 template <class T>
 __device__ __forceinline__ int until_aligned(const T* x) {
   return static_cast<int>((0 - reinterpret_cast<std::uintptr_t>(x)) % 16 / sizeof(T));
 }
 
-/// body(Width<W>{}, i) over the n elements from x on, which kThreads threads share: single elements
-/// up to the first aligned address, wide packs, then single ones again. A thread gets the same
-/// elements in every sweep over the same x.
+/// Block-stride loop: body(Width<W>{}, i) over the n elements from x on, which kThreads threads
+/// share: single elements up to the first aligned address, wide packs, then single ones again. A
+/// thread gets the same elements in every sweep over the same x.
 template <int kThreads, class T, class Body>
 __device__ __forceinline__ void sweep(const T* x, std::int64_t n, int thread, Body&& body) {
-  constexpr int kWidth = kWide<T>;
+  constexpr int kWidth = kVectorSize<T>;
   const int gap = until_aligned(x);
   const std::int64_t head = gap < n ? gap : n, end = head + (n - head) / kWidth * kWidth;
   if (thread < head) body(Width<1>{}, std::int64_t{thread});
@@ -65,10 +65,10 @@ __device__ __forceinline__ void sweep(const T* x, std::int64_t n, int thread, Bo
   if (end + thread < n) body(Width<1>{}, end + thread);
 }
 
-/// The same, with body(pack, i): what is at i. Several packs are under way at a time.
+/// The same, with body(pack, i): what is at i. Several loads are in flight at a time.
 template <int kThreads, class T, class Body>
 __device__ __forceinline__ void sweep_packs(const T* x, std::int64_t n, int thread, Body&& body) {
-  constexpr int kWidth = kWide<T>, kAhead = 3;
+  constexpr int kWidth = kVectorSize<T>, kAhead = 3;
   constexpr std::int64_t kStep = kThreads * kWidth;
   const int gap = until_aligned(x);
   const std::int64_t head = gap < n ? gap : n, end = head + (n - head) / kWidth * kWidth;
@@ -86,7 +86,7 @@ __device__ __forceinline__ void sweep_packs(const T* x, std::int64_t n, int thre
 }
 
 /// Flat tensors are cut into tiles, one for each block: kTilePacks packs for each of kTileThreads
-/// threads, so that a thread has several loads under way.
+/// threads, so that a thread has several loads in flight.
 inline constexpr int kTileThreads = 256, kTilePacks = 4;
 
 template <int kWidth>
