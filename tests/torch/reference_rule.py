@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights and tokens by rules of integers and powers of two, which C++ repeats to the bit.
 
-Numbers come from lib/base/rng.h; the C++ side is tests/train/network/torch_reference_test.cc.
+Numbers come from lib/base/rng.h; the C++ side is tests/train/torch_reference_test.cc.
 """
 import numpy
 
