@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/report.h"
+#include "page_script.h"
+#include "page_style.h"
 #include "report/curves.h"
 #include "report/findings.h"
 #include "report/fit_tables.h"
@@ -21,79 +23,6 @@ namespace {
 
 constexpr std::size_t kOpenRuns = 24;      // longer tables start closed
 constexpr std::size_t kOpenWarnings = 10;  // kinds of them
-
-constexpr const char* kStyle = R"(
-:root { color-scheme: light; }
-body { margin: 0; background: #fff; color: #222;
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 40px 24px 80px; }
-h1 { font-size: 27px; line-height: 1.25; font-weight: 650; margin: 0 0 6px; }
-h2 { font-size: 21px; font-weight: 650; margin: 56px 0 4px; padding-top: 20px;
-  border-top: 1px solid #ddd; }
-h3 { font-size: 15px; font-weight: 650; margin: 34px 0 8px; }
-p { margin: 8px 0; max-width: 78ch; }
-.question { color: #555; font-size: 17px; margin-bottom: 16px; }
-.verdict { border-left: 3px solid #0072b2; background: #f5f9fc; padding: 8px 18px; margin: 14px 0; }
-.verdict p { max-width: 100ch; }
-.verdict p:first-child { font-size: 17px; }
-.warnings { border-left: 3px solid #d55e00; background: #fdf6f0; padding: 8px 18px;
-  margin: 14px 0; }
-.warnings ul { margin: 4px 0; padding-left: 18px; }
-.light { display: inline-block; border-radius: 4px; padding: 1px 10px; margin-right: 8px;
-  font-size: 13.5px; }
-.light.green { background: #d9efe6; }
-.light.yellow { background: #fbf0c9; }
-.light.red { background: #f8d9cc; }
-.methods h4 { font-size: 14px; margin: 18px 0 4px; }
-.methods { font-size: 13.5px; }
-.figures { display: flex; flex-wrap: wrap; gap: 18px 16px; align-items: flex-start;
-  margin-top: 22px; }
-figure { margin: 0; min-width: 0; }
-figcaption, .caption { color: #555; font-size: 13.5px; max-width: 92ch; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: 3px 14px 3px 0; vertical-align: top; white-space: nowrap; }
-th { font-weight: 600; border-bottom: 1px solid #bbb; }
-td { border-bottom: 1px solid #eee; }
-.n { text-align: right; }
-.scroll td:last-child { white-space: normal; min-width: 60px; }
-.wrap th { border-bottom-color: #eee; }
-.wrap td { white-space: normal; max-width: 80ch; }
-summary { cursor: pointer; margin: 6px 0; }
-#tip { position: fixed; display: none; pointer-events: none; background: #fff; color: #222;
-  border: 1px solid #bbb; border-radius: 4px; box-shadow: 0 2px 8px rgba(0, 0, 0, .15);
-  padding: 6px 10px; font-size: 12.5px; z-index: 9; }
-#tip td { padding: 0 10px 0 0; border: 0; }
-#tip td:first-child { color: #777; }
-@media print { details > * { display: block; } }
-)";
-
-// Draws the figures and shows what hovering over a mark says. All of it text, never HTML.
-constexpr const char* kScript = R"(
-(function () {
-  var tip = document.getElementById("tip");
-  function show(handler, event, item, value) {
-    tip.textContent = "";
-    if (!value) { tip.style.display = "none"; return; }
-    var table = tip.appendChild(document.createElement("table"));
-    Object.keys(value).forEach(function (key) {
-      var row = table.insertRow();
-      row.insertCell().textContent = key;
-      row.insertCell().textContent = value[key];
-    });
-    tip.style.display = "block";
-    var box = tip.getBoundingClientRect();
-    tip.style.left = Math.max(4, Math.min(event.clientX + 14, innerWidth - box.width - 8)) + "px";
-    tip.style.top = Math.max(4, Math.min(event.clientY + 14, innerHeight - box.height - 8)) + "px";
-  }
-  document.querySelectorAll("figure").forEach(function (figure) {
-    var spec = JSON.parse(figure.querySelector("script").textContent);
-    new vega.View(vega.parse(spec), {renderer: "svg", hover: false,
-                                     container: figure.querySelector(".plot")})
-      .tooltip(show).runAsync();
-  });
-})();
-)";
 
 std::string paragraphs(const std::vector<std::string>& texts) {
   std::string out;
@@ -254,15 +183,16 @@ void write_html(const Report& report, const std::filesystem::path& file,
                 const std::filesystem::path& vega_folder) {
   std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
   page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-  page += "<title>" + escape_html(report.title) + "</title>\n<style>" + kStyle + "</style>\n";
+  page += "<title>" + escape_html(report.title) + "</title>\n";
+  page.append("<style>\n").append(kPageStyle).append("</style>\n");
   page += "</head>\n<body>\n<main>\n<h1>" + escape_html(report.title) + "</h1>\n";
   page += section("Side by side", comparison_rows(report), 1);
   for (const ReportChapter& chapter : report.chapters) {
     page += chapter_html(chapter, chapter.title != report.title);
   }
   page += "<noscript><p>The figures are drawn by JavaScript, which is off.</p></noscript>\n";
-  page += "</main>\n<div id=\"tip\"></div>\n<script>\n" + vega_library(vega_folder) +
-          "</script>\n<script>" + kScript + "</script>\n</body>\n</html>\n";
+  page += "</main>\n<div id=\"tip\"></div>\n<script>\n" + vega_library(vega_folder) + "</script>\n";
+  page.append("<script>\n").append(kPageScript).append("</script>\n</body>\n</html>\n");
   write_file_atomically(file, page);
 }
 

@@ -83,6 +83,15 @@ TEST_CASE("the page asks nothing of any other place") {
   REQUIRE(count(page.text, "var vega = {};") == 1);
 }
 
+TEST_CASE("the page holds page.css and page.js to the letter") {
+  const Page page({"One", {test::demo_chapter()}});
+  const std::string folder = ISOFLOP_SOURCE_DIR "/lib/report/";
+  const std::string style = test::read_file(folder + "page.css");
+  const std::string script = test::read_file(folder + "page.js");
+  REQUIRE(count(page.text, "<style>\n" + style + "</style>\n") == 1);
+  REQUIRE(count(page.text, "<script>\n" + script + "</script>\n") == 1);
+}
+
 TEST_CASE("the page names every run with its outcome") {
   const ReportChapter chapter = test::demo_chapter();
   const Page page({"One", {chapter}});
