@@ -1,10 +1,10 @@
 # isoflop_units(target name a.cc ...): compiles the sources of one folder in a few units of several
 # files each: most of a file's compile time goes into the headers that its neighbours read, too.
-# Units are small enough that one file touched costs seconds. With ISOFLOP_UNITY=OFF every file is
-# compiled alone.
+# Units are small enough that one file touched costs seconds. With ISOFLOP_FAST_BUILD=OFF every file
+# is compiled alone and must include what it uses.
 function(isoflop_units target name)
   set_target_properties(${target} PROPERTIES
-    UNITY_BUILD ${ISOFLOP_UNITY} UNITY_BUILD_MODE GROUP)
+    UNITY_BUILD ${ISOFLOP_FAST_BUILD} UNITY_BUILD_MODE GROUP)
   list(LENGTH ARGN n)
   math(EXPR n_units "(${n} + 8) / 9")
   set(i 0)
@@ -15,17 +15,47 @@ function(isoflop_units target name)
   endforeach()
 endfunction()
 
-# isoflop_module(name SOURCES a.cc ... [PRIVATE package targets...])
+# isoflop_precompiled(target [headers...]): reads the standard library's headers, and those of packages
+# that are named, once; isoflop_precompiled(target REUSE_FROM other): where another target, of the
+# same flags, has done so.
+set(ISOFLOP_STANDARD_HEADERS <algorithm> <chrono> <cmath> <filesystem> <fstream> <functional> <map>
+  <memory> <optional> <set> <span> <string> <variant> <vector>)
+function(isoflop_precompiled target)
+  if(NOT ISOFLOP_FAST_BUILD)
+    return()
+  endif()
+  if(ARGV1 STREQUAL "REUSE_FROM")
+    target_precompile_headers(${target} REUSE_FROM ${ARGV2})
+  else()
+    target_precompile_headers(${target} PRIVATE ${ISOFLOP_STANDARD_HEADERS} ${ARGN})
+  endif()
+endfunction()
+
+# isoflop_module(name SOURCES a.cc ... [PRIVATE package targets...] [PRECOMPILE headers...]
+#                [PRECOMPILED_IN module] [COLD])
 #
 # A static library isoflop_<name>, alias isoflop::<name>, linked to exactly the modules that
-# lib/LAYERS lets it include.
+# lib/LAYERS lets it include. Precompiled headers are those of base unless said otherwise.
 
+# isoflop_flags(target [COLD]): warnings, sanitizers, optimisation. COLD: what makes text or calls what
+# computes; at -O2 it would only take longer to compile. Kernels ask for more themselves.
 function(isoflop_flags target)
   target_compile_features(${target} PUBLIC cxx_std_20)
+  if(ARGV1 STREQUAL "COLD")
+    set(level -O1)
+  else()
+    set(level -O2)
+  endif()
   target_compile_options(${target} PRIVATE
+    $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:${level}>
     $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion>
-    # GCC 12 sees overlaps in std::string's own operator+ (gcc.gnu.org/PR105651).
-    $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>)
+    # GCC 12 sees overlaps in std::string's own operator+ (gcc.gnu.org/PR105651) and, where the
+    # header is precompiled, overflows.
+    $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>
+    $<$<AND:$<BOOL:${ISOFLOP_FAST_BUILD}>,$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-stringop-overflow
+      -Wno-array-bounds>
+    # Its garbage collector would run in every unit; none takes half a gigabyte.
+    $<$<AND:$<BOOL:${ISOFLOP_FAST_BUILD}>,$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:--param=ggc-min-heapsize=1000000>)
   if(ISOFLOP_WERROR)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
   endif()
@@ -50,12 +80,16 @@ function(isoflop_layers module out)
 endfunction()
 
 function(isoflop_module name)
-  cmake_parse_arguments(arg "" "" "SOURCES;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "COLD" "PRECOMPILED_IN" "SOURCES;PRIVATE;PRECOMPILE" ${ARGN})
+  set(cold "")
+  if(arg_COLD)
+    set(cold COLD)
+  endif()
   set(target isoflop_${name})
   add_library(${target} STATIC ${arg_SOURCES})
   isoflop_units(${target} ${name} ${arg_SOURCES})
   add_library(isoflop::${name} ALIAS ${target})
-  isoflop_flags(${target})
+  isoflop_flags(${target} ${cold})
   set_target_properties(${target} PROPERTIES
     EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
   target_include_directories(${target}
@@ -67,6 +101,13 @@ function(isoflop_module name)
     target_link_libraries(${target} PUBLIC isoflop_${module})
   endforeach()
   target_link_libraries(${target} PRIVATE ${arg_PRIVATE})
+  if(arg_PRECOMPILED_IN)
+    isoflop_precompiled(${target} REUSE_FROM isoflop_${arg_PRECOMPILED_IN})
+  elseif(arg_PRECOMPILE OR name STREQUAL base)
+    isoflop_precompiled(${target} ${arg_PRECOMPILE})
+  else()
+    isoflop_precompiled(${target} REUSE_FROM isoflop_base)
+  endif()
   set_property(GLOBAL APPEND PROPERTY ISOFLOP_MODULES ${target})
 endfunction()
 
@@ -86,11 +127,10 @@ function(isoflop_test module)
   endif()
   set(target isoflop_${module}_test)
   add_executable(${target} ${arg_SOURCES})
-  isoflop_flags(${target})
+  isoflop_flags(${target} COLD)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${target} PRIVATE ISOFLOP_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  # Tests spend their time in the library; optimised more, they only take longer to build.
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_link_libraries(${target} PRIVATE ${arg_LIBRARY} ${arg_PRIVATE} Catch2::Catch2WithMain)
+  isoflop_precompiled(${target} REUSE_FROM isoflop_test_headers)
   catch_discover_tests(${target} TEST_PREFIX "${module}: " DISCOVERY_MODE PRE_TEST)
 endfunction()

@@ -11,7 +11,7 @@
 namespace isoflop::cli {
 namespace {
 
-struct Options {
+struct CompareArguments {
   std::string a, b, columns;
   ComparisonOptions comparison;
   bool json = false;
@@ -47,7 +47,7 @@ Side load_side(const std::string& what, const std::string& columns) {
 void add_compare_command(Command& program) {
   Command& command =
       program.add_subcommand("compare", "Two laws or sweeps: exponents, effective speedup");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CompareArguments>();
   command.add_argument("law_a", options->a, "Baseline: law id or file, sweep folder or points CSV");
   command.add_argument("law_b", options->b, "Variant: the same");
   command.add_option("--asymptote", options->comparison.asymptote,

@@ -16,7 +16,7 @@
 namespace isoflop::cli {
 namespace {
 
-struct Options {
+struct FitArguments {
   PointsSource source;
   FitOptions fit;
   GpuOptions gpu;
@@ -26,7 +26,7 @@ struct Options {
   bool json = false;
 };
 
-FitOptions fit_options(const Options& options) {
+FitOptions fit_options(const FitArguments& options) {
   FitOptions fit = options.fit;
   fit.scale = options.scale == "params" ? LossLaw::Scale::params : LossLaw::Scale::flops_per_token;
   fit.objective = options.objective == "mse"     ? ObjectiveKind::mse
@@ -71,7 +71,7 @@ std::vector<TrainingCurve> load_curves(const std::string& file, const PointSet& 
   return std::move(set.curves);
 }
 
-int run_fit(const Options& options) {
+int run_fit(const FitArguments& options) {
   const LoadedPoints loaded = load_points(options.source);
   FitOptions settings = fit_options(options);
   if (!options.curves.empty()) settings.curves = load_curves(options.curves, loaded.points);
@@ -96,7 +96,7 @@ int run_fit(const Options& options) {
 }  // namespace
 
 void add_fit_command(Command& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FitArguments>();
   Command& command = program.add_subcommand(
       "fit", "Valleys, power laws and hyper-parameter laws of a set of points");
   add_points_source_options(command, options->source);

@@ -74,7 +74,7 @@ void print_table(const ModelShape& shape) {
   }
 }
 
-struct Options {
+struct FlopsArguments {
   ModelShape shape;
   bool gelu = false, json = false;
 };
@@ -92,7 +92,7 @@ void add_shape_options(Command& command, ModelShape& shape) {
 }
 
 /// The sizes that `command` was not given, from those that it was.
-ModelShape completed(const Command& command, const Options& options) {
+ModelShape completed(const Command& command, const FlopsArguments& options) {
   ModelShape shape = options.shape;
   if (options.gelu) shape.ffn = FfnKind::gelu;
   if (!command.given("--n-kv-heads")) shape.n_kv_heads = shape.n_heads;
@@ -106,7 +106,7 @@ ModelShape completed(const Command& command, const Options& options) {
 }  // namespace
 
 void add_flops_command(Command& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FlopsArguments>();
   Command& command = program.add_subcommand(
       "flops", "Parameter counts and FLOPs per token under every convention");
   add_shape_options(command, options->shape);

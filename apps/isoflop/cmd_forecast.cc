@@ -30,13 +30,13 @@ void print_score(const Forecast& forecast, const ForecastScore& score, bool json
   std::printf("%s\n", describe(forecast, score).c_str());
 }
 
-struct CheckOptions {
+struct CheckArguments {
   std::string forecast, run;
   bool json = false;
 };
 
 void add_check(Command& forecast) {
-  auto options = std::make_shared<CheckOptions>();
+  auto options = std::make_shared<CheckArguments>();
   Command& command = forecast.add_subcommand("check", "Score a forecast by the run's record");
   command.add_argument("forecast", options->forecast, "Forecast file");
   command.add_argument("run", options->run, "Run folder, or record.json");
@@ -48,11 +48,11 @@ void add_check(Command& forecast) {
   });
 }
 
-struct Options {
+struct ForecastArguments {
   std::string law, spec, out;
 };
 
-void write_forecast(const Options& options) {
+void write_forecast(const ForecastArguments& options) {
   const Forecast forecast = make_forecast(find_law(options.law), load_run_spec(options.spec));
   save_forecast(forecast, options.out);
   std::printf("%s: run %s, %s, written to %s\n", forecast.spec.dataset.c_str(),
@@ -62,7 +62,7 @@ void write_forecast(const Options& options) {
 }  // namespace
 
 void add_forecast_command(Command& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ForecastArguments>();
   Command& command = program.add_subcommand(
       "forecast", "Write down what a law says of a run; score it afterwards");
   command.add_option("--law", options->law, "Law id, or a law file");

@@ -12,13 +12,13 @@
 namespace isoflop::cli {
 namespace {
 
-struct Options {
+struct ImportArguments {
   std::string format, file, out, columns, units, constants, where, dataset, convention, runs;
   std::optional<double> vocab_size;
   bool skip_bad_rows = false, json = false;
 };
 
-ImportOptions import_options(const Options& options) {
+ImportOptions import_options(const ImportArguments& options) {
   ImportOptions settings;
   settings.format = import_format_from(options.format);
   settings.columns = name_pairs("--columns", options.columns);
@@ -36,7 +36,7 @@ ImportOptions import_options(const Options& options) {
   return settings;
 }
 
-void print_json(const Options& options, const ImportSummary& summary) {
+void print_json(const ImportArguments& options, const ImportSummary& summary) {
   Json outliers = Json::object();
   for (const auto& [reason, n] : summary.outliers) outliers.set(reason, n);
   std::printf("%s", Json::object({{"schema", "isoflop.import/1"},
@@ -54,7 +54,7 @@ void print_json(const Options& options, const ImportSummary& summary) {
                         .c_str());
 }
 
-void print_text(const Options& options, const ImportSummary& summary) {
+void print_text(const ImportArguments& options, const ImportSummary& summary) {
   const auto count = [](const char* what, std::int64_t n) {
     std::printf("  %-32s %lld\n", what, static_cast<long long>(n));
   };
@@ -67,7 +67,7 @@ void print_text(const Options& options, const ImportSummary& summary) {
   for (const auto& [reason, n] : summary.outliers) count(("  " + reason).c_str(), n);
 }
 
-int run_import(const Options& options) {
+int run_import(const ImportArguments& options) {
   const ImportSummary summary = import_points(options.file, options.out, import_options(options));
   options.json ? print_json(options, summary) : print_text(options, summary);
   for (const std::string& warning : summary.warnings) {
@@ -79,7 +79,7 @@ int run_import(const Options& options) {
 }  // namespace
 
 void add_import_command(Command& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ImportArguments>();
   Command& command = program.add_subcommand("import", "Other people's runs, as a points CSV");
   command.add_argument(
       "format", options->format,

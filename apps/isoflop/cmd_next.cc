@@ -20,7 +20,7 @@
 namespace isoflop::cli {
 namespace {
 
-struct Options {
+struct NextArguments {
   PointsSource source;
   NextOptions next;
   std::string scale = "flops_per_token", out;
@@ -83,7 +83,7 @@ Plan plan_of(const NextRuns& next, const std::vector<PlannedRun>& runs, Plan pla
   return plan;
 }
 
-void save(const Options& options, const std::string& sweep, const NextRuns& next,
+void save(const NextArguments& options, const std::string& sweep, const NextRuns& next,
           const std::vector<PlannedRun>& runs, const Plan& plan) {
   const SweepFolder out{options.out};
   const bool there = std::filesystem::exists(out.plan_file());
@@ -96,7 +96,7 @@ void save(const Options& options, const std::string& sweep, const NextRuns& next
   save_sweep(out, plan_of(next, runs, plan, added));
 }
 
-void report(const Options& options, const NextRuns& next,
+void report(const NextArguments& options, const NextRuns& next,
             std::span<const CandidateRun> candidates) {
   if (options.json) {
     std::printf("%s", to_json(next, candidates).c_str());
@@ -108,7 +108,7 @@ void report(const Options& options, const NextRuns& next,
   }
 }
 
-void next_of_csv(const Options& options, const PointSet& points) {
+void next_of_csv(const NextArguments& options, const PointSet& points) {
   if (!options.out.empty()) {
     throw Error(ErrorCode::invalid_argument,
                 "--out: needs a sweep folder first; a CSV does not say how its runs were trained");
@@ -117,7 +117,7 @@ void next_of_csv(const Options& options, const PointSet& points) {
   report(options, next_runs(points, candidates, options.next), candidates);
 }
 
-void next_of_sweep(const Options& options, const LoadedPoints& loaded) {
+void next_of_sweep(const NextArguments& options, const LoadedPoints& loaded) {
   const std::string& sweep = options.source.files_or_sweeps.front();
   const Plan plan = load_plan(SweepFolder{sweep}.plan_file());
   const Law prior = plan.experiment.prior.empty() ? Law{} : find_law(plan.experiment.prior);
@@ -130,7 +130,7 @@ void next_of_sweep(const Options& options, const LoadedPoints& loaded) {
   report(options, next, candidates);
 }
 
-void run_next(Options options) {
+void run_next(NextArguments options) {
   options.next.scale =
       options.scale == "params" ? LossLaw::Scale::params : LossLaw::Scale::flops_per_token;
   const LoadedPoints loaded = load_points(options.source);
@@ -144,7 +144,7 @@ void run_next(Options options) {
 }  // namespace
 
 void add_next_command(Command& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<NextArguments>();
   Command& command =
       program.add_subcommand("next", "Which runs to add for the most knowledge per FLOP");
   add_points_source_options(command, options->source);

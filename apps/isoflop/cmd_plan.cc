@@ -49,13 +49,13 @@ void print_plan(const Plan& plan) {
   std::printf("\n");
 }
 
-struct Options {
+struct PlanArguments {
   PlanSource source;
   std::string out;
   bool dry_run = false, json = false;
 };
 
-void run_plan(const Options& options) {
+void run_plan(const PlanArguments& options) {
   const ResolvedPlan resolved = resolve_plan(options.source);
   if (!options.dry_run && !options.out.empty()) save_sweep({options.out}, resolved.plan);
   if (options.json) {
@@ -71,7 +71,7 @@ void run_plan(const Options& options) {
 }  // namespace
 
 void add_plan_command(Command& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PlanArguments>();
   Command& command = program.add_subcommand("plan", "Every run of an experiment, with its cost");
   add_plan_source_options(command, options->source);
   command.add_option("--out", options->out, "Sweep folder to write plan.json to");

@@ -16,7 +16,7 @@
 namespace isoflop::cli {
 namespace {
 
-struct Options {
+struct ProposeArguments {
   GpuOptions gpu;
   std::string law = "deepseek-llm-2024", out, dataset, data_root;
   double compute = 0;
@@ -26,7 +26,7 @@ struct Options {
   bool json = false;
 };
 
-ProposalRequest request_of(const Options& options) {
+ProposalRequest request_of(const ProposeArguments& options) {
   ProposalRequest request;
   request.compute_budget = Flops(options.compute);
   request.seq_len = options.seq_len;
@@ -116,7 +116,7 @@ void print_text(const Proposal& proposal) {
 }
 
 /// The proposal as a spec that `isoflop train` takes.
-void save_spec(const Proposal& proposal, const Options& options) {
+void save_spec(const Proposal& proposal, const ProposeArguments& options) {
   if (options.dataset.empty()) {
     throw Error(ErrorCode::invalid_argument, "--out: a spec needs --dataset, the name of the data");
   }
@@ -130,7 +130,7 @@ void save_spec(const Proposal& proposal, const Options& options) {
   save_run_spec(spec, options.out);
 }
 
-void run_propose(const Options& options) {
+void run_propose(const ProposeArguments& options) {
   const Law law = find_law(options.law);
   const Proposal proposal = propose(request_of(options), law);
   if (options.json) {
@@ -144,7 +144,7 @@ void run_propose(const Options& options) {
 }  // namespace
 
 void add_propose_command(Command& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ProposeArguments>();
   Command& command = program.add_subcommand("propose", "The training recipe for a compute budget");
   command.add_option("--compute", options->compute, "Budget [FLOPs]", {.required = true});
   command.add_option("--law", options->law, "Law id, or a law file", {.show_default = true});

@@ -16,7 +16,7 @@
 namespace isoflop::cli {
 namespace {
 
-struct Options {
+struct ReportArguments {
   std::vector<std::string> sources;
   std::vector<std::pair<std::string, std::string>> forecasts;  // file, run
   std::string out, title, reference, figures;
@@ -37,7 +37,7 @@ std::vector<std::vector<std::string>> by_dataset(const std::vector<std::string>&
   return result;
 }
 
-ReportChapter chapter_of(const std::vector<std::string>& sources, const Options& options) {
+ReportChapter chapter_of(const std::vector<std::string>& sources, const ReportArguments& options) {
   LoadedPoints loaded = load_points({.files_or_sweeps = sources});
   ReportChapter chapter;
   chapter.title = loaded.points.frame.dataset;
@@ -61,7 +61,7 @@ void add_forecasts(Report& report,
   }
 }
 
-void run_report(const Options& options) {
+void run_report(const ReportArguments& options) {
   Report report;
   report.title = options.title;
   for (const std::vector<std::string>& sources : by_dataset(options.sources)) {
@@ -77,7 +77,7 @@ void run_report(const Options& options) {
 }  // namespace
 
 void add_report_command(Command& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReportArguments>();
   Command& command = program.add_subcommand("report", "Figures and tables in one HTML file");
   command.add_argument("source", options->sources,
                        "Sweep folders or points CSVs; a chapter for each data set");

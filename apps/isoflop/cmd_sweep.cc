@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -13,6 +12,7 @@
 #include "isoflop/error.h"
 #include "isoflop/run.h"
 #include "plan_source.h"
+#include "stop_signal.h"
 #include "sweep_display.h"
 #include "train/device/device.h"
 #include "train/memory_need.h"
@@ -22,17 +22,14 @@
 namespace isoflop::cli {
 namespace {
 
-volatile std::sig_atomic_t stop_requested = 0;
-void request_stop(int) { stop_requested = 1; }
-
-struct Options {
+struct SweepArguments {
   PlanSource source;
   std::string out, device = "cpu", executor = "local", trainer;
   int jobs = 0, pack = 1;
   double checkpoint_seconds = 300;
 };
 
-std::filesystem::path sweep_folder(const Options& options, const ResolvedPlan& resolved) {
+std::filesystem::path sweep_folder(const SweepArguments& options, const ResolvedPlan& resolved) {
   if (resolved.from_sweep) return options.source.experiment_or_sweep;
   if (!options.out.empty()) return options.out;
   return std::filesystem::path("sweeps") /
@@ -86,7 +83,7 @@ void allow_packs(SweepOptions& options, int pack) {
   };
 }
 
-int sweep(const Options& options) {
+int sweep(const SweepArguments& options) {
   if (options.executor != "local") {
     throw Error(ErrorCode::unavailable,
                 "--executor: this build has local, not " + options.executor);
@@ -97,8 +94,7 @@ int sweep(const Options& options) {
   sweep_options.devices = options.trainer.empty() ? find_devices(options.device)
                                                   : std::vector<std::string>{options.device};
   allow_packs(sweep_options, options.pack);
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
+  catch_stop_signals();
   const ResolvedPlan resolved = resolve_plan(options.source);
   const std::filesystem::path folder = sweep_folder(options, resolved);
   if (!resolved.from_sweep) save_sweep({folder}, resolved.plan);
@@ -111,7 +107,7 @@ int sweep(const Options& options) {
   sweep_options.trainer = {options.trainer.empty() ? executable().string() : options.trainer};
   sweep_options.trainer_options = {"--checkpoint-seconds", exact_text(options.checkpoint_seconds)};
   sweep_options.on_progress = [&](const SweepStatus& status) { display.update(status); };
-  sweep_options.stop = [] { return stop_requested != 0; };
+  sweep_options.stop = stop_requested;
   const SweepFolder sweep{folder};
   const SweepStatus status = run_sweep(sweep, resolved.plan, sweep_options);
   display.finish();
@@ -179,12 +175,12 @@ void print_status(const SweepStatus& status) {
       rounded_text(status.compute_total, 3).c_str());
 }
 
-struct StatusOptions {
+struct StatusArguments {
   std::string folder;
   bool json = false;
 };
 
-void run_status(const StatusOptions& options) {
+void run_status(const StatusArguments& options) {
   const SweepFolder sweep{options.folder};
   SweepStatus status = sweep_status(sweep, load_plan(sweep.plan_file()));
   watch_collapse(sweep, status);
@@ -201,7 +197,7 @@ void run_status(const StatusOptions& options) {
 }  // namespace
 
 void add_sweep_command(Command& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SweepArguments>();
   Command& command = program.add_subcommand(
       "sweep", "Run what is not done yet; safe to repeat, to kill, to run twice");
   add_plan_source_options(command, options->source);
@@ -225,7 +221,7 @@ void add_sweep_command(Command& program) {
 }
 
 void add_status_command(Command& program) {
-  auto options = std::make_shared<StatusOptions>();
+  auto options = std::make_shared<StatusArguments>();
   Command& command = program.add_subcommand("status", "What a sweep has done, and its best losses");
   command.add_argument("sweep", options->folder, "Sweep folder");
   command.add_flag("--json", options->json, "Print JSON");

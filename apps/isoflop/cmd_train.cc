@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -18,17 +16,14 @@
 #include "isoflop/run.h"
 #include "run/run_pack.h"
 #include "spec_patch.h"
+#include "stop_signal.h"
 #include "train/device/device.h"
 #include "train/ranks/launch_environment.h"
 
 namespace isoflop::cli {
 namespace {
 
-std::atomic<bool> stop_requested = false;
-static_assert(std::atomic<bool>::is_always_lock_free);  // as signal handlers need it
-void request_stop(int) { stop_requested = true; }
-
-struct Options {
+struct TrainArguments {
   std::string spec, out, device = "cpu", data_root, trunk;
   std::vector<std::string> settings;
   std::vector<std::pair<std::string, std::string>> beside;  // run folder, trunk folder or "-"
@@ -114,7 +109,7 @@ int finish(const RunRecord& record) {
 }
 
 /// The runs of a pack write where each of them would write alone: to the log.txt of its folder.
-int train_pack(const Options& options, const RunSpec& spec, const RunOneOptions& run_options,
+int train_pack(const TrainArguments& options, const RunSpec& spec, const RunOneOptions& run_options,
                const Dataset& dataset) {
   if (options.n_threads * options.tensor_parallel > 1) {
     throw Error(ErrorCode::invalid_argument, "--beside: runs of a pack have one rank each");
@@ -142,7 +137,7 @@ int train_pack(const Options& options, const RunSpec& spec, const RunOneOptions&
   return all_completed ? kDone : kFailures;
 }
 
-int train_command(const Options& options) {
+int train_command(const TrainArguments& options) {
   (void)find_devices(options.device);  // before anything is written
   const JsonFile file = read_json_file(options.spec);
   const RunSpec spec =
@@ -154,8 +149,7 @@ int train_command(const Options& options) {
         options.n_threads, static_cast<long long>(spec.data_parallel));
   }
   const auto dataset = find_dataset(spec.dataset, data_root(options.data_root));
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
+  catch_stop_signals();
   StepDisplay display(spec.n_steps);
   RunOneOptions run_options;
   run_options.folder = options.out.empty() ? std::filesystem::path("runs") / run_id(spec)
@@ -171,7 +165,7 @@ int train_command(const Options& options) {
   run_options.seconds_between_checkpoints = options.checkpoint_seconds;
   run_options.peak_flops_per_second = options.peak_flops;
   run_options.trunk_folder = options.trunk;
-  run_options.stop = [] { return stop_requested.load(); };
+  run_options.stop = stop_requested;
   if (!options.beside.empty()) return train_pack(options, spec, run_options, *dataset);
   run_options.on_step = [&](const StepMetrics& step) { display.show(step); };
   const RunRecord record = run_one(spec, *dataset, run_options);
@@ -183,7 +177,7 @@ int train_command(const Options& options) {
 }  // namespace
 
 void add_train_command(Command& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TrainArguments>();
   Command& command = program.add_subcommand("train", "One run; the same command continues it");
   command.add_argument("spec", options->spec, "Spec file");
   command.add_option("--set", options->settings, "/json/pointer=value, changes the spec");

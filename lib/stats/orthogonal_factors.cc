@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stats/linear_algebra.h"
-
+// QR with pivots, complete orthogonal decomposition, singular values.
 #include <limits>
 
-#include <Eigen/Dense>
+#include <Eigen/QR>
+#include <Eigen/SVD>
+
+#include "stats/linear_algebra.h"
 
 namespace isoflop {
 
@@ -32,20 +34,6 @@ Eigen::MatrixXd pseudo_inverse(const Eigen::MatrixXd& a) {
   return a.completeOrthogonalDecomposition().pseudoInverse();
 }
 
-SymmetricEigen symmetric_eigen(const Eigen::MatrixXd& a) {
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(a);
-  return {eigen.eigenvalues(), eigen.eigenvectors()};
-}
-
 Eigen::VectorXd singular_values(const Eigen::MatrixXd& a) { return a.jacobiSvd().singularValues(); }
-
-SymmetricSolution solve_symmetric(const Eigen::MatrixXd& a, const Eigen::VectorXd& b) {
-  const Eigen::LDLT<Eigen::MatrixXd> factors(a);
-  return {factors.solve(b), factors.vectorD().cwiseMax(1e-300).array().log().sum()};
-}
-
-Eigen::MatrixXd inverse_of(const Eigen::MatrixXd& a) {
-  return a.ldlt().solve(Eigen::MatrixXd::Identity(a.rows(), a.cols()));
-}
 
 }  // namespace isoflop
