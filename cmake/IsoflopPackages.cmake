@@ -1,6 +1,8 @@
 # Every package isoflop uses is found here and nowhere else.
 find_package(Threads REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+# Boost.Math and Boost.CRC, headers alone.
+find_path(BOOST_INCLUDE_DIR boost/math/distributions/students_t.hpp REQUIRED)
 find_package(nlohmann_json 3.10 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 if(ISOFLOP_TESTS)

@@ -13,6 +13,8 @@
 #include <map>
 #include <optional>
 
+#include <boost/crc.hpp>
+
 #include "base/text.h"
 #include "isoflop/error.h"
 #include "record/row_source.h"
@@ -24,24 +26,13 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxRecord = std::uint64_t{64} << 20;
 
-// CRC-32C (Castagnoli), reflected.
-constexpr std::array<std::uint32_t, 256> crc_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t crc = i;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82F63B78u : 0u);
-    table[i] = crc;
-  }
-  return table;
-}
-constexpr std::array kCrcTable = crc_table();
+using Crc32c = boost::crc_optimal<32, 0x1edc6f41, 0xffffffff, 0xffffffff, true, true>;
 
+// TFRecord's: so that the CRC of bytes which hold CRCs is one, too.
 std::uint32_t masked_crc(std::string_view bytes) {
-  std::uint32_t crc = ~0u;
-  for (const char c : bytes)
-    crc = kCrcTable[(crc ^ static_cast<unsigned char>(c)) & 255] ^ (crc >> 8);
-  crc = ~crc;
-  return ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
+  Crc32c crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  return ((crc.checksum() >> 15) | (crc.checksum() << 17)) + 0xa282ead8u;
 }
 
 template <class T>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "stats/find_root.h"
 #include "stats/golden_section.h"
 
 namespace isoflop {
@@ -26,17 +27,13 @@ double by_moments(std::span<const LogPoint> points) {
   return trace > 0 ? std::max(0.0, (line.q - degrees_of_freedom(points)) / trace) : 0;
 }
 
-// Q falls with tau^2: bisection.
+// Q falls with tau^2.
 double by_paule_mandel(std::span<const LogPoint> points) {
   const double dof = degrees_of_freedom(points);
   if (fit_line(points, 0).q <= dof) return 0;
-  double low = 0, high = points.front().variance;
+  double high = points.front().variance;
   while (fit_line(points, high).q > dof) high *= 2;
-  for (int i = 0; i < 200 && high - low > 1e-14 * high; ++i) {
-    const double middle = 0.5 * (low + high);
-    (fit_line(points, middle).q > dof ? low : high) = middle;
-  }
-  return 0.5 * (low + high);
+  return find_root(0, high, [&](double x) { return fit_line(points, x).q - dof; });
 }
 
 // Twice the restricted log-likelihood, without its constant: the determinant of X' W X is

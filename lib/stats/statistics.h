@@ -19,29 +19,8 @@ inline constexpr double kSdPerMad = 1.4826;
 /// The same in logarithms: e^(ln_value -+ half_width).
 [[nodiscard]] Interval around_log(double ln_value, double half_width);
 
-/// P(T > t) for Student's t with `dof` > 0 degrees of freedom, t >= 0.
-[[nodiscard]] double student_t_upper_tail(double t, double dof);
-
-/// t with P(T <= t) = p for Student's t with `dof` > 0 degrees of freedom, 0 < p < 1.
-[[nodiscard]] double student_t_quantile(double p, double dof);
-
-/// The t of a two-sided 90 % interval.
-[[nodiscard]] double t90(double dof);
-
-/// P(F > f) for the F distribution with d1 and d2 > 0 degrees of freedom.
-[[nodiscard]] double f_upper_tail(double f, double d1, double d2);
-
-/// f with P(F <= f) = p for Fisher's F with `numerator` and `denominator` degrees of freedom.
-[[nodiscard]] double f_quantile(double p, double numerator, double denominator);
-
-/// P(|T| <= t) for Student's t with `dof` degrees of freedom, t >= 0.
-[[nodiscard]] double central_t_probability(double t, double dof);
-
 /// The 5th and 95th percentile, interpolated between order statistics. Needs a value.
 [[nodiscard]] Interval percentile_interval(std::vector<double> values);
-
-/// P(|T| > |t|): the two-sided p-value of t.
-[[nodiscard]] double student_t_two_sided(double t, double dof);
 
 /// Variance of Huber's estimator with threshold k standard deviations over that of the mean, for
 /// normal errors: E psi^2 / (E psi')^2 (Huber, Ann. Math. Stat. 35, 1964); 1 for large k, pi / 2

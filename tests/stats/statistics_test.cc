@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "stats/distributions.h"
 #include "stats/golden_section.h"
 #include "support/catch.h"
 

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "fit/surface/loss_law_fit.h"
-#include "stats/trust_formulas.h"
 #include "stats/nonlinear_fit.h"
+#include "stats/trust_formulas.h"
 #include "support/catch.h"
 
 namespace isoflop::test {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "stats/correlated_errors.h"
+#include "stats/distributions.h"
 #include "stats/statistics.h"
 
 namespace isoflop {

@@ -8,6 +8,7 @@
 #include <Eigen/Core>
 
 #include "fit/estimate/power_law_fit.h"
+#include "stats/distributions.h"
 #include "stats/linear_algebra.h"
 #include "stats/statistics.h"
 

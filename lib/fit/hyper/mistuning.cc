@@ -8,6 +8,7 @@
 #include <Eigen/Core>
 
 #include "fit/hyper/local_quadratic.h"
+#include "stats/distributions.h"
 #include "stats/linear_algebra.h"
 #include "stats/statistics.h"
 

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "fit/metric/sigmoid_fit.h"
 #include "fit/points/leave_largest_out.h"
+#include "stats/distributions.h"
 #include "stats/resampling.h"
 #include "stats/statistics.h"
 

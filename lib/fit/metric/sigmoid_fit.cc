@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "stats/distributions.h"
 #include "stats/jet_model.h"
 #include "stats/nonlinear_fit.h"
 #include "stats/statistics.h"

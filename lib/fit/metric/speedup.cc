@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "isoflop/error.h"
+#include "stats/distributions.h"
 #include "stats/statistics.h"
 
 namespace isoflop {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "fit/points/leave_largest_out.h"
+#include "stats/distributions.h"
 #include "stats/golden_section.h"
 #include "stats/nonlinear_fit.h"
 #include "stats/statistics.h"

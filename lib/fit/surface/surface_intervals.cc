@@ -12,6 +12,8 @@
 
 #include "fit/estimate/power_law_fit.h"
 #include "fit/surface/linearised_surface.h"
+#include "stats/distributions.h"
+#include "stats/find_root.h"
 #include "stats/linear_algebra.h"
 #include "stats/resampling.h"
 #include "stats/statistics.h"
@@ -86,12 +88,8 @@ double tau_squared_of(const Shifts& shifts, double target) {
   if (scatter(shifts, 0) <= target) return 0;
   double high = 1e-8;
   while (scatter(shifts, high) > target) high *= 4;
-  double low = high > 1e-8 ? high / 4 : 0;
-  for (int i = 0; i < 40; ++i) {
-    const double middle = 0.5 * (low + high);
-    (scatter(shifts, middle) > target ? low : high) = middle;
-  }
-  return 0.5 * (low + high);
+  const double low = high > 1e-8 ? high / 4 : 0;
+  return find_root(low, high, [&](double x) { return scatter(shifts, x) - target; });
 }
 
 // Equally likely values of tau^2, by quantiles of the scatter's distribution.
@@ -163,12 +161,7 @@ class ErrorModel {
     double high = t90(dof_) * std::sqrt(of_noise);
     if (!(high > 0)) high = 1e-12;
     while (inside(high) < 0.9) high *= 2;
-    double low = 0;
-    for (int i = 0; i < 40; ++i) {
-      const double middle = 0.5 * (low + high);
-      (inside(middle) < 0.9 ? low : high) = middle;
-    }
-    return 0.5 * (low + high);
+    return find_root(0, high, [&](double w) { return inside(w) - 0.9; });
   }
 
   const Linearised& line_;

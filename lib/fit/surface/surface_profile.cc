@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "stats/distributions.h"
 #include "stats/statistics.h"
 
 namespace isoflop {

@@ -6,6 +6,7 @@
 #include <map>
 #include <numbers>
 
+#include "stats/distributions.h"
 #include "stats/statistics.h"
 
 namespace isoflop {

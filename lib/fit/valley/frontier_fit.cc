@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fit/estimate/power_law_fit.h"
+#include "stats/distributions.h"
 #include "stats/golden_section.h"
 #include "stats/statistics.h"
 

@@ -10,6 +10,7 @@
 #include "fit/estimate/power_law_fit.h"
 #include "fit/valley/isoflop_fit.h"
 #include "stats/correlated_errors.h"
+#include "stats/distributions.h"
 #include "stats/linear_algebra.h"
 #include "stats/statistics.h"
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "stats/distributions.h"
 #include "stats/statistics.h"
 #include "support/catch.h"
 

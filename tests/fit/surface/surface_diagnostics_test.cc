@@ -6,6 +6,7 @@
 #include "fit/surface/loss_law_fit.h"
 #include "fit/surface/newton.h"
 #include "fit/surface/surface_profile.h"
+#include "stats/distributions.h"
 #include "stats/statistics.h"
 #include "support/catch.h"
 #include "support/sweep_oracle.h"
