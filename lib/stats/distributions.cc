@@ -26,7 +26,10 @@ double student_t_upper_tail(double t, double dof) {
   return boost::math::cdf(boost::math::complement(StudentT(dof), t));
 }
 
-double student_t_quantile(double p, double dof) { return boost::math::quantile(StudentT(dof), p); }
+double student_t_quantile(double p, double dof) {
+  // Odd about the median, to the last bit.
+  return p < 0.5 ? -student_t_quantile(1 - p, dof) : boost::math::quantile(StudentT(dof), p);
+}
 
 double t90(double dof) { return student_t_quantile(0.95, dof); }
 

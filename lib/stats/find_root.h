@@ -5,10 +5,10 @@
 
 namespace isoflop {
 
-/// Where `function`, of opposite signs at `low` and `high` (or 0 at one of them), is 0: to the last
-/// digits of a double, by Boost.Math's TOMS 748 (Alefeld, Potra and Shi, ACM Trans. Math. Softw.
-/// 21, 1995).
-[[nodiscard]] double find_root(double low, double high,
+/// Where `function`, of opposite signs at `low` and `high` (or 0 at one of them), is 0, by
+/// `n_halvings` of the bracket (Boost.Math's bisection): to within 2^-(n_halvings + 1) of its
+/// width. NaN where the function is NaN at an end.
+[[nodiscard]] double find_root(double low, double high, int n_halvings,
                                const std::function<double(double)>& function);
 
 }  // namespace isoflop

@@ -33,7 +33,7 @@ double by_paule_mandel(std::span<const LogPoint> points) {
   if (fit_line(points, 0).q <= dof) return 0;
   double high = points.front().variance;
   while (fit_line(points, high).q > dof) high *= 2;
-  return find_root(0, high, [&](double x) { return fit_line(points, x).q - dof; });
+  return find_root(0, high, 60, [&](double x) { return fit_line(points, x).q - dof; });
 }
 
 // Twice the restricted log-likelihood, without its constant: the determinant of X' W X is

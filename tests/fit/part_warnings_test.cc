@@ -4,7 +4,11 @@
 #include <string>
 
 #include "base/text.h"
-#include "fit/warnings.h"
+#include "fit/design/next_warnings.h"
+#include "fit/hyper/hyper_warnings.h"
+#include "fit/surface/surface_warnings.h"
+#include "fit/trust/trust_warnings.h"
+#include "fit/valley/valley_warnings.h"
 #include "support/catch.h"
 
 using namespace isoflop;
@@ -30,7 +34,7 @@ Fit with_envelope(double exponent) {
 }
 
 std::string of_envelope(const Fit& fit) {
-  return warned([&](Words& words) { warn_of_envelope(fit, words); });
+  return warned([&](Words& words) { warn_of_envelope(*fit.envelope, fit.scale_opt, words); });
 }
 
 FormFit good_form() {
@@ -41,9 +45,7 @@ FormFit good_form() {
 }
 
 std::string of_form(const FormFit& form) {
-  Fit fit;
-  fit.forms = {form};
-  return warned([&](Words& words) { warn_of_forms(fit, words); });
+  return warned([&](Words& words) { warn_of_forms({}, {&form, 1}, words); });
 }
 
 /// A choice of next runs of which nothing is to be said.
@@ -86,7 +88,7 @@ Fit tuned(Mistuning::Source source, double bound) {
 }
 
 std::string of_mistuning(const Fit& fit) {
-  return warned([&](Words& words) { warn_of_mistuning(fit, words); });
+  return warned([&](Words& words) { warn_of_mistuning(fit.mistuning, fit.valleys, words); });
 }
 
 }  // namespace

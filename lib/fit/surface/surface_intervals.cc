@@ -22,6 +22,7 @@ namespace isoflop {
 namespace {
 
 constexpr int kTauNodes = 64;
+constexpr int kHalvings = 40;  // of brackets of tau^2 and of half-widths
 constexpr std::size_t kFewestInShift = 4;  // points of a budget: two for its level and shift
 constexpr double kLeastDof = 3;
 
@@ -89,7 +90,7 @@ double tau_squared_of(const Shifts& shifts, double target) {
   double high = 1e-8;
   while (scatter(shifts, high) > target) high *= 4;
   const double low = high > 1e-8 ? high / 4 : 0;
-  return find_root(low, high, [&](double x) { return scatter(shifts, x) - target; });
+  return find_root(low, high, kHalvings, [&](double x) { return scatter(shifts, x) - target; });
 }
 
 // Equally likely values of tau^2, by quantiles of the scatter's distribution.
@@ -158,10 +159,11 @@ class ErrorModel {
       }
       return sum / static_cast<double>(tau_squared_.size());
     };
+    if (inside(0) >= 0.9) return 0;
     double high = t90(dof_) * std::sqrt(of_noise);
     if (!(high > 0)) high = 1e-12;
     while (inside(high) < 0.9) high *= 2;
-    return find_root(0, high, [&](double w) { return inside(w) - 0.9; });
+    return find_root(0, high, kHalvings, [&](double w) { return inside(w) - 0.9; });
   }
 
   const Linearised& line_;

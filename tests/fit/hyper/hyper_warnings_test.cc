@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "fit/hyper/hyper_warnings.h"
+
 #include <cmath>
 
 #include "fit/hyper/hyper_fit.h"
-#include "fit/warnings.h"
 #include "support/catch.h"
 
 using namespace isoflop;
@@ -48,10 +49,8 @@ struct Grids {
 };
 
 bool warns(const std::vector<GridCell>& cells, const char* part, double band = 0.0025) {
-  Fit fit;
-  fit.hyper = fit_hyper(cells, band, HyperLaw{{1, 0.3}, {1, -0.1}});
   Words words;
-  warn_of_hyper(fit, words);
+  warn_of_hyper(fit_hyper(cells, band, HyperLaw{{1, 0.3}, {1, -0.1}}).value(), words);
   for (const std::string& word : words) {
     if (word.find(part) != std::string::npos) return true;
   }
@@ -61,10 +60,9 @@ bool warns(const std::vector<GridCell>& cells, const char* part, double band = 0
 }  // namespace
 
 TEST_CASE("good grids give no warning") {
-  Fit fit;
-  fit.hyper = fit_hyper(Grids{}.cells(), 0.0025, HyperLaw{{1, 0.3}, {1, -0.1}});
+  HyperFit fit = fit_hyper(Grids{}.cells(), 0.0025, HyperLaw{{1, 0.3}, {1, -0.1}}).value();
   // exp and 1 + x part at the third order: a noise of 1e-5, no exponent moves.
-  fit.hyper->noise = 0;
+  fit.noise = 0;
   Words words;
   warn_of_hyper(fit, words);
   for (const std::string& word : words) UNSCOPED_INFO(word);

@@ -9,6 +9,7 @@
 #include "fit/hyper/grid_noise.h"
 #include "fit/hyper/hyper_fit.h"
 #include "fit/points/settings.h"
+#include "isoflop/fit.h"
 #include "support/catch.h"
 #include "support/read_csv.h"
 

@@ -5,7 +5,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "fit/metric/second_stage_columns.h"
-#include "fit/warnings.h"
+#include "fit/metric/second_stage_warnings.h"
 #include "support/catch.h"
 #include "support/sweep_oracle.h"
 
@@ -49,10 +49,8 @@ SecondStage stage_of(const std::vector<StagePoint>& points, std::int64_t n_boots
 }
 
 std::string warnings_of(const SecondStage& stage) {
-  Fit fit;
-  fit.second_stages = {stage};
   Words warnings;
-  warn_of_second_stage(fit, warnings);
+  warn_of_second_stage({&stage, 1}, warnings);
   return join(warnings, "\n");
 }
 

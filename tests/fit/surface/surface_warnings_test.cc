@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "fit/surface/surface_warnings.h"
+
 #include <functional>
 #include <limits>
 
-#include "fit/warnings.h"
 #include "support/catch.h"
 
 using namespace isoflop;
@@ -10,7 +11,7 @@ using namespace isoflop;
 namespace {
 
 // Nothing to warn of.
-Fit sound_fit() {
+ParametricFit sound_surface() {
   ParametricFit surface;
   surface.law = {1.8, 480, 0.35, 2100, 0.37, LossLaw::Scale::params};
   surface.a_exponent = 0.514;
@@ -32,16 +33,14 @@ Fit sound_fit() {
   diagnostics.n_distinct_sizes = diagnostics.n_distinct_tokens = 9;
   diagnostics.tokens_range = 30;
   surface.diagnostics = diagnostics;
-  Fit fit;
-  fit.parametric = surface;
-  return fit;
+  return surface;
 }
 
 Words warnings_of(const std::function<void(ParametricFit&)>& change) {
-  Fit fit = sound_fit();
-  change(*fit.parametric);
+  ParametricFit surface = sound_surface();
+  change(surface);
   Words warnings;
-  warn_of_surface(fit, warnings);
+  warn_of_surface(surface, {}, warnings);
   return warnings;
 }
 
@@ -95,15 +94,15 @@ TEST_CASE("a search without an optimum, or that few starts found, is said") {
 
 TEST_CASE(
     "a surface outside the interval of the valleys' exponent is said, and one inside is not") {
-  Fit fit = sound_fit();
-  fit.scale_opt.status = FitStatus::ok;
-  fit.scale_opt.law.exponent = 0.5;
-  fit.scale_opt.exponent = {0.48, 0.52};
+  PowerLawFit scale_opt;
+  scale_opt.status = FitStatus::ok;
+  scale_opt.law.exponent = 0.5;
+  scale_opt.exponent = {0.48, 0.52};
   Words warnings;
-  warn_of_surface(fit, warnings);
+  warn_of_surface(sound_surface(), scale_opt, warnings);
   CHECK(warnings.empty());
-  fit.scale_opt.exponent = {0.49, 0.51};
-  warn_of_surface(fit, warnings);
+  scale_opt.exponent = {0.49, 0.51};
+  warn_of_surface(sound_surface(), scale_opt, warnings);
   REQUIRE(warnings.size() == 1);
   CHECK_THAT(warnings[0], contains("The estimators disagree") && contains("the surface 0.514"));
 }

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "fit/warnings.h"
+#include "fit/trust/trust_warnings.h"
 #include "support/catch.h"
 #include "support/sweep_oracle.h"
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fit/warnings.h"
+#include <type_traits>
+
+#include "fit/trust/trust_warnings.h"
 #include "support/catch.h"
 
 using namespace isoflop;
 
 namespace {
 
-using Warn = void (*)(const Fit&, Words&);
-
-std::string warned(Warn warn, const Fit& fit) {
+template <class Part>
+std::string warned(void (*warn)(Part, Words&), const std::type_identity_t<Part>& part) {
   Words warnings;
-  warn(fit, warnings);
+  warn(part, warnings);
   std::string text;
   for (const std::string& warning : warnings) text += warning + "\n";
   return text;
@@ -58,9 +59,9 @@ TEST_CASE("no hold-out is warned of where there is a law") {
 TEST_CASE("a red light is said") {
   Fit fit = usable_fit();
   fit.targets = {target(99, ExtrapolationLight::caution)};
-  CHECK(warned(warn_of_targets, fit).empty());
+  CHECK(warned(warn_of_targets, fit.targets).empty());
   fit.targets = {target(300, ExtrapolationLight::only_with_holdout_evidence)};
-  CHECK(warned(warn_of_targets, fit) ==
+  CHECK(warned(warn_of_targets, fit.targets) ==
         "At 1e+21 FLOPs, 300 times the largest budget, a prediction is worth something only with "
         "hold-out evidence.\n");
 }
@@ -70,11 +71,12 @@ TEST_CASE("estimators that disagree are said") {
   fit.targets = {target(10, ExtrapolationLight::caution)};
   for (const double disagreement : {0.3, -0.2}) {
     fit.targets[0].disagreement = disagreement;
-    CHECK(warned(warn_of_targets, fit).empty());
+    CHECK(warned(warn_of_targets, fit.targets).empty());
   }
   for (const double disagreement : {0.5, -0.4}) {
     fit.targets[0].disagreement = disagreement;
-    CHECK(warned(warn_of_targets, fit).find("the surface's optimal size is") != std::string::npos);
+    CHECK(warned(warn_of_targets, fit.targets).find("the surface's optimal size is") !=
+          std::string::npos);
   }
 }
 
@@ -82,9 +84,9 @@ TEST_CASE("an over-estimate that would waste a tenth of the compute is said") {
   Fit fit = usable_fit();
   fit.targets = {target(10, ExtrapolationLight::caution)};
   fit.targets[0].overestimate = MissCost{.waste = {.size_ratio = 1.5, .wasted_share = 0.057}};
-  CHECK(warned(warn_of_targets, fit).empty());
+  CHECK(warned(warn_of_targets, fit.targets).empty());
   fit.targets[0].overestimate = MissCost{.waste = {.size_ratio = 2, .wasted_share = 0.157}};
-  CHECK(warned(warn_of_targets, fit)
+  CHECK(warned(warn_of_targets, fit.targets)
             .find("may be 2 times smaller than predicted, which would "
                   "waste 16 % of the compute") != std::string::npos);
 }
@@ -94,9 +96,9 @@ TEST_CASE("an interval that the noise does not allow is said, with the runs it w
   fit.sample_size.n_runs = 240;
   fit.sample_size.effective = 240;
   fit.sample_size.intervals = {{.of = "parametric.a", .interval = {}, .runs_needed = 900}};
-  CHECK(warned(warn_of_sample_size, fit).empty());
+  CHECK(warned(warn_of_sample_size, fit.sample_size).empty());
   fit.sample_size.intervals[0].runs_needed = 6e5;
-  CHECK(warned(warn_of_sample_size, fit) ==
+  CHECK(warned(warn_of_sample_size, fit.sample_size) ==
         "The interval of parametric.a is narrower than the noise allows: it would need about 6e+05 "
         "runs, there are 240.\n");
 }
@@ -106,9 +108,9 @@ TEST_CASE("runs that share trunks are said to be worth fewer") {
   fit.sample_size.n_runs = 40;
   fit.sample_size.n_independent = 25;
   fit.sample_size.effective = 22;
-  CHECK(warned(warn_of_sample_size, fit).empty());
+  CHECK(warned(warn_of_sample_size, fit.sample_size).empty());
   fit.sample_size.n_independent = 9;
   fit.sample_size.effective = 8.9;
-  CHECK(warned(warn_of_sample_size, fit) ==
+  CHECK(warned(warn_of_sample_size, fit.sample_size) ==
         "40 runs share 9 trunks and are worth about as many as 8.9 independent ones.\n");
 }

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "fit/valley/isoflop_fit.h"
+#include "isoflop/fit.h"
 #include "support/catch.h"
 #include "support/sweep_oracle.h"
 

@@ -8,6 +8,7 @@
 #include "fit/valley/parametric_valley.h"
 #include "fit/valley/valley_methods.h"
 #include "isoflop/error.h"
+#include "isoflop/fit.h"
 #include "stats/statistics.h"
 #include "support/catch.h"
 #include "support/sweep_oracle.h"

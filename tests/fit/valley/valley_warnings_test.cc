@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "fit/valley/valley_warnings.h"
+
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
-#include "fit/warnings.h"
 #include "support/catch.h"
 
 using namespace isoflop;
@@ -11,7 +13,9 @@ namespace {
 
 /// Three sound valleys and the curves they came from: nothing to warn of.
 struct Sound {
-  Fit fit;
+  std::vector<Valley> valleys;
+  std::vector<EstimatorDisagreement> disagreement;
+  std::optional<double> seed_noise;
   std::vector<BudgetGroup> curves;
   Sound() {
     for (int i = 0; i < 3; ++i) {
@@ -35,27 +39,27 @@ struct Sound {
       valley.fitted_scale = {1e8 * std::exp(-1.4), 1e8 * std::exp(1.4)};
       valley.bracketed = true;
       valley.status = FitStatus::ok;
-      fit.valleys.push_back(valley);
+      valleys.push_back(valley);
     }
   }
   [[nodiscard]] bool warns(const std::string& words) const {
-    Words warnings;
-    warn_of_valleys(fit, curves, warnings);
+    const Words warnings = all();
     return std::any_of(warnings.begin(), warnings.end(), [&](const std::string& warning) {
       return warning.find(words) != std::string::npos;
     });
   }
-  Valley& valley() { return fit.valleys[1]; }
+  [[nodiscard]] Words all() const {
+    Words warnings;
+    warn_of_valleys(valleys, curves, seed_noise, warnings);
+    warn_of_disagreement(disagreement, warnings);
+    return warnings;
+  }
+  Valley& valley() { return valleys[1]; }
 };
 
 }  // namespace
 
-TEST_CASE("sound valleys are not warned of") {
-  const Sound sound;
-  Words warnings;
-  warn_of_valleys(sound.fit, sound.curves, warnings);
-  CHECK(warnings.empty());
-}
+TEST_CASE("sound valleys are not warned of") { CHECK(Sound().all().empty()); }
 
 TEST_CASE("a minimum that is not bracketed or not there is named, with the side to widen to") {
   Sound sound;
@@ -90,9 +94,9 @@ TEST_CASE("a vertex far from the best run is warned of") {
 TEST_CASE("scatter far above the noise between seeds is warned of, where that is known") {
   Sound sound;
   CHECK_FALSE(sound.warns("between seeds"));
-  sound.fit.seed_noise = 0.001;
+  sound.seed_noise = 0.001;
   CHECK_FALSE(sound.warns("between seeds"));
-  sound.fit.seed_noise = 0.0002;
+  sound.seed_noise = 0.0002;
   CHECK(sound.warns("between seeds"));
 }
 
@@ -112,13 +116,13 @@ TEST_CASE("a bias predicted for the parabola is warned of") {
 
 TEST_CASE("estimators that disagree are warned of, at a budget and beyond") {
   Sound sound;
-  sound.fit.disagreement = {
+  sound.disagreement = {
       {.compute = 1e19, .extrapolation = 1, .largest_ln_ratio = 0.1, .n_estimators = 4},
       {.compute = 1e21, .extrapolation = 10, .largest_ln_ratio = 0.1, .n_estimators = 4}};
   CHECK_FALSE(sound.warns("differ by a factor"));
-  sound.fit.disagreement[0].largest_ln_ratio = 0.3;
+  sound.disagreement[0].largest_ln_ratio = 0.3;
   CHECK(sound.warns("Compute 1e+19: 4 estimators"));
-  sound.fit.disagreement[1].largest_ln_ratio = 0.7;
+  sound.disagreement[1].largest_ln_ratio = 0.7;
   CHECK(sound.warns("10 times the largest budget"));
 }
 
