@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// The slope at a point is (w_r m_l + w_l m_r) / (w_r + w_l): m_l and m_r the chords beside it, w_r
+// and w_l how much the two chords to the right and the two to the left of it differ; the mean of
+// m_l and m_r where both are 0. Boost's makima has other weights, and is another curve than the
+// paper's (decision 13).
 #include "stats/akima.h"
 
 #include <algorithm>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// In parameters scaled to a Hessian of unit diagonal, the step is -(|l| + damping l_max)^-1 along
+// each eigenvector of the free parameters: by the magnitude of its eigenvalue l, so that it
+// descends where the objective is concave, too. Damping falls tenfold where the value falls and
+// rises fivefold where it does not; steps are clipped to the bounds. Decision 11 says why it
+// follows a general descent.
 #include "stats/bounded_newton.h"
 
 #include <algorithm>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// The weights of the line stay those of independent errors: generalised least squares would make
+// the optimum depend on an estimated correlation, for intervals 1 to 6 % narrower that cover up to
+// 2 % less (decision 12). The weighted rows' covariance V enters what is said of the line:
+// E q = tr(M V) + tau^2 sum M_ii w_i gives tau^2 by moments, and the sandwich with Satterthwaite's
+// degrees of freedom the errors, about the centre at which level and slope are uncorrelated.
+// Without a correlation it is DerSimonian-Laird and Hartung-Knapp to the last bit.
 #include "stats/correlated_errors.h"
 
 #include <algorithm>

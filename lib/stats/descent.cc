@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Beyond delta Huber's function is the square of s = sign(r) sqrt(delta (2 |r| - delta)), up to the
+// factor 1/2, with ds/dr = delta / |s|. It ends by the size of its steps, or after 300 of them; how
+// good an end is, Newton's method settles afterwards.
 #include "stats/descent.h"
 
 #include <cmath>

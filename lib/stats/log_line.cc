@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// The default is the estimator by moments, in closed form. The other two are there to show that it
+// does not matter: in simulated laws of 3 to 9 budgets the three cover alike within 0.5 %, and
+// their errors of tau differ by less than 9 %, in either direction (tests/bench/tau_study.cc,
+// docs/laws.md).
 #include "stats/log_line.h"
 
 #include <algorithm>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// Ends of descents that agree to 1e-4 are one; the six lowest are polished, and starts whose
+// polished end is within 1e-8 of the best are counted as agreeing. For Huber's function the ends of
+// least squares follow delta down from their largest residual by factors of 4. Errors are those of
+// linear regression on the Jacobian at the optimum without the parameters at a bound, in columns of
+// unit length.
 #include "stats/nonlinear_fit.h"
 
 #include <algorithm>

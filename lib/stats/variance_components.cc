@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// -2 ln of the restricted likelihood at ratio rho = tau^2 / noise^2, V = I + rho g g' within a
+// budget: (n - p) ln s^2 + S / s^2 + ln|V| + ln|X' V^-1 X + floor^2 P|, s^2 = S / (n - p) or the
+// floor's square if that is more. V is I and a term of rank one in each budget, so that a ratio
+// costs sums over budgets. The prior P is weighed at the noise floor, which leaves s^2 in closed
+// form. ln rho on a grid from -2 to 18, golden section about the best, and tau = 0 where no ratio
+// is more likely.
 #include "stats/variance_components.h"
 
 #include <algorithm>

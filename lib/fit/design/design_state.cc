@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// The posterior of a linear model in (theta, shifts): information = prior + sum x x' / sigma^2
+// + 1 / tau^2 for each shift, inverted once. A run x more takes (c'Vx)^2 / (sigma^2 + x'Vx) off the
+// variance of c'theta and V x x' V / (sigma^2 + x'Vx) off V (Sherman and Morrison); gains therefore
+// need V c alone, which is kept for ln N* and ln L*.
 #include "fit/design/design_state.h"
 
 #include <cmath>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// A run's worth is the fall of the relative variances, summed over the draws of the surface, over
+// its cost to a power: 1 is greed per FLOP, 0 greed by gain. Each power of kCostPowers makes a
+// design and the least criterion wins. Of a trunk only the longest stem chosen is paid, so that
+// costs fall as runs are taken.
 #include "fit/design/greedy_design.h"
 
 #include <algorithm>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// ln L = ln f + g s_b + noise about the present surface is a linear mixed model with weak normal
+// priors. Four rounds: sigma and tau by REML (stats/variance_components.h), then up to six
+// Gauss-Newton steps of generalised least squares on r' V^-1 r + the prior's squares, each halved
+// until that falls; V has tau at its floor or above. A loss that is the mean of n runs has its row
+// times sqrt(n). With 15 points or more, residuals are cut off at 4 sd, by their median, anew each
+// round: Huber's pseudo-values.
 #include "fit/design/mixed_surface.h"
 
 #include <algorithm>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// First tau^2 from what the points' own errors leave unexplained, then the line with weights
+// 1 / (se^2 + tau^2), then its errors from its own weighted residuals, q / (n - 2) (Hartung and
+// Knapp). That factor may be below 1: kept at 1 or more, the intervals cover 98 % at tau = 0
+// (decision 12). A prediction is for the optimum of a further budget and has that budget's own
+// tau^2 in it.
 #include "fit/estimate/power_law_fit.h"
 
 #include <algorithm>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// e^(u'Hu / 2) - 1 of the cell's quadratic, u = ln(proposed / best), while u'Hu / 2 is at most 2 %,
+// up to where Step Law's runs are near a quadratic; else the nearest run in (ln B, ln lr) over the
+// best one. On Step Law's cells its published law costs 0.04 % in the mean, eq. 1 of
+// arXiv:2401.02954 with C = 6 N D 0.59 % (docs/laws.md).
 #include "fit/hyper/excess_loss.h"
 
 #include <algorithm>

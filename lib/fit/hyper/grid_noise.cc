@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// s^2 is the sum of squares over the degrees of freedom of all cells' quadratics, in the narrowest
+// window in which it has 20 of them and which is 8 s wide, else in the widest. A wider window adds
+// the quadratic's misfit, a narrower one cuts off unlucky runs (decision 6).
 #include "fit/hyper/grid_noise.h"
 
 #include <cmath>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// Ordinary least squares of ln y on 1 and the centred logarithms. Rows of one cell share regressors
+// and luck, so the cell is the unit: (G - 1) / G sum (b_(g) - b)(b_(g) - b)' over the G cells left
+// out (CV3), or s^2 (X'X)^-1 with one row a cell; Student's t of G less the parameters. N and D are
+// told apart if the cells' spread along (ln N, ln D) is at most 30 times that across. residual_sd
+// is of the cells' means and stands as tau in a law in C, so that a prediction holds a further
+// cell's own optimum.
 #include "fit/hyper/hyper_regression.h"
 
 #include <algorithm>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// z* = -H^-1 g of each cell's quadratic within the window, its error from the residual variance of
+// all cells' quadratics, those without a minimum included. The window matters less than the band's
+// width: the rate's exponent of N in Step Law's runs is -0.769, -0.695 and -0.633 at 1.5, 2 and 3 %
+// (docs/laws.md).
 #include "fit/hyper/local_optimum.h"
 
 #include <algorithm>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// ln metric on 1, b, r, b^2 / 2, b r, r^2 / 2 by QR with pivots, b and r the logarithms of batch
+// and rate about the runs' means; a setting of one value loses its columns. Convexity is asked of
+// the answer, never imposed.
 #include "fit/hyper/local_quadratic.h"
 
 #include <algorithm>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// The settings that were used are a line in x = ln scale through the curve's runs. Probes: u is the
+// line through their offsets from the probed minima, so that shift, level and slope are sums over
+// probes, and the shift's variance follows from the covariances of these minima. Law: u is used
+// less proposed, D falling as N rises; the law's residual sds stand for the error of u at the
+// minimum. The bound is |shift| + 1.645 sd of it by probes, |shift| + t sd with cells - 3 by the
+// law. A tuned curvature k - w'Hw that is not positive bounds nothing.
 #include "fit/hyper/mistuning.h"
 
 #include <algorithm>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// Slope test against a metric at chance: least squares of metric on loss, error by the sandwich
+// over trunks, G / (G - 1) (n - 1) / (n - 2) sum (x_g' r_g)^2 / sxx^2 (Liang and Zeger 1986), t of
+// G - 2. Intervals of the curve are percentiles of refits to drawn trunks. That of a target takes
+// the curves in turn, a loss that is ln-normal on either side of its value by its own interval, and
+// a run's residual, 4,000 times or more, within the bounds. The hold-out leaves out the largest
+// budgets, at least 3 points, knowing their losses.
 #include "fit/metric/second_stage.h"
 
 #include <algorithm>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// Losses and metrics in units of their ranges. At a node (k, L0) floor and ceiling are linear and
+// follow from two normal equations, cut off at their bounds; the best L0 of each of the three best
+// k are the starts of the general solver in (floor, ceiling, ln k, L0). The ceiling's profile is
+// minimised over the other three from such starts at every point and bisected to 1e-4 of the
+// metric's range. A resample starts from the fit and from one node.
 #include "fit/metric/sigmoid_fit.h"
 
 #include <algorithm>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// Two parallel lines of ln(L - asymptote) on ln C: one exponent -(Sxy_a + Sxy_b) / (Sxx_a + Sxx_b)
+// from the sums within the sides, residual variance over n_a + n_b - 3. ln factor is how far apart
+// the lines are in ln C, its error by the delta method; an exponent whose 90 % interval reaches 0
+// gives no factor. Equal slopes: Student's t of n_a + n_b - 4 with each line's own slope. Exponents
+// that were fitted apart: Welch's t with Satterthwaite's degrees of freedom.
 #include "isoflop/speedup.h"
 
 #include <algorithm>

@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+// Any form of the table by the general solver, in centred parameters; the robust fit also starts
+// from the least-squares optimum. AICc = n ln(S / n) + 2 k + 2 k (k + 1) / (n - k - 1) with k the
+// parameters and the variance, S always of least squares, whatever the objective. Lack of fit:
+// F(2, n - 7) of Chinchilla's sum against `interaction`. Errors of reported parameters by the delta
+// method. A form's optimum is the lowest interior minimum of 400 cells in ln size, its exponents
+// differences over one unit of ln C; the hold-out leaves out the largest budgets, at least 3 runs,
+// and tells the rms relative error.
 #include "fit/surface/form_fit.h"
 
 #include <algorithm>

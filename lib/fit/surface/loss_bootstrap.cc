@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// A resample is a multiplicity per point, and a point of its own for each draw of seeds' means;
+// resample i depends on the seed and on i alone, whichever thread refits it. Drawing within budgets
+// cannot see the scatter between budgets: percentiles of these refits held the true a in 75 % of
+// random sweeps where 90 were promised, hence surface_intervals.cc (decision 12).
 #include "fit/surface/loss_bootstrap.h"
 
 #include <algorithm>

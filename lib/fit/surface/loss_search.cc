@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+// The objective may have more than one optimum. Starts: up to six local minima of a 32 x 32 grid
+// and ten surfaces about the best end, where the majorant's quadratic is 10 % up; for Huber's
+// function the minima also with delta lowered from 16 times its value, the lowest from 256 times,
+// and the best end by way of a tenth and of ten times delta. On the 240 Chinchilla points all agree
+// (decision 5). A resample starts from at most three known basins, a 12 x 12 grid and one
+// continuation; only where these ends differ by more than 1e-10 are some thirty starts more spent
+// on it.
 #include "fit/surface/loss_search.h"
 
 #include <algorithm>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// Steps -H^-1 g in (E, A', B', alpha, beta) with the exact Hessian of the pieces that the residuals
+// are in, by L D L^T written out; parameters at a bound with the objective falling beyond it are
+// held. Where H is not positive definite or the step does not lower the objective, a multiple of
+// the Hessian of re-weighted least squares is added, 0.05 of it first, then 4 times as much each
+// time. Damping by the diagonal lost: one start in five stopped short at small deltas (decision 5,
+// which also says why no general solver).
 #include "fit/surface/newton.h"
 
 #include <algorithm>

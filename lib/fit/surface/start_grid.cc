@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// n_nodes exponents from 0.02 to 4, equally spaced in the logarithm, for alpha and for beta. At a
+// node the surface is linear: E, A, B by three normal equations and Cramer's rule, or, where one
+// would be negative, by the best of the pairs and singles that are not. Powers are tabulated once,
+// for all resamples. Residuals of ln L become f / L - 1, so that nodes are ranked by Huber's
+// function of linearised residuals at coefficients of (re-weighted) least squares: good enough to
+// start from, and the ends are compared exactly.
 #include "fit/surface/start_grid.h"
 
 #include <algorithm>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// The curvature is the majorant's Hessian (J'WJ) over the parameters that are not held, scaled to a
+// unit diagonal: its condition number, and the correlations of its inverse. gradient_norm is the
+// largest |g_i theta_i| over the objective. Beside them: profiles of E and a, the optima for delta
+// 1e-4, 1e-3, 1e-2 and squares, and the median over octaves of size of the ratio of most to fewest
+// tokens.
 #include "fit/surface/surface_diagnostics.h"
 
 #include <algorithm>

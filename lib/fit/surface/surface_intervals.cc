@@ -1,4 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+// Var of a function of the parameters with gradient g: sigma^2 c |h|^2 + tau^2 sum over budgets of
+// (h'z_b)^2, h = J^+' g, z the slopes of ln L under a shift, c Huber's inefficiency. Where runs
+// share trunks, |h|^2 is (1 - share) |h|^2 + share sum over trunks of (sum h)^2. Residuals of a
+// budget of 4 points or more are a level, a shift times z, and noise, which is pooled. Q(tau^2),
+// the weighted squares of the shifts about a line in ln C, is set to the quantiles of (k - 2)
+// F(k - 2, dof): 64 equally likely tau^2, over which the probability of Student's t is averaged to
+// 0.9. Percentiles of the bootstrap lost: 75 % for a, where these cover 93; four budgets leave tau
+// wide (decision 12). A surface of another form is not covered.
 #include "fit/surface/surface_intervals.h"
 
 #include <algorithm>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Huber's function without a branch: with c = r cut off at -+delta, H = c (r - c / 2) and H' = c.
+// The sums of derivatives leave the factors A and B out; they are multiplied in at the end. A point
+// costs two exponentials, and a logarithm where the residual is of logarithms.
 #include "fit/surface/surface_kernels.h"
 
 #include "stats/vector_math.h"

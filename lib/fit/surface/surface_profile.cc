@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// From the optimum outwards the distance doubles, from a thousandth of that to the bound, until the
+// profile is above its limit, then the crossing is bisected; every refit starts from the surface of
+// the nearest point inside. For a the refit moves along beta = a / (1 - a) alpha. A profile that is
+// below the limit at its bound has no end there: not identified.
 #include "fit/surface/surface_profile.h"
 
 #include <algorithm>

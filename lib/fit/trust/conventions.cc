@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// Every run keeps its curve while M and C = M D are counted anew. C then varies along a curve, and
+// each loss is moved to the curve's mean C at its own M by the surface of these counts, L
+// f(M, C / M) / f(M, D); where that surface is unusable or at a bound, only conventions under which
+// C spreads by at most 1 % are told. The minima are not freed of their bias. embedding_transition
+// solves v = u for the line v(u) = ln(vocabulary matrices) over u = ln(non-embedding parameters).
 #include "isoflop/conventions.h"
 
 #include <algorithm>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// What the noise alone would give: for the exponent 2 z / sqrt(sum w (x - mean x)^2), x = ln C and
+// w = 1 / se^2 without tau; for the surface 2 z s sqrt(g' (J'J)^-1 g), s of the residuals of ln L
+// over n - 5, with z = 1.645 in both. n (w0 / w)^2 runs then stand behind an interval of width w:
+// the question of arXiv:2404.10102 to the intervals of arXiv:2203.15556, which by this would take
+// 600,000 (docs/laws.md).
 #include <array>
 #include <cmath>
 

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// Seed noise: v sd^2 / sigma^2 of each cell is chi-square of v, ln sigma = ln s0 + s1 (L - mean);
+// maximum likelihood by Fisher's scoring, steps damped. Var ln s0 is 1 / (2 v) of all v. Effective
+// runs: (sum w)^2 / sum w^2 over trunks (Kish). run_noise is the largest of three estimates. The
+// detectable difference is (t_0.975 + t_0.8) sqrt(2) run_noise, with the larger of the parabolas'
+// and the seeds' degrees of freedom.
 #include "fit/trust/sample_size.h"
 
 #include <algorithm>

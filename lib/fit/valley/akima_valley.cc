@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// arXiv:2406.19146's noise and interpolation; valley_methods.h says what is drawn. The noise of a
+// size is that of one run, over the root of its number of seeds if it was read off seeds. Each draw
+// is minimised exactly (stats/akima.h). The error of the loss: the sd of the noise-free curve at
+// the draws' minima, and the noise of one run, in quadrature.
 #include <algorithm>
 #include <cmath>
 

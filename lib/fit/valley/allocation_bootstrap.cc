@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// The levels that are drawn stand at AllocationBootstrap. Runs drawn within their budget show the
+// noise but not the scatter between budgets: hence the factor e^(tau z) on each N*, and its inverse
+// on D*. Every resample goes through windows, parabolas, pooled noise and regression anew, but its
+// minima keep their bias and its regression takes their errors as independent: where the fit's law
+// is corrected, these percentiles belong beside scale_opt_uncorrected.
 #include "fit/valley/allocation_bootstrap.h"
 
 #include <algorithm>

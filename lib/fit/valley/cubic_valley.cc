@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// L = b0 + b1 u + b2 u^2 + b3 u^3 over the parabola's window, u = ln scale mapped to -1 to 1; the
+// minimum is where b1 + 2 b2 u + 3 b3 u^2 = 0 with a positive derivative. Errors by the delta
+// method, du = -(0, 1, 2 u, 3 u^2) db / (2 b2 + 6 b3 u), from s^2 (X'X)^-1; s / L is pooled over
+// the curves, n - 4 degrees of freedom each. No bias is taken off these minima.
 #include <algorithm>
 #include <cmath>
 

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// Approach 1 of arXiv:2203.15556. ln loss of every smoothed run is interpolated linearly in ln C at
+// n_flops values once; the envelope of all runs, or of a resample, is the least of the drawn rows.
+// The laws are unweighted lines in logarithms; neighbouring values are won by the same run, so that
+// their residuals do not tell the error, and 5th and 95th percentiles over resamples of whole runs
+// do. A weighted mean lost against local lines: it lifts the falling ends (docs/laws.md).
 #include <algorithm>
 #include <cmath>
 #include <limits>

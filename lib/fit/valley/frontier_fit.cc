@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// L = E + s u with u = (C / C0)^-gamma is linear in E and s: for each gamma they follow from two
+// normal equations with weights 1 / L^2, E held at 0 where it or s would not be positive. gamma is
+// the best of 401 values from 0.001 to 3, sharpened by golden section. The doubt of a forecast is
+// read off this profile, sums of squares up to S (1 + t^2 / (n - 3)), and not off a linearised
+// error.
 #include "fit/valley/frontier_fit.h"
 
 #include <algorithm>

@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+// Approach 2 of arXiv:2203.15556: parabolas, one relative noise for all, what runs of one trunk
+// have in common, then ln N* and ln D* on ln C by random-effects regression, and the frontier. Both
+// laws have the errors of ln N* as weights, since at a given C ln D* errs by the opposite.
+// fit_isoflop() knows no surface and takes the minima as found; fit() sets their predicted bias
+// afterwards and calls allocation_law() again: ten times beyond the data the law through bare
+// minima covers the true N* in 81 %, the corrected one in 88 (decision 12). The frontier takes the
+// losses of the minima as found in either case.
 #include "fit/valley/isoflop_fit.h"
 
 #include <cmath>

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// What would show that one power law is wrong. Dropping a budget refits the law with the rest of
+// the trunks' correlation. The quadratic in ln C has the law's weights 1 / (se^2 + tau^2) with its
+// tau; the t of its last coefficient has n - 3 degrees of freedom, or Satterthwaite's where minima
+// are correlated. Drift of the grids' centres about the minima as found, and of the predicted bias,
+// are unweighted slopes in ln C. (sum w)^2 / sum w^2 says how many budgets of equal weight would
+// know as much.
 #include "fit/valley/law_checks.h"
 
 #include <algorithm>

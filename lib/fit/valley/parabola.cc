@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+// Approach 2 of arXiv:2203.15556 at one budget: L = c0 + c1 x + c2 x^2, x = ln scale, by least
+// squares over the window, all sizes with one weight; ln N* is the vertex -c1 / (2 c2). Its error
+// and the minimum's are those of the delta method from s^2 (X'X)^-1, s first over the curve's own
+// n - 3, then one relative noise for all curves. Two sizes each side and the best run inside are
+// asked of the whole curve, not of the window. predicted_bias() fits the same parabola to the
+// surface's losses at these sizes. A parabola through every size lost against the window, a factor
+// of 3 in the error of ln N* on steep curves: parabola.h.
 #include "fit/valley/parabola.h"
 
 #include <algorithm>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// Along C = k N D the derivatives of L in ln N at the optimum are as L'' : L''' : L'''' =
+// 1 : g : q. Least squares of a parabola on a symmetric grid take r4 = h^2 s4 / s2 of a cubic into
+// the slope and r6 = h^2 (s6 - s2 s4) / (s4 - s2^2) of a quartic into the curvature, which moves
+// the vertex as GridShape says.
 #include <cmath>
 
 #include "base/text.h"

@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+// Approach 3's optimum on each curve: (alpha + beta) ln N* = ln(alpha A) - ln(beta B) + beta
+// ln(C / k). Its gradient in the parameters is linear in ln C, hence Var ln N* a quadratic in ln C,
+// centred at the curves' mean. The covariance is s^2 (J'J)^-1 over n - 5, with E left out where it
+// is 0. The laws are the surface's own exponents, no regression through the minima; a scatter tau
+// adds tau^2 / n to the level's variance and tau^2 / sum (x - mean x)^2 to the slope's. Here tau
+// counts as known; surface_intervals.cc, whose intervals are the calibrated ones, averages over
+// what the budgets leave open of it.
 #include "fit/valley/parametric_valley.h"
 
 #include <algorithm>

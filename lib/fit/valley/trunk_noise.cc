@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+// With e the relative errors of the runs of a curve, M e its residuals and K_ab = 1 where a run of
+// curve a and one of b are of one trunk: if a share s of the variance sigma^2 is common, E[(M_a
+// e_a)' K_ab (M_b e_b)] = s sigma^2 |M_a K_ab M_b|^2 (Frobenius). s is the ratio of the sums over
+// pairs of curves, cut off at 0 and 1, with sigma pooled over the parabolas. ln N* errs by g'e,
+// which gives the minima the correlation s g_a' K_ab g_b / (|g_a| |g_b|). One sweep knows s to
+// about 0.2; at s = 0.5 the correlation brings the coverage of the exponent from 86.8 to 89.3 %
+// (decision 12).
 #include "fit/valley/trunk_noise.h"
 
 #include <algorithm>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// Four estimators of the same minima, each with laws of its own; none is averaged with another,
+// their spread is the result. The parabolas enter as fit_isoflop() found them and no bias is taken
+// off any estimator. Cubic and Akima have their laws by the regression of the parabolas, with the
+// correlation that trunks give the parabolas' errors, since it is known for these alone; the
+// surface brings its own laws.
 #include "fit/valley/valley_estimators.h"
 
 #include <algorithm>
