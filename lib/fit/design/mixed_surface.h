@@ -44,9 +44,9 @@ class CentredSurface {
   /// The surface a step away; E stays >= 0 and a logarithm moves by at most 0.7.
   [[nodiscard]] CentredSurface moved(const SurfaceGradient& step) const;
   /// How far the parameters are from where a weak prior has them, and that prior's precisions:
-  /// exponents about 0.35 within a factor of 3, coefficients within a factor of 20 of the points'
-  /// mean loss. Published exponents lie between 0.2 and 0.9; a sweep that can be fitted outweighs
-  /// it, one that cannot is kept from a variance without bound.
+  /// exponents about 0.35 within a factor of 3, coefficients within a factor of 20 of a quarter
+  /// of the points' mean loss. Published exponents lie between 0.2 and 0.9; a sweep that can be
+  /// fitted outweighs it, one that cannot is kept from a variance without bound.
   [[nodiscard]] SurfaceGradient prior_offset() const;
   [[nodiscard]] SurfaceGradient prior_precision() const;
   [[nodiscard]] LossLaw law() const;

@@ -32,7 +32,8 @@ struct LossFitOptions {
 /// The surface at the global optimum of its objective. At every node of a dense grid in (alpha,
 /// beta) E, A and B are solved for exactly; from the local minima, directly and with delta lowered
 /// step by step, a damped Newton method in all five parameters with exact second derivatives. The
-/// best end wins; how many starts found it is told. Bounds are 0 for E, A, B; none above.
+/// best end wins; how many starts found it is told. E, A and B are 0 or more, exponents
+/// from 1e-4 to 20.
 [[nodiscard]] ParametricFit fit_loss_law(std::span<const LossSample> samples,
                                          const LossFitOptions& options);
 

@@ -25,8 +25,8 @@ struct Constraint {
 };
 
 /// Minimises from `start` within the bounds by Newton steps, damped until the objective falls and
-/// where the Hessian is not positive definite. Converged: the full step promises less than
-/// `tolerance` of the value.
+/// where the Hessian is not positive definite. Converged: a step of little damping (at most
+/// 1) promises less than `tolerance` of the value.
 [[nodiscard]] NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start,
                                     double tolerance = 1e-13, const Constraint& constraint = {});
 

@@ -30,7 +30,7 @@ namespace isoflop {
 namespace {
 
 constexpr int kTauNodes = 64;
-constexpr int kHalvings = 40;  // of brackets of tau^2 and of half-widths
+constexpr int kHalvings = 40;              // of brackets of tau^2 and of half-widths
 constexpr std::size_t kFewestInShift = 4;  // points of a budget: two for its level and shift
 constexpr double kLeastDof = 3;
 

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "fit/surface/loss_law_fit.h"
-#include "stats/nonlinear_fit.h"
 #include "fit/surface/trust_formulas.h"
+#include "stats/nonlinear_fit.h"
 #include "support/catch.h"
 
 namespace isoflop::test {
