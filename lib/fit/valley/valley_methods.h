@@ -33,7 +33,7 @@ struct AkimaOptions {
 
 /// Noise and interpolation (arXiv:2406.19146): adds normal noise to ln metric, interpolates it over
 /// ln scale by Akima's curve through all sizes, takes the minimum, over n_draws draws; those with
-/// the minimum at an end are left out, and where they are half of all or more the curve is not
+/// the minimum at an end are left out, and where they are more than half of all the curve is not
 /// bracketed. The median is the optimum; its error the draws' sd, at least a third of the sizes'
 /// spacing there, below which interpolation knows nothing.
 [[nodiscard]] ValleyEstimate fit_akima(const BudgetGroup& curve, const Valley& valley,
