@@ -33,6 +33,7 @@ std::vector<std::vector<std::string>> by_dataset(const std::vector<std::string>&
     group->second.push_back(source);
   }
   std::vector<std::vector<std::string>> result;
+  result.reserve(groups.size());
   for (auto& [dataset, members] : groups) result.push_back(std::move(members));
   return result;
 }

@@ -47,16 +47,19 @@ void write_sequence(const Range& range, char open, char close, Style style, int 
   const std::size_t start = out.size();
   const std::size_t line_start = out.rfind('\n') == std::string::npos ? 0 : out.rfind('\n') + 1;
   const bool pretty = style == Style::pretty;
+  const auto indent = [](int level) {
+    return std::string(2 * static_cast<std::size_t>(level), ' ');
+  };
   const auto emit = [&](bool broken) {
     out += open;
     bool first = true;
     for (const auto& element : range) {
       if (!first) out += broken || !pretty ? "," : ", ";
       first = false;
-      if (broken) out += '\n' + std::string(2 * (depth + 1), ' ');
+      if (broken) out += '\n' + indent(depth + 1);
       write_one(element, broken ? depth + 1 : depth);
     }
-    if (broken) out += '\n' + std::string(2 * depth, ' ');
+    if (broken) out += '\n' + indent(depth);
     out += close;
   };
   emit(false);

@@ -60,7 +60,7 @@ std::string si_text(double value) {
 std::string duration_text(double seconds) {
   if (seconds < 9.95) return formatted("%.1f s", seconds);
   if (seconds < 90) return formatted("%.0f s", seconds);
-  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  const std::int64_t whole = std::llround(seconds);
   std::array<char, 64> buffer{};
   if (whole < 5400) {
     std::snprintf(buffer.data(), buffer.size(), "%d min %02d s", static_cast<int>(whole / 60),

@@ -47,7 +47,7 @@ std::int64_t read_file_width(const JsonReader& json, std::int64_t vocab_size) {
 }
 
 std::vector<std::uint8_t> read_token_bytes(const JsonReader& json, const DatasetInfo& info) {
-  const std::vector<std::uint8_t> implied = implied_token_bytes(info.tokenizer, info.vocab_size);
+  std::vector<std::uint8_t> implied = implied_token_bytes(info.tokenizer, info.vocab_size);
   if (!implied.empty()) return implied;
   std::vector<std::uint8_t> table;
   for (const JsonReader& entry :
@@ -58,7 +58,7 @@ std::vector<std::uint8_t> read_token_bytes(const JsonReader& json, const Dataset
 }
 
 std::string read_hash(const JsonReader& json) {
-  const std::string hash = json.string();
+  std::string hash = json.string();
   if (hash.size() != 16 || hash.find_first_not_of("0123456789abcdef") != hash.npos) {
     json.fail("must be 16 lower-case hex digits, got \"" + hash + "\"");
   }

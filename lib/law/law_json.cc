@@ -43,6 +43,7 @@ Frame read_frame(const JsonReader& json) {
   const std::vector<std::string> metrics = {"loss_nats", "bits_per_byte"};
   frame.metric = json.at("metric").one_of(metrics) == 0 ? Metric::loss_nats : Metric::bits_per_byte;
   std::vector<std::string> conventions;
+  conventions.reserve(std::size(kAllFlopsConventions));
   for (const FlopsConvention convention : kAllFlopsConventions) {
     conventions.emplace_back(to_string(convention));
   }

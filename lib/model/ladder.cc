@@ -25,7 +25,8 @@ std::int64_t width_step(std::int64_t d_model) {
   if (d_model < 96) return 8;
   if (d_model < 384) return 24;
   if (d_model < 1536) return 96;
-  return 384 * std::max<std::int64_t>(1, d_model / (384 * 16));  // d_head 128, d a multiple of 384
+  return 384 * std::max<std::int64_t>(
+                   1, d_model / (std::int64_t{384} * 16));  // d_head 128, d a multiple of 384
 }
 
 /// The head count for which d / heads is nearest to 32, 64 or 128 by width, in whole vectors of 8

@@ -40,7 +40,7 @@ std::string with_interval(double value, const Interval& interval) {
 }
 
 std::string with_si_interval(double value, const std::optional<Interval>& interval) {
-  const std::string text = si_text(value);
+  std::string text = si_text(value);
   if (!interval || !(interval->low < interval->high)) return text;
   return text + " [" + si_text(interval->low) + ", " + si_text(interval->high) + "]";
 }

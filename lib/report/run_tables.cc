@@ -93,6 +93,7 @@ std::string run_count_text(const ReportChapter& chapter) {
   std::map<RunOutcome, std::int64_t> counts;
   for (const RunRecord& record : chapter.records) ++counts[record.outcome];
   std::vector<std::string> parts;
+  parts.reserve(counts.size());
   for (const auto& [outcome, count] : counts) {
     parts.push_back(std::to_string(count) + " " + std::string(to_string(outcome)));
   }

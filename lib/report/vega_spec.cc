@@ -174,6 +174,7 @@ std::vector<double> log_ticks(const AxisRange& range) {
 
 std::vector<double> log_grid(const AxisRange& range, int n) {
   std::vector<double> grid;
+  grid.reserve(static_cast<std::size_t>(n));
   for (int i = 0; i < n; ++i) {
     grid.push_back(range.low * std::pow(range.high / range.low, i / (n - 1.0)));
   }

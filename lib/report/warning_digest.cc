@@ -47,7 +47,7 @@ bool is_of_one_budget(const std::string& warning) {
 
 std::string shortened(const std::string& text, std::size_t width) {
   if (text.size() <= width) return text;
-  const std::size_t clause = text.find_last_of(";", width - 1);
+  const std::size_t clause = text.rfind(';', width - 1);
   if (clause != text.npos && 2 * clause > width) return text.substr(0, clause) + ".";
   const std::size_t word = text.rfind(' ', width - 4);
   return text.substr(0, word == text.npos || word == 0 ? width - 4 : word) + " ...";

@@ -47,6 +47,7 @@ std::vector<double> residuals(const std::vector<const LossCurve*>& curves, std::
   for (const LossCurve* curve : curves) x.push_back(std::log(curve->tokens_per_param));
   for (std::size_t part = 1; part + 1 < n_parts; ++part) {
     std::vector<double> v;
+    v.reserve(curves.size());
     for (const LossCurve* curve : curves) {
       v.push_back(std::log(curve->losses[part] / curve->losses[n_parts - 1]));
     }
@@ -159,6 +160,7 @@ std::vector<std::optional<CollapseResidual>> collapse_by_family(std::span<const 
   std::vector<std::optional<CollapseResidual>> result(runs.size());
   for (const std::vector<std::size_t>& family : families) {
     std::vector<LossCurve> curves;
+    curves.reserve(family.size());
     for (const std::size_t i : family) curves.push_back(curve_of(runs[i]));
     const std::vector<std::optional<CollapseResidual>> found = collapse_residuals(curves);
     for (std::size_t k = 0; k < family.size(); ++k) result[family[k]] = found[k];

@@ -108,6 +108,7 @@ std::vector<Sigmoid> resampled_curves(const std::vector<Stages>& units, const In
 
 Interval percentiles(const std::vector<Sigmoid>& curves, double Sigmoid::*parameter) {
   std::vector<double> values;
+  values.reserve(curves.size());
   for (const Sigmoid& curve : curves) values.push_back(curve.*parameter);
   return percentile_interval(std::move(values));
 }

@@ -56,11 +56,10 @@ void sort_into_basins(std::vector<NewtonResult>& ends, double floor, LossSearch&
   found.n_starts = static_cast<int>(ends.size());
   for (const NewtonResult& end : ends) {
     const double gap = kSameOptimum * end.value + floor;
-    if (found.basins.empty()) {
-      found.basins.push_back({.end = end, .n_starts = 1});
-    } else if (end.value - found.basins.back().end.value <= gap) {
+    const bool is_best = found.basins.empty();
+    if (!is_best && end.value - found.basins.back().end.value <= gap) {
       ++found.basins.back().n_starts;
-    } else if (end.converged) {
+    } else if (is_best || end.converged) {
       found.basins.push_back({.end = end, .n_starts = 1});
     }
   }

@@ -69,6 +69,7 @@ double median_tokens_range(std::span<const LossSample> samples) {
     range.high = std::max(range.high, sample.tokens);
   }
   std::vector<double> ratios;
+  ratios.reserve(octaves.size());
   for (const auto& [octave, range] : octaves) ratios.push_back(range.high / range.low);
   return median(std::move(ratios));
 }

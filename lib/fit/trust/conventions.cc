@@ -174,7 +174,7 @@ std::optional<ConventionLadder> fit_conventions(const PointSet& points, Objectiv
   ConventionLadder ladder;
   for (const FlopsConvention convention : kAllFlopsConventions) {
     const PointSet counted = recounted(points, shapes, groups, convention);
-    if (auto row = fit_one(counted, convention, options)) ladder.rows.push_back(std::move(*row));
+    if (auto row = fit_one(counted, convention, options)) ladder.rows.push_back(*row);
   }
   if (ladder.rows.empty()) return std::nullopt;
   ladder.most_constant = std::min_element(ladder.rows.begin(), ladder.rows.end(),

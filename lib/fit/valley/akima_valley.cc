@@ -75,6 +75,7 @@ ValleyEstimate fit_akima(const BudgetGroup& curve, const Valley& valley,
   const double place = median(minima);
   const AkimaCurve smooth(logs.x, logs.y);
   std::vector<double> levels;
+  levels.reserve(minima.size());
   for (const double minimum : minima) levels.push_back(smooth(minimum));
   estimate.scale_opt = std::exp(place);
   estimate.tokens_opt = tokens_at(curve.samples, place);

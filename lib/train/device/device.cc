@@ -40,8 +40,10 @@ std::vector<std::string> find_devices(const std::string& device) {
   const int number = is_all ? 0 : number_of(device);
   cuda_plugin().require_device(number);
   if (!is_all) return {device};
+  const int n_devices = cuda_plugin().count_devices();
   std::vector<std::string> devices;
-  for (int i = 0; i < cuda_plugin().count_devices(); ++i) {
+  devices.reserve(static_cast<std::size_t>(n_devices));
+  for (int i = 0; i < n_devices; ++i) {
     devices.push_back(std::string(kNumbered) + std::to_string(i));
   }
   return devices;

@@ -104,6 +104,7 @@ std::vector<std::string> RankLink::exchange(const std::string& group, int index,
   lock.unlock();
   MessageReader message(bytes);
   std::vector<std::string> all;
+  all.reserve(static_cast<std::size_t>(n));
   for (int member = 0; member < n; ++member) all.emplace_back(message.text());
   return all;
 }
