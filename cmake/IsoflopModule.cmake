@@ -54,7 +54,7 @@ function(isoflop_flags target)
     $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>
     $<$<AND:$<BOOL:${ISOFLOP_FAST_BUILD}>,$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-stringop-overflow
       -Wno-array-bounds>
-    # Its garbage collector would run in every unit; none takes half a gigabyte.
+    # Its garbage collector would run in every unit; few take half a gigabyte.
     $<$<AND:$<BOOL:${ISOFLOP_FAST_BUILD}>,$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:--param=ggc-min-heapsize=1000000>)
   if(ISOFLOP_WERROR)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
