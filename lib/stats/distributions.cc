@@ -15,8 +15,9 @@ using policies::errno_on_error;
 // In double throughout, and NaN for NaN instead of an exception.
 using Policy =
     policies::policy<policies::promote_double<false>, policies::domain_error<errno_on_error>,
-                     policies::overflow_error<errno_on_error>,
-                     policies::evaluation_error<errno_on_error>>;
+                     policies::pole_error<errno_on_error>, policies::overflow_error<errno_on_error>,
+                     policies::evaluation_error<errno_on_error>,
+                     policies::indeterminate_result_error<errno_on_error>>;
 using StudentT = boost::math::students_t_distribution<double, Policy>;
 using FisherF = boost::math::fisher_f_distribution<double, Policy>;
 

@@ -20,6 +20,8 @@ expect_refusal("a public header of an upper module" lib/model/ladder.cc "#includ
 expect_refusal("a sideways include" lib/train/device/device.cc "#include \"isoflop/law.h\"")
 expect_refusal("a public header that reaches up" lib/include/isoflop/law.h "#include \"isoflop/plan.h\"")
 expect_refusal("a public header nobody owns" lib/include/isoflop/stray.h "#pragma once")
+expect_refusal("a public header between brackets" lib/model/ladder.cc "#include <isoflop/fit.h>")
+expect_refusal("a header by a path of its own" lib/base/text.cc "#\tinclude \"../include/isoflop/fit.h\"")
 expect_refusal("a wing that reaches up" lib/fit/points/curves.cc "#include \"fit/valley/parabola.h\"")
 expect_refusal("a wing that includes what stands on the wings" lib/train/ranks/mesh.h "#include \"train/replica.h\"")
 expect_refusal("another wing's public header" lib/fit/surface/newton.cc "#include \"isoflop/valley.h\"")

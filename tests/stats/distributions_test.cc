@@ -42,5 +42,9 @@ TEST_CASE("the square of Student's t is F with one degree of freedom, in closed 
 
 TEST_CASE("a t that is infinite has no tail, and one that is no number has none either") {
   CHECK(student_t_upper_tail(std::numeric_limits<double>::infinity(), 4) == 0);
-  CHECK(std::isnan(student_t_upper_tail(std::numeric_limits<double>::quiet_NaN(), 4)));
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  CHECK(std::isnan(student_t_upper_tail(kNaN, 4)));
+  CHECK(std::isnan(student_t_quantile(0.9, kNaN)));
+  CHECK(std::isnan(f_upper_tail(1, kNaN, 4)));
+  CHECK(std::isnan(f_quantile(0.9, 4, kNaN)));
 }
