@@ -11,6 +11,7 @@ namespace {
 
 std::vector<cudnnBackendDescriptor_t> pointers(const std::vector<CudnnDescriptor>& descriptors) {
   std::vector<cudnnBackendDescriptor_t> all;
+  all.reserve(descriptors.size());
   for (const CudnnDescriptor& descriptor : descriptors) all.push_back(descriptor.get());
   return all;
 }

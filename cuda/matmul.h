@@ -52,6 +52,7 @@ class Matmul {
     bool accumulates = false;                                         // beta: 1 or 0
     std::uint32_t a_alignment = 0, b_alignment = 0, d_alignment = 0;  // bytes
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): of clang-tidy 14
     auto operator<=>(const Product&) const = default;
     [[nodiscard]] std::string describe() const;
   };

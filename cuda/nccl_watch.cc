@@ -135,6 +135,7 @@ void NcclWatch::give_up(std::exception_ptr failure) {
   }
   const std::unique_lock issuing(issuing_, kIssueTakes);
   std::vector<std::jthread> aborts;
+  aborts.reserve(communicators.size());
   for (ncclComm_t communicator : communicators) {
     aborts.emplace_back([this, communicator] {
       (void)cudaSetDevice(device_);

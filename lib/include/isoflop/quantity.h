@@ -13,8 +13,8 @@ class Quantity {
   constexpr Quantity() = default;
   constexpr explicit Quantity(double value) : value_(value) {}
   [[nodiscard]] constexpr double value() const { return value_; }
-  constexpr auto operator<=>(const Quantity&) const =
-      default;  // NOLINT(modernize-use-nullptr): of clang-tidy 14
+  // NOLINTNEXTLINE(modernize-use-nullptr): of clang-tidy 14
+  constexpr auto operator<=>(const Quantity&) const = default;
 
   constexpr Quantity& operator+=(Quantity other) {
     value_ += other.value_;
