@@ -2,6 +2,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "commands.h"
 #include "comparison.h"
@@ -19,6 +21,34 @@ struct CompareArguments {
 
 bool holds_points(const std::string& what) {
   return std::filesystem::is_directory(what) || what.ends_with(".csv");
+}
+
+/// The last names of a path.
+std::vector<std::string> names_of(const std::string& what) {
+  std::vector<std::string> names;
+  for (const auto& part : std::filesystem::weakly_canonical(what)) {
+    if (part.has_relative_path()) names.push_back(part.string());
+  }
+  return names;
+}
+
+/// Two sides of one name by what tells them apart: the data set, else as much of the paths' ends as
+/// differs.
+void tell_apart(Side& a, Side& b, const CompareArguments& options) {
+  if (a.name != b.name || options.a == options.b) return;
+  const std::string &first = a.law.frame.dataset, &second = b.law.frame.dataset;
+  if (!first.empty() && !second.empty() && first != second) {
+    a.name = first;
+    b.name = second;
+    return;
+  }
+  std::vector<std::string> of_a = names_of(options.a), of_b = names_of(options.b);
+  while (!of_a.empty() && !of_b.empty() && of_a.back() == of_b.back()) {
+    of_a.pop_back();
+    of_b.pop_back();
+  }
+  if (!of_a.empty()) a.name = of_a.back() + "/" + a.name;
+  if (!of_b.empty()) b.name = of_b.back() + "/" + b.name;
 }
 
 Side load_side(const std::string& what, const std::string& columns) {
@@ -61,9 +91,9 @@ void add_compare_command(Command& program) {
                      "Names of the CSVs' columns: params=N,tokens=D,loss=val_loss");
   command.add_flag("--json", options->json, "Print JSON");
   command.set_action([options] {
-    const Comparison comparison =
-        compare(load_side(options->a, options->columns), load_side(options->b, options->columns),
-                options->comparison);
+    Side a = load_side(options->a, options->columns), b = load_side(options->b, options->columns);
+    tell_apart(a, b, *options);
+    const Comparison comparison = compare(a, b, options->comparison);
     const std::string text = options->json ? to_json(comparison).pretty() : text_of(comparison);
     std::printf("%s", text.c_str());
     return kDone;

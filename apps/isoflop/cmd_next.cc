@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "environment.h"
 #include "isoflop/error.h"
+#include "isoflop/fit.h"
 #include "isoflop/next.h"
 #include "isoflop/run.h"
 #include "next_candidates.h"
@@ -96,6 +97,21 @@ void save(const NextArguments& options, const std::string& sweep, const NextRuns
   save_sweep(out, plan_of(next, runs, plan, added));
 }
 
+/// What `fit` and `propose` say of the target: their headline, where the points have one. The
+/// design's own surface says how much a run would tell.
+void predict_as_fit(const PointSet& points, NextRuns& next) {
+  FitOptions options;
+  options.scale = next.scale;
+  options.n_bootstrap = 0;
+  options.targets = {next.target_compute};
+  const Fit fitted = fit(points, options);
+  if (fitted.targets.empty()) return;
+  const Target& target = fitted.targets.front();
+  next.scale_opt = target.scale.value;
+  const Estimated& loss = target.estimates.front().loss;
+  if (loss.value > 0) next.loss_opt = loss.value;
+}
+
 void report(const NextArguments& options, const NextRuns& next,
             std::span<const CandidateRun> candidates) {
   if (options.json) {
@@ -114,7 +130,9 @@ void next_of_csv(const NextArguments& options, const PointSet& points) {
                 "--out: needs a sweep folder first; a CSV does not say how its runs were trained");
   }
   const std::vector<CandidateRun> candidates = candidates_from(points, options.next.scale);
-  report(options, next_runs(points, candidates, options.next), candidates);
+  NextRuns next = next_runs(points, candidates, options.next);
+  predict_as_fit(points, next);
+  report(options, next, candidates);
 }
 
 void next_of_sweep(const NextArguments& options, const LoadedPoints& loaded) {
@@ -125,7 +143,8 @@ void next_of_sweep(const NextArguments& options, const LoadedPoints& loaded) {
   for (const RunRecord& record : loaded.records) done.push_back(record.run_id);
   const std::vector<PlannedRun> runs = sweep_candidates(plan, prior, done);
   const std::vector<CandidateRun> candidates = candidate_runs(runs, options.next.scale);
-  const NextRuns next = next_runs(loaded.points, candidates, options.next);
+  NextRuns next = next_runs(loaded.points, candidates, options.next);
+  predict_as_fit(loaded.points, next);
   if (!options.out.empty()) save(options, sweep, next, runs, plan);
   report(options, next, candidates);
 }

@@ -8,13 +8,16 @@
 #include "fit/hyper/excess_loss.h"
 #include "fit/hyper/hyper_fit.h"
 #include "fit/hyper/mistuning.h"
+#include "fit/interval/surface_intervals.h"
 #include "fit/metric/second_stage_columns.h"
 #include "fit/points/curves.h"
+#include "fit/points/independence.h"
 #include "fit/points/settings.h"
 #include "fit/surface/form_fit.h"
 #include "fit/surface/loss_law_fit.h"
-#include "fit/surface/surface_intervals.h"
+#include "fit/surface/repetition.h"
 #include "fit/trust/holdout.h"
+#include "fit/trust/odd_sizes.h"
 #include "fit/trust/predict_targets.h"
 #include "fit/trust/sample_size.h"
 #include "fit/valley/allocation_bootstrap.h"
@@ -53,7 +56,8 @@ void validate(const PointSet& points, const FitOptions& options) {
 struct Runs {
   std::vector<BudgetGroup> groups;
   std::vector<BudgetGroup> curves;  // of them: with enough sizes, one sample per size
-  std::vector<Sample> samples;      // of the surface
+  std::vector<Sample> measured;     // of the surface
+  std::vector<Sample> samples;      // the same, repeated data by what they are worth
   std::vector<GridCell> cells;
 };
 
@@ -61,7 +65,7 @@ Runs runs_of(const PointSet& points, LossLaw::Scale scale) {
   Runs runs;
   runs.groups = group_by_budget(points, scale);
   runs.curves = curves_of(runs.groups);
-  runs.samples = surface_samples(runs.groups);
+  runs.measured = runs.samples = surface_samples(runs.groups);
   runs.cells = grid_cells(runs.groups);
   return runs;
 }
@@ -131,13 +135,28 @@ void fit_surface(const Runs& runs, Fit& fit) {
   if (parametric.status != FitStatus::too_few_points) fit.parametric = parametric;
 }
 
+bool is_credible(double bias, const Valley& valley) {
+  const double half_window = 0.5 * std::log(valley.fitted_scale.high / valley.fitted_scale.low);
+  return std::abs(bias) <= half_window;
+}
+
 void set_predicted_bias(std::span<const BudgetGroup> curves, Fit& fit) {
   if (!fit.parametric || !fit.parametric->usable() || !fit.parametric->at_bound.empty()) return;
+  const LossLaw& surface = fit.parametric->law;
+  std::vector<double> biases;
+  for (std::size_t i = 0; i < fit.valleys.size(); ++i) {
+    const Valley& valley = fit.valleys[i];
+    biases.push_back(valley.usable() ? predicted_bias(curves[i], valley, surface) : 0);
+    const double largest = std::abs(fit.incredible_bias.value_or(0));
+    if (!is_credible(biases.back(), valley) && std::abs(biases.back()) > largest) {
+      fit.incredible_bias = biases.back();
+    }
+  }
+  if (fit.incredible_bias) return;
   for (std::size_t i = 0; i < fit.valleys.size(); ++i) {
     if (!fit.valleys[i].usable()) continue;
-    fit.valleys[i].predicted_bias = predicted_bias(curves[i], fit.valleys[i], fit.parametric->law);
-    fit.valleys[i].closed_form_bias =
-        closed_form_bias(curves[i], fit.valleys[i], fit.parametric->law);
+    fit.valleys[i].predicted_bias = biases[i];
+    fit.valleys[i].closed_form_bias = closed_form_bias(curves[i], fit.valleys[i], surface);
   }
 }
 
@@ -160,13 +179,25 @@ std::optional<double> upper_bound(const Fit& fit) {
   return *fit.vocab_size == 256 ? std::optional(8.0) : std::nullopt;
 }
 
-void compare_forms(std::span<const Sample> samples, Fit& fit) {
-  const FormOptions options{.objective = fit.options.objective,
-                            .delta = fit.options.delta,
-                            .scale = fit.options.scale,
-                            .upper_bound = upper_bound(fit)};
-  if (fit.parametric) fit.lack_of_fit = lack_of_fit(samples, options);
-  fit.forms = fit_forms(samples, fit.options.forms, options);
+FormOptions form_options(const Fit& fit) {
+  return {.objective = fit.options.objective,
+          .delta = fit.options.delta,
+          .scale = fit.options.scale,
+          .upper_bound = upper_bound(fit)};
+}
+
+void compare_forms(const Runs& runs, Fit& fit) {
+  const FormOptions options = form_options(fit);
+  if (fit.parametric) fit.lack_of_fit = lack_of_fit(runs.samples, options);
+  fit.forms = fit_forms(runs.measured, fit.options.forms, options);
+}
+
+/// From here on runs on repeated data count in the surface by what they are worth.
+void count_repeated(Runs& runs, Fit& fit) {
+  std::optional<RepeatedData> repeated = discount_repeated(runs.measured, form_options(fit));
+  if (!repeated) return;
+  runs.samples = std::move(repeated->samples);
+  fit.repetition = std::move(repeated->repetition);
 }
 
 void compare_estimators(const Runs& runs, const IsoFlopFit& minima, Fit& fit) {
@@ -227,12 +258,25 @@ void set_range(std::span<const Sample> samples, Fit& fit) {
   fit.compute_to = *high;
 }
 
+// What the intervals leave open is not identified, whatever the objective's own profile says.
+void mark_open_parameters(const SurfaceIntervals& intervals, SurfaceDiagnostics& diagnostics) {
+  const auto is_open = [](const Interval& interval) {
+    return !(interval.low > 0) || !std::isfinite(interval.high);
+  };
+  if (is_open(intervals.E)) diagnostics.profile_E.identified = false;
+  if (is_open(intervals.alpha) || is_open(intervals.beta)) {
+    diagnostics.profile_a.identified = diagnostics.profile_E.identified = false;
+  }
+}
+
 void extrapolate(std::span<const Sample> samples, Fit& fit) {
   const FitOptions& options = fit.options;
   if (fit.parametric) {
     fit.surface_intervals =
-        surface_intervals(*fit.parametric, samples, fit.compute_to, options.targets,
-                          fit.trunk_noise ? fit.trunk_noise->share : 0);
+        surface_intervals(*fit.parametric, samples, fit.compute_to, options.targets);
+    if (fit.surface_intervals && fit.parametric->diagnostics) {
+      mark_open_parameters(*fit.surface_intervals, *fit.parametric->diagnostics);
+    }
   }
   fit.targets = predict_targets(fit, {.computes = options.targets,
                                       .flops_factor = flops_factor(samples),
@@ -241,10 +285,13 @@ void extrapolate(std::span<const Sample> samples, Fit& fit) {
 
 }  // namespace
 
-Fit fit(const PointSet& points, const FitOptions& options) {
-  validate(points, options);
-  const Runs runs = runs_of(points, options.scale);
+Fit fit(const PointSet& given, const FitOptions& options) {
+  validate(given, options);
+  const IndependentPoints independent = independent_points(given);
+  const PointSet& points = independent.points;
+  Runs runs = runs_of(points, options.scale);
   Fit result = described(points, options);
+  count_repeated(runs, result);
 
   const IsoFlopFit minima = fit_isoflop(runs.curves);
   set_allocation(minima, result);
@@ -253,7 +300,7 @@ Fit fit(const PointSet& points, const FitOptions& options) {
   fit_hyper_laws(runs.cells, result);
 
   // The same by other forms, estimators and conventions.
-  compare_forms(runs.samples, result);
+  compare_forms(runs, result);
   compare_estimators(runs, minima, result);
   if (!options.curves.empty()) {
     result.envelope = fit_envelope(options.curves, {.scale = options.scale, .seed = options.seed});
@@ -267,11 +314,16 @@ Fit fit(const PointSet& points, const FitOptions& options) {
       bootstrap_allocation(runs.curves, {options.n_bootstrap, options.seed, result.scale_opt.tau});
   score_on_largest_budgets(runs, result);
   count_sample(points, runs.samples, result);
+  if (result.parametric && result.parametric->usable()) {
+    result.odd_sizes = odd_sizes(result.parametric->law, runs.samples);
+  }
+  result.sample_size.duplicates = independent.duplicates;
+  result.sample_size.repeated_runs = independent.repeated_runs;
   bound_mistunings(runs, result);
   result.sample_size.intervals = interval_worths(runs.samples, result);
   set_frontier_error(result);
 
-  set_range(runs.samples, result);
+  set_range(runs.measured, result);
   extrapolate(runs.samples, result);
   result.second_stages = fit_second_stages(points, result);
   result.warnings = collect_warnings(result, runs.curves, points);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fit/estimate/value_json.h"
 #include "fit/hyper/hyper_json.h"
+#include "fit/interval/intervals_json.h"
 #include "fit/metric/second_stage_json.h"
 #include "fit/surface/surface_json.h"
 #include "fit/trust/trust_json.h"
@@ -64,6 +65,7 @@ std::string to_json(const Fit& fit) {
     if (fit.surface_intervals) surface.set("calibrated", intervals_json(*fit.surface_intervals));
     json.set("parametric", surface);
   }
+  if (fit.repetition) json.set("repetition", repetition_json(*fit.repetition));
   if (!fit.forms.empty()) json.set("forms", forms_json(fit.forms));
   if (fit.lack_of_fit) json.set("lack_of_fit", lack_of_fit_json(*fit.lack_of_fit));
   if (fit.hyper) json.set("hyper", hyper_json(*fit.hyper));
@@ -78,6 +80,7 @@ std::string to_json(const Fit& fit) {
   Json targets = Json::array();
   for (const Target& target : fit.targets) targets.push_back(target_json(target));
   json.set("targets", targets).set("sample_size", sample_size_json(fit.sample_size));
+  if (!fit.odd_sizes.empty()) json.set("odd_sizes", odd_sizes_json(fit.odd_sizes));
   if (!fit.second_stages.empty()) json.set("second_stage", second_stage_json(fit.second_stages));
   json.set("warnings", Json::array_of(fit.warnings));
   return json.pretty();

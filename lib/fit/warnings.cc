@@ -19,10 +19,12 @@ Words collect_warnings(const Fit& fit, std::span<const BudgetGroup> curves,
                       .compute_from = fit.compute_from,
                       .compute_to = fit.compute_to,
                       .checks = fit.law_checks,
-                      .frontier = fit.frontier},
+                      .frontier = fit.frontier,
+                      .incredible_bias = fit.incredible_bias},
                      warnings);
   if (fit.envelope) warn_of_envelope(*fit.envelope, fit.scale_opt, warnings);
   if (fit.parametric) warn_of_surface(*fit.parametric, fit.scale_opt, warnings);
+  if (fit.repetition) warn_of_repetition(*fit.repetition, warnings);
   warn_of_forms(fit.lack_of_fit, fit.forms, warnings);
   if (fit.hyper) warn_of_hyper(*fit.hyper, warnings);
   warn_of_mistuning(fit.mistuning, fit.valleys, warnings);
@@ -31,6 +33,7 @@ Words collect_warnings(const Fit& fit, std::span<const BudgetGroup> curves,
   warn_of_targets(fit.targets, warnings);
   warn_of_second_stage(fit.second_stages, warnings);
   warn_of_sample_size(fit.sample_size, warnings);
+  warn_of_sizes(fit, warnings);
   warn_of_evaluation(points, fit.sample_size.run_noise, warnings);
   warn_of_health(points, warnings);
   return warnings;

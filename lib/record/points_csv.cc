@@ -16,6 +16,10 @@
 namespace isoflop {
 namespace {
 
+constexpr std::string_view kRowLabel = "row ";
+
+std::string row_label(std::int64_t row) { return std::string(kRowLabel) + std::to_string(row); }
+
 /// Where each column of ours is in the file's rows, and what else is there.
 struct Layout {
   std::vector<std::string> header;
@@ -174,7 +178,7 @@ Point read_point(const CsvReader& csv, const Layout& layout) {
   point.seed = row.integer(kSeed);
   point.trunk = row.text(kTrunk);
   point.label = row.text(kRunId);
-  if (point.label.empty()) point.label = "row " + std::to_string(csv.row());
+  if (point.label.empty()) point.label = row_label(csv.row());
   if (layout.convention) {
     const auto complaint = convention_complaint(csv.fields()[*layout.convention]);
     if (complaint) csv.fail(", column convention: " + *complaint);
@@ -259,6 +263,13 @@ std::string row_text(const Point& point, const std::set<std::string>& others) {
 }
 
 }  // namespace
+
+bool has_run_id(const Point& point) {
+  const std::string_view label = point.label;
+  if (label.empty()) return false;
+  return !label.starts_with(kRowLabel) ||
+         !parse_integer(std::string(label.substr(kRowLabel.size())));
+}
 
 PointSet load_points_csv(const std::filesystem::path& file, const PointsCsvOptions& options) {
   CsvReader csv(file);

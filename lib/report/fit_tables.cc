@@ -42,8 +42,11 @@ std::vector<std::string> surface_row(const Fit& fit, const ValleyEstimator& esti
   const SurfaceIntervals& calibrated = *fit.surface_intervals;
   row[1] = exponent_text(estimator.scale_opt.law.exponent, calibrated.a);
   row[2] = rounded_text(calibrated.tau, 2);
-  for (std::size_t i = 0; i < calibrated.forecasts.size() && i < 2; ++i) {
-    row[3 + i] = with_si_interval(calibrated.forecasts[i].scale_opt, calibrated.forecasts[i].next);
+  for (const OptimumForecast& forecast : calibrated.forecasts) {
+    for (std::size_t i = 0; i < std::size(kForecastRatios); ++i) {
+      if (std::abs(forecast.ratio / kForecastRatios[i] - 1) > 1e-9) continue;
+      row[3 + i] = with_si_interval(forecast.scale_opt, forecast.next);
+    }
   }
   return row;
 }

@@ -23,6 +23,9 @@ struct LeastSquares {
 [[nodiscard]] LeastSquares least_squares(const Eigen::MatrixXd& design,
                                          const Eigen::MatrixXd& responses);
 
+/// An orthonormal basis of the columns of A: rows x rank.
+[[nodiscard]] Eigen::MatrixXd column_space(const Eigen::MatrixXd& a);
+
 /// X^T X.
 [[nodiscard]] Eigen::MatrixXd gram_of(const Eigen::MatrixXd& design);
 

@@ -28,10 +28,20 @@ LeastSquares least_squares(const Eigen::MatrixXd& design, const Eigen::MatrixXd&
   return result;
 }
 
+Eigen::MatrixXd column_space(const Eigen::MatrixXd& a) {
+  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(a);
+  return qr.householderQ() * Eigen::MatrixXd::Identity(a.rows(), qr.rank());
+}
+
 Eigen::MatrixXd gram_of(const Eigen::MatrixXd& design) { return design.transpose() * design; }
 
+// Of a tall A = Q R through R, of as many rows as it has columns at most: A's own would take
+// rows x rows numbers.
 Eigen::MatrixXd pseudo_inverse(const Eigen::MatrixXd& a) {
-  return a.completeOrthogonalDecomposition().pseudoInverse();
+  if (a.rows() <= a.cols()) return a.completeOrthogonalDecomposition().pseudoInverse();
+  const Eigen::MatrixXd basis = column_space(a);
+  const Eigen::MatrixXd r = basis.transpose() * a;
+  return r.completeOrthogonalDecomposition().pseudoInverse() * basis.transpose();
 }
 
 Eigen::VectorXd singular_values(const Eigen::MatrixXd& a) { return a.jacobiSvd().singularValues(); }

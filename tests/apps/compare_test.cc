@@ -64,3 +64,14 @@ TEST_CASE("an asymptote above a loss is refused with both") {
   CHECK(result.exit_code == 2);
   CHECK_THAT(result.err, contains("asymptote: must be below every loss, got 3 beside a loss of"));
 }
+
+TEST_CASE("two sweeps of one folder name are told apart by what differs") {
+  const TempDir dir;
+  std::filesystem::create_directories(dir.path() / "old");
+  std::filesystem::create_directories(dir.path() / "new");
+  write_sweep(dir, "old/points.csv", 1, 1);
+  write_sweep(dir, "new/points.csv", 1.4, 2);
+  const CliResult text = run_cli(dir, {"compare", "old/points.csv", "new/points.csv"});
+  INFO(text.err);
+  CHECK_THAT(text.out, contains("old/points") && contains("new/points"));
+}

@@ -57,6 +57,20 @@ TEST_CASE("next says which runs to add to a CSV of points, and what they will te
   CHECK_THAT(text.err, contains("times the largest budget"));
 }
 
+TEST_CASE("next predicts the optimum that fit predicts of the same points") {
+  const TempDir dir;
+  write_points(dir);
+  const CliResult next = run_cli(dir, command({"--flops", "2e19", "--target", "1e20", "--json"}));
+  const CliResult fit = run_cli(dir, {"fit", "points.csv", "--columns", "params=N", "--scale",
+                                      "params", "--target", "1e20", "--json"});
+  REQUIRE(next.exit_code == 0);
+  REQUIRE(fit.exit_code == 0);
+  const Json of_next = parse_json(next.out, "stdout"), of_fit = parse_json(fit.out, "stdout");
+  const JsonReader target = JsonReader(of_fit, "stdout").at("targets").elements().front();
+  CHECK(JsonReader(of_next, "stdout").at("scale_opt").number() ==
+        Approx(target.at("scale").at("value").number()).epsilon(1e-12));
+}
+
 TEST_CASE("next refuses what has no answer, with exit code 2") {
   const TempDir dir;
   write_points(dir);

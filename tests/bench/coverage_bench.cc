@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // How often the nominal 90 % intervals of a fit hold what was planted, over random sweeps.
 //   coverage_bench [--surfaces n] [--bootstrap n] [--threads n] [--first seed]
-//                  [--trunk-share percent]
+//                  [--trunk-share percent] [--shared 1]
 //       --trunk-share: every sweep has runs of one size share a trunk and this share of the noise's
 //       variance. Default: a fifth of the sweeps, with half of it.
+//       --shared 1: as many sets of each design of shared_design.h in place of sweeps: runs that
+//       share trunks, checkpoints, few sizes, points without budgets.
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -28,6 +31,7 @@ using isoflop::test::SweepOracle;
 struct Options {
   std::int64_t n_surfaces = 500, n_bootstrap = 200, n_threads = 2, first = 0;
   std::int64_t trunk_percent = -1;  // below 0: as drawn
+  std::int64_t shared = 0;
 };
 
 struct Draw {
@@ -37,11 +41,10 @@ struct Draw {
 
 Options parse(int argc, char** argv) {
   Options options;
-  const std::map<std::string, std::int64_t*> flags = {{"--surfaces", &options.n_surfaces},
-                                                      {"--bootstrap", &options.n_bootstrap},
-                                                      {"--threads", &options.n_threads},
-                                                      {"--first", &options.first},
-                                                      {"--trunk-share", &options.trunk_percent}};
+  const std::map<std::string, std::int64_t*> flags = {
+      {"--surfaces", &options.n_surfaces},       {"--bootstrap", &options.n_bootstrap},
+      {"--threads", &options.n_threads},         {"--first", &options.first},
+      {"--trunk-share", &options.trunk_percent}, {"--shared", &options.shared}};
   for (int i = 1; i + 1 < argc; i += 2) {
     const auto flag = flags.find(argv[i]);
     if (flag == flags.end()) throw std::invalid_argument(std::string("unknown flag ") + argv[i]);
@@ -50,22 +53,67 @@ Options parse(int argc, char** argv) {
   return options;
 }
 
-std::vector<Draw> run(const Options& options) {
-  std::vector<Draw> draws(static_cast<std::size_t>(options.n_surfaces));
+/// Calls each(i) for all i below n, on several threads.
+void in_parallel(std::size_t n, std::int64_t n_threads,
+                 const std::function<void(std::size_t)>& each) {
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
-    for (std::size_t i = next++; i < draws.size(); i = next++) {
-      draws[i].sweep = isoflop::test::random_sweep(static_cast<std::uint64_t>(options.first) + i);
-      if (options.trunk_percent >= 0) {
-        draws[i].sweep.trunk_share = 0.01 * static_cast<double>(options.trunk_percent);
-      }
-      draws[i].hits = isoflop::test::cover(draws[i].sweep, options.n_bootstrap);
-    }
+    for (std::size_t i = next++; i < n; i = next++) each(i);
   };
   std::vector<std::jthread> threads;
-  for (std::int64_t i = 0; i < options.n_threads; ++i) threads.emplace_back(work);
-  threads.clear();
+  for (std::int64_t i = 0; i < n_threads; ++i) threads.emplace_back(work);
+}
+
+std::vector<Draw> run(const Options& options) {
+  std::vector<Draw> draws(static_cast<std::size_t>(options.n_surfaces));
+  in_parallel(draws.size(), options.n_threads, [&](std::size_t i) {
+    draws[i].sweep = isoflop::test::random_sweep(static_cast<std::uint64_t>(options.first) + i);
+    if (options.trunk_percent >= 0) {
+      draws[i].sweep.trunk_share = 0.01 * static_cast<double>(options.trunk_percent);
+    }
+    draws[i].hits = isoflop::test::cover(draws[i].sweep, options.n_bootstrap);
+  });
   return draws;
+}
+
+/// Covered in percent, the median width, and how many in percent have an open end.
+std::string shared_cell(const std::vector<Hits>& sets, const std::string& of) {
+  int n = 0, covered = 0, open = 0;
+  std::vector<double> widths;
+  for (const Hits& hits : sets) {
+    const auto found = hits.find(of);
+    if (found == hits.end()) continue;
+    ++n;
+    covered += found->second.covered;
+    open += !std::isfinite(found->second.width);
+    widths.push_back(found->second.width);
+  }
+  if (n == 0) return "-";
+  std::nth_element(widths.begin(), widths.begin() + n / 2, widths.end());
+  char text[64];
+  std::snprintf(text, sizeof text, "%5.1f (%.3g, %.0f)", 100.0 * covered / n,
+                widths[static_cast<std::size_t>(n / 2)], 100.0 * open / n);
+  return text;
+}
+
+void run_shared(const Options& options) {
+  const std::vector<std::string> quantities = {"E",    "A", "B",      "alpha",
+                                               "beta", "a", "N* 10x", "L* 10x"};
+  std::printf("%-18s %5s", "coverage [%]", "n");
+  for (const std::string& of : quantities) std::printf(" %20s", of.c_str());
+  std::printf("\n");
+  for (const isoflop::test::SharedDesign& design : isoflop::test::kSharedDesigns) {
+    std::vector<Hits> sets(static_cast<std::size_t>(options.n_surfaces));
+    in_parallel(sets.size(), options.n_threads, [&](std::size_t i) {
+      sets[i] = isoflop::test::cover_shared(design, static_cast<std::uint64_t>(options.first) + i,
+                                            options.n_bootstrap);
+    });
+    std::printf("%-18s %5td", std::string(design.name).c_str(),
+                std::count_if(sets.begin(), sets.end(), [](const Hits& h) { return !h.empty(); }));
+    for (const std::string& of : quantities) std::printf(" %20s", shared_cell(sets, of).c_str());
+    std::printf("\n");
+    std::fflush(stdout);
+  }
 }
 
 struct Row {
@@ -128,7 +176,12 @@ void print(const std::vector<Draw>& draws, const std::vector<std::string>& inter
 
 int main(int argc, char** argv) {
   try {
-    const std::vector<Draw> draws = run(parse(argc, argv));
+    const Options options = parse(argc, argv);
+    if (options.shared != 0) {
+      run_shared(options);
+      return 0;
+    }
+    const std::vector<Draw> draws = run(options);
     std::map<std::string, std::vector<std::string>> tables;  // by estimator
     std::set<std::string> names;
     for (const Draw& draw : draws) {

@@ -83,14 +83,13 @@ ReportChapter full_chapter() {
                                            .beta = {0.31, 0.42},
                                            .a = {0.41, 0.61},
                                            .b = {0.39, 0.59},
-                                           .has_E = true,
                                            .noise = 0.004,
                                            .tau = 0.07,
                                            .n_budgets = 5,
                                            .forecasts = {}};
   for (const double ratio : kForecastRatios) {
     fit.surface_intervals->forecasts.push_back(
-        {ratio, ratio * fit.compute_to, 5e6, {4e6, 6e6}, {3e6, 8e6}});
+        {ratio, ratio * fit.compute_to, 5e6, {4e6, 6e6}, {3e6, 8e6}, 2.5, {2.4, 2.6}});
   }
   fit.conventions = ConventionLadder{};
   for (const FlopsConvention convention : kAllFlopsConventions) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "isoflop/fit.h"
+#include "support/shared_design.h"
 #include "support/sweep_oracle.h"
 
 namespace isoflop::test {
@@ -60,7 +61,7 @@ inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap) {
     hits["surface a"] = hit(surface.a, sweep.exponent());
     hits["surface alpha"] = hit(surface.alpha, sweep.surface.alpha);
     hits["surface beta"] = hit(surface.beta, sweep.surface.beta);
-    if (surface.has_E) hits["surface E"] = hit(surface.E, sweep.surface.irreducible);
+    hits["surface E"] = hit(surface.E, sweep.surface.irreducible);
     hits["surface A"] = hit_log(surface.A, sweep.surface.a);
     hits["surface B"] = hit_log(surface.B, sweep.surface.b);
     for (const OptimumForecast& forecast : surface.forecasts) {
@@ -68,6 +69,8 @@ inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap) {
       const double mean = sweep.optimum(forecast.compute);
       const double luck = Rng(sweep.seed, 77).normal(static_cast<std::uint64_t>(forecast.ratio));
       hits["surface law " + at] = hit_log(forecast.law, mean);
+      hits["surface loss " + at] =
+          hit_log(forecast.loss, optimum_of(sweep.surface, forecast.compute).loss);
       hits["surface next " + at] = hit_log(forecast.next, mean * std::exp(sweep.tau * luck));
     }
   }
@@ -76,6 +79,31 @@ inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap) {
     hits["bootstrap alpha"] = hit(result.parametric->alpha, sweep.surface.alpha);
     hits["bootstrap beta"] = hit(result.parametric->beta, sweep.surface.beta);
   }
+  return hits;
+}
+
+/// The same of runs that are no sweep: what the surface says of its parameters and of the optimum
+/// at 10 times the largest compute.
+inline Hits cover_shared(const SharedDesign& design, std::uint64_t seed, std::int64_t n_bootstrap) {
+  const LossLaw truth = shared_truth(design, seed);
+  FitOptions options;
+  options.scale = LossLaw::Scale::params;
+  options.holdout = 0;
+  options.n_bootstrap = n_bootstrap;
+  const Fit result = fit(shared_points(design, seed), options);
+  Hits hits;
+  if (!result.surface_intervals) return hits;
+  const SurfaceIntervals& surface = *result.surface_intervals;
+  hits["E"] = hit(surface.E, truth.irreducible);
+  hits["A"] = hit_log(surface.A, truth.a);
+  hits["B"] = hit_log(surface.B, truth.b);
+  hits["alpha"] = hit(surface.alpha, truth.alpha);
+  hits["beta"] = hit(surface.beta, truth.beta);
+  hits["a"] = hit(surface.a, truth.beta / (truth.alpha + truth.beta));
+  const OptimumForecast& forecast = surface.forecasts.front();
+  const Optimum best = optimum_of(truth, forecast.compute);
+  hits["N* 10x"] = hit_log(forecast.law, best.size);
+  hits["L* 10x"] = hit_log(forecast.loss, best.loss);
   return hits;
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string>
 #include <tuple>
 
 namespace isoflop {
@@ -49,6 +51,48 @@ std::vector<std::vector<std::size_t>> cluster(std::vector<Keyed> keyed) {
   return clusters;
 }
 
+constexpr double kShareOfDesign = 0.8;
+constexpr double kLargestTilt =
+    0.25;  // spread of the computes over that of the sizes, in logarithms
+
+std::size_t count_sizes(std::span<const Sample> samples) {  // ascending in scale
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (i == 0 || !same_scale(samples[i - 1], samples[i])) ++n;
+  }
+  return n;
+}
+
+bool is_of_different_runs(std::span<const Sample> samples) {
+  std::set<std::pair<std::string, double>> trunks;
+  return std::all_of(samples.begin(), samples.end(), [&](const Sample& sample) {
+    return sample.trunk.empty() || trunks.insert({sample.trunk, sample.scale}).second;
+  });
+}
+
+/// Enough sizes, much further apart than their computes, of runs that share nothing.
+bool could_be_meant(std::span<const Sample> samples) {
+  if (count_sizes(samples) < kMinCurvePoints || !is_of_different_runs(samples)) return false;
+  const auto [low, high] =
+      std::minmax_element(samples.begin(), samples.end(),
+                          [](const Sample& a, const Sample& b) { return a.compute < b.compute; });
+  return std::log(high->compute / low->compute) <
+         kLargestTilt * std::log(samples.back().scale / samples.front().scale);
+}
+
+/// Groups that are there because their computes are close: meant, or by chance?
+void judge_found_groups(std::vector<BudgetGroup>& groups) {
+  double n = 0, in_curves = 0;
+  for (BudgetGroup& group : groups) {
+    if (group.designed) continue;
+    const auto size = static_cast<double>(group.samples.size());
+    n += size;
+    if (could_be_meant(group.samples)) in_curves += size;
+  }
+  const bool meant = in_curves >= kShareOfDesign * n;
+  for (BudgetGroup& group : groups) group.designed = group.designed || meant;
+}
+
 }  // namespace
 
 std::vector<BudgetGroup> group_by_budget(const PointSet& set, LossLaw::Scale scale) {
@@ -71,7 +115,7 @@ std::vector<BudgetGroup> group_by_budget(const PointSet& set, LossLaw::Scale sca
     std::stable_sort(group.samples.begin(), group.samples.end(),
                      [](const Sample& a, const Sample& b) { return a.scale < b.scale; });
     group.compute = mean_compute(group.samples);
-    group.stated = budget > 0;
+    group.stated = group.designed = budget > 0;
     group.budget = group.stated ? budget : group.compute;
     groups.push_back(std::move(group));
   };
@@ -79,8 +123,12 @@ std::vector<BudgetGroup> group_by_budget(const PointSet& set, LossLaw::Scale sca
   for (const auto& members : cluster(std::move(unnamed))) add_group(0, members);
   std::stable_sort(groups.begin(), groups.end(),
                    [](const BudgetGroup& a, const BudgetGroup& b) { return a.budget < b.budget; });
+  judge_found_groups(groups);
   for (std::size_t i = 0; i < groups.size(); ++i) {
-    for (Sample& sample : groups[i].samples) sample.group = static_cast<std::int64_t>(i);
+    for (Sample& sample : groups[i].samples) {
+      sample.group = static_cast<std::int64_t>(i);
+      sample.of_curve = groups[i].designed;
+    }
   }
   return groups;
 }

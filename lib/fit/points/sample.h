@@ -31,6 +31,7 @@ struct Sample {
   std::int64_t n_seeds = 1;
   std::vector<double> by_seed = {};  // the metrics that `metric` is the mean of; empty for one
   std::int64_t group = 0;            // which budget, ascending
+  bool of_curve = false;             // that budget was meant as one
 };
 
 /// One for each point. Throws Error(frame_mismatch) for two data sets, Error(invalid_argument) for

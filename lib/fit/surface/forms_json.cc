@@ -50,6 +50,13 @@ Json forms_json(const std::vector<FormFit>& forms) {
   return json;
 }
 
+Json repetition_json(const Repetition& repetition) {
+  return Json::object({{"n_repeated", repetition.n_repeated},
+                       {"is_used", repetition.is_used},
+                       {"aicc_gain", finite_or_null(repetition.aicc_gain)},
+                       {"form", form_json(repetition.form)}});
+}
+
 Json lack_of_fit_json(const LackOfFit& test) {
   return Json::object({{"form", test.form},
                        {"f", test.f},

@@ -29,4 +29,20 @@ void warn_of_forms(const std::optional<LackOfFit>& lack_of_fit, std::span<const 
   }
 }
 
+void warn_of_repetition(const Repetition& repetition, Words& warnings) {
+  const std::string runs = std::to_string(repetition.n_repeated) + " runs repeat data: ";
+  if (!repetition.is_used) {
+    warnings.push_back(runs +
+                       "the surface counts their tokens as fresh, since discounting them describes "
+                       "the points no better.");
+    return;
+  }
+  const std::vector<double>& values = repetition.form.values;
+  warnings.push_back(runs +
+                     "in the surface their tokens, and sizes too large for them, count for what "
+                     "they are worth (arXiv:2305.16264, R_D " +
+                     rounded_text(values[5], 3) + ", R_N " + rounded_text(values[6], 3) +
+                     "); its optima are for fresh data.");
+}
+
 }  // namespace isoflop

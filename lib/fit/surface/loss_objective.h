@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -49,6 +50,10 @@ class LossObjective {
   [[nodiscard]] const SurfaceColumns& points() const { return points_; }
   /// What the rounding of doubles alone may make of the value of a perfect fit.
   [[nodiscard]] double rounding_floor() const { return rounding_floor_; }
+  /// And of a fit that misses by `value`: n residuals r with errors e sum to 2 sum |r e| at most.
+  [[nodiscard]] double rounding_at(double value) const {
+    return rounding_floor_ + 2 * std::sqrt(rounding_floor_ * value);
+  }
   /// Predicted - loss, or of the logarithms, in the points' order.
   void residuals(const SurfaceVector& surface, std::span<double> result) const;
 

@@ -16,7 +16,8 @@ namespace isoflop {
 namespace {
 
 constexpr int kGridNodes = 32, kResampleNodes = 12;
-constexpr double kFarDelta = 16;  // times delta, where a continuation begins
+constexpr std::int64_t kMany = 5000;  // points: their resamples have the optimum that they have
+constexpr double kFarDelta = 16;      // times delta, where a continuation begins
 
 /// Surfaces at which the majorant's quadratic is `rise` times the value above the optimum, along
 /// each column of its inverse root, both ways.
@@ -50,12 +51,13 @@ std::array<SurfaceVector, 10> surfaces_around(const LossObjective& objective,
   return surfaces;
 }
 
-void sort_into_basins(std::vector<NewtonResult>& ends, double floor, LossSearch& found) {
+void sort_into_basins(std::vector<NewtonResult>& ends, const LossObjective& objective,
+                      LossSearch& found) {
   std::stable_sort(ends.begin(), ends.end(),
                    [](const auto& a, const auto& b) { return a.value < b.value; });
   found.n_starts = static_cast<int>(ends.size());
   for (const NewtonResult& end : ends) {
-    const double gap = kSameOptimum * end.value + floor;
+    const double gap = kSameOptimum * end.value + objective.rounding_at(end.value);
     const bool is_best = found.basins.empty();
     if (!is_best && end.value - found.basins.back().end.value <= gap) {
       ++found.basins.back().n_starts;
@@ -105,7 +107,7 @@ LossSearch search_basins(const LossObjective& objective) {
     }
   }
   LossSearch found;
-  sort_into_basins(ends, objective.rounding_floor(), found);
+  sort_into_basins(ends, objective, found);
   return found;
 }
 
@@ -126,6 +128,7 @@ NewtonResult ResampleSearch::minimize_resample(const LossResample& resample) {
   points_.assign(objective_.points(), resample);
   const std::span<const double> weights = counts_of(resample);
   const LossObjective objective(points_.columns(), objective_.kind(), objective_.delta());
+  if (objective.points().n > kMany) return minimize(objective, known_.best().surface);
   NewtonResult best{.value = std::numeric_limits<double>::infinity()};
   double worst = 0;
   const auto consider = [&](const NewtonResult& end) {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace isoflop {
 namespace {
@@ -123,7 +124,9 @@ NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start
   double damping = 0;
   for (int i = 0; i < kMaxIterations && std::isfinite(here.value); ++i) {
     const Model model(result.surface, here, constraint);
+    const bool was_damped = damping > 1;
     bool lowered = false, measured = false;
+    double least_promise = std::numeric_limits<double>::infinity();
     while (!lowered && damping < kMaxDamping) {
       double step[kSurfaceParameters];
       const bool solved = model.solve(damping, metric.hessian, step);
@@ -132,6 +135,7 @@ NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start
         result.converged = true;
         break;
       }
+      if (solved && damping <= 1) least_promise = std::min(least_promise, promised);
       if (solved) {
         SurfaceVector next = result.surface;
         for (std::size_t j = 0; j < kSurfaceParameters; ++j) next[j] += step[j];
@@ -152,6 +156,12 @@ NewtonResult minimize(const LossObjective& objective, const SurfaceVector& start
         }
         damping = raised(damping);
       }
+    }
+    // Nothing lower can be told from here where all that is promised is rounding.
+    if (!lowered && least_promise <= objective.rounding_at(here.value)) result.converged = true;
+    if (!lowered && !result.converged && was_damped) {
+      damping = 0;  // heavy damping may only have hidden that this is the end
+      continue;
     }
     if (result.converged || !lowered) break;
     std::swap(here, there);

@@ -55,18 +55,25 @@ struct DataConstrained {
     using std::log;
     return log_unique + log(half * (1.0 - exp(-excess / half)) + 1.0);
   }
+  /// ln of the effective size: what is beyond the best for the unique tokens counts ever less.
   template <class T>
-  T operator()(const Inputs& x, const T* p) const {
+  static T size(const Inputs& x, const T* p) {
     using std::exp;
     using std::log;
     const T best = (log(p[3] * p[1] / (p[4] * p[2])) + p[4] * x[2]) / p[3];
     const T excess = exp(x[0] - best) - 1.0;
-    const T size_term = plain(excess) > 0 ? effective(best, excess, p[6]) * p[3] : p[3] * x[0];
-    T tokens = p[5] * 0.0 + x[1];
-    if (x[1] > x[2]) {
-      tokens = effective(p[5] * 0.0 + x[2], p[5] * 0.0 + std::expm1(x[1] - x[2]), p[5]);
-    }
-    return p[0] + p[1] * exp(-size_term) + p[2] * exp(-(p[4] * tokens));
+    return plain(excess) > 0 ? effective(best, excess, p[6]) : p[6] * 0.0 + x[0];
+  }
+  /// ln of the effective tokens.
+  template <class T>
+  static T tokens(const Inputs& x, const T* p) {
+    if (x[1] <= x[2]) return p[5] * 0.0 + x[1];
+    return effective(p[5] * 0.0 + x[2], p[5] * 0.0 + std::expm1(x[1] - x[2]), p[5]);
+  }
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    return p[0] + p[1] * exp(-(size(x, p) * p[3])) + p[2] * exp(-(p[4] * tokens(x, p)));
   }
 };
 

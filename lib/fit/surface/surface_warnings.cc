@@ -34,7 +34,7 @@ void warn_of_basins(const ParametricFit& surface, Words& warnings) {
 void warn_of_profile(const char* name, const ProfileInterval& profile, Words& warnings) {
   if (profile.identified) return;
   warnings.push_back(std::string("Parametric surface: ") + name +
-                     " is not identified; its 90 % profile interval reaches a bound: " +
+                     " is not identified by these points; 90 % profile interval " +
                      range_text(profile.interval) + ".");
 }
 

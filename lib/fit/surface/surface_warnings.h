@@ -15,4 +15,6 @@ void warn_of_surface(const ParametricFit& surface, const PowerLawFit& scale_opt,
 void warn_of_forms(const std::optional<LackOfFit>& lack_of_fit, std::span<const FormFit> forms,
                    Words& warnings);
 
+void warn_of_repetition(const Repetition& repetition, Words& warnings);
+
 }  // namespace isoflop

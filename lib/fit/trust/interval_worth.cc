@@ -9,7 +9,7 @@
 
 #include <Eigen/Core>
 
-#include "fit/surface/linearised_surface.h"
+#include "fit/interval/linearised_surface.h"
 #include "fit/trust/sample_size.h"
 #include "stats/linear_algebra.h"
 #include "stats/statistics.h"
@@ -21,7 +21,10 @@ double width_of(const Interval& interval) { return interval.high - interval.low;
 
 void add(std::vector<IntervalWorth>& worths, const char* of, const Interval& interval,
          double noise_width, double n_runs) {
-  if (!(width_of(interval) > 0) || !(noise_width > 0) || !std::isfinite(noise_width)) return;
+  // Exact losses leave an interval of rounding alone.
+  constexpr double kRounding = 1e-9;
+  if (!(width_of(interval) > kRounding) || !(noise_width > 0) || !std::isfinite(noise_width))
+    return;
   worths.push_back({.of = of,
                     .interval = interval,
                     .noise_width = noise_width,

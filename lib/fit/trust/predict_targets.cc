@@ -177,7 +177,9 @@ void set_costs(const Fit& fit, const TargetOptions& options, Target& target) {
   if (!target.scale.interval) return;
   const Interval& range = *target.scale.interval;
   const auto cost_if_optimum_is = [&](double size) -> std::optional<MissCost> {
-    Deadweight waste = deadweight(law, product, target.scale.value / size);
+    const double ratio = target.scale.value / size;
+    if (!is_size(ratio)) return std::nullopt;
+    Deadweight waste = deadweight(law, product, ratio);
     if (!std::isfinite(waste.excess_loss)) return std::nullopt;
     waste.equivalent_compute *= unit;
     waste.wasted_compute *= unit;

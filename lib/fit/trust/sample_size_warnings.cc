@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/text.h"
@@ -13,6 +15,18 @@ namespace {
 // An interval half as wide as noise alone would make it needs four times the runs.
 constexpr double kImplausible = 4;
 constexpr double kFewIndependent = 0.5;
+
+constexpr std::size_t kListed = 6;
+
+std::string counted(std::size_t n, const char* one, const char* several) {
+  return std::to_string(n) + ' ' + (n == 1 ? one : several);
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  const std::vector<std::string> first(
+      names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kListed)));
+  return join(first, ", ") + (names.size() > kListed ? ", ..." : "");
+}
 
 // Of a column loss_se or bits_per_byte_se, in the unit of the metric; relative to the metric.
 std::optional<double> evaluation_error(const Point& point, Metric metric) {
@@ -34,6 +48,18 @@ void warn_of_sample_size(const SampleSize& size, Words& warnings) {
     warnings.push_back("The interval of " + worth.of + " is narrower than the noise allows: it " +
                        "would need about " + rounded_text(worth.runs_needed, 2) +
                        " runs, there are " + std::to_string(size.n_runs) + ".");
+  }
+  if (!size.duplicates.empty()) {
+    warnings.push_back(counted(size.duplicates.size(),
+                               "row says what an earlier one says and counts once: ",
+                               "rows say what an earlier one says and count once: ") +
+                       listed(size.duplicates) + ".");
+  }
+  if (!size.repeated_runs.empty()) {
+    warnings.push_back(counted(size.repeated_runs.size(), "run has several points, ",
+                               "runs have several points, ") +
+                       listed(size.repeated_runs) +
+                       ": checkpoints of one run err together, as runs of one trunk do.");
   }
   if (size.effective < kFewIndependent * n_runs) {
     warnings.push_back(std::to_string(size.n_runs) + " runs share " +

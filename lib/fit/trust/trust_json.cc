@@ -102,6 +102,8 @@ Json sample_size_json(const SampleSize& size) {
                             {"n_independent", size.n_independent},
                             {"effective", size.effective},
                             {"run_noise", size.run_noise}});
+  if (!size.duplicates.empty()) json.set("duplicates", Json::array_of(size.duplicates));
+  if (!size.repeated_runs.empty()) json.set("repeated_runs", Json::array_of(size.repeated_runs));
   if (size.seed_noise) json.set("seed_noise", seed_noise_json(*size.seed_noise));
   json.set_if("detectable_difference", size.detectable_difference);
   Json intervals = Json::array();
@@ -113,6 +115,17 @@ Json sample_size_json(const SampleSize& size) {
                                       {"runs_to_halve", worth.runs_to_halve}}));
   }
   return json.set("intervals", intervals);
+}
+
+Json odd_sizes_json(std::span<const OddSize> sizes) {
+  Json json = Json::array();
+  for (const OddSize& odd : sizes) {
+    json.push_back(Json::object({{"scale", odd.scale},
+                                 {"n_runs", odd.n_runs},
+                                 {"median_residual", odd.median_residual},
+                                 {"scatter", odd.scatter}}));
+  }
+  return json;
 }
 
 }  // namespace isoflop

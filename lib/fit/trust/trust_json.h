@@ -15,5 +15,6 @@ namespace isoflop {
 [[nodiscard]] Json holdout_summary_json(std::span<const HoldoutSummary> summaries);
 [[nodiscard]] Json target_json(const Target& target);
 [[nodiscard]] Json sample_size_json(const SampleSize& size);
+[[nodiscard]] Json odd_sizes_json(std::span<const OddSize> sizes);
 
 }  // namespace isoflop

@@ -11,6 +11,7 @@ void warn_of_conventions(const ConventionLadder& ladder, Words& warnings);
 void warn_of_holdout(const Fit& fit, Words& warnings);
 void warn_of_targets(std::span<const Target> targets, Words& warnings);
 void warn_of_sample_size(const SampleSize& size, Words& warnings);
+void warn_of_sizes(const Fit& fit, Words& warnings);
 void warn_of_evaluation(const PointSet& points, double run_noise, Words& warnings);
 void warn_of_health(const PointSet& points, Words& warnings);
 

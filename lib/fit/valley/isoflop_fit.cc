@@ -46,6 +46,7 @@ std::vector<FrontierPoint> frontier_points(std::span<const Valley> valleys) {
 std::vector<BudgetGroup> curves_of(std::span<const BudgetGroup> groups) {
   std::vector<BudgetGroup> curves;
   for (const BudgetGroup& group : groups) {
+    if (!group.designed) continue;
     BudgetGroup curve = one_per_scale(group);
     if (curve.samples.size() >= kMinCurvePoints) curves.push_back(std::move(curve));
   }

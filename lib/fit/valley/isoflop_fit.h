@@ -21,7 +21,7 @@ struct IsoFlopFit {
   std::optional<FrontierLaw> frontier;
 };
 
-/// The budgets with at least kMinCurvePoints sizes, one sample per size.
+/// The budgets that were meant as such, with at least kMinCurvePoints sizes, one sample per size.
 [[nodiscard]] std::vector<BudgetGroup> curves_of(std::span<const BudgetGroup> groups);
 
 /// `curves` have one sample per scale; ascending in budget. Only bracketed minima enter the laws.

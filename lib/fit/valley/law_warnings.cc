@@ -68,6 +68,17 @@ void warn_of_allocation(const AllocationEvidence& evidence, Words& warnings) {
         "No budget has the 5 sizes that make an iso-FLOP curve: no allocation law.");
     return;
   }
+  if (evidence.incredible_bias) {
+    warnings.push_back("On the fitted surface the parabolas miss an optimal size by a factor of " +
+                       three(std::exp(std::abs(*evidence.incredible_bias))) +
+                       ", beyond the sizes they were fitted to: surface and curves contradict each "
+                       "other, and no minimum is corrected.");
+  }
+  if (!evidence.scale_opt.usable() && evidence.scale_opt.n_points >= 3) {
+    warnings.push_back("The minima of " + std::to_string(evidence.scale_opt.n_points) +
+                       " budgets leave the exponent open: no allocation law.");
+    return;
+  }
   if (!evidence.scale_opt.usable()) {
     warnings.push_back("An allocation law needs 3 budgets with a bracketed minimum; there are " +
                        std::to_string(evidence.scale_opt.n_points) + ".");
@@ -88,6 +99,11 @@ void warn_of_allocation(const AllocationEvidence& evidence, Words& warnings) {
   if (evidence.checks) warn_of_checks(*evidence.checks, evidence.scale_opt.law.exponent, warnings);
   if (!evidence.frontier) {
     warnings.emplace_back("The best loss does not fall with compute: no frontier, no forecast.");
+  } else if (evidence.scale_opt.n_points < 4) {
+    warnings.emplace_back(
+        "The loss frontier through 3 budgets has no floor, which takes 4: its forecasts are too "
+        "low "
+        "far beyond the data; the surface's are not.");
   } else if (evidence.frontier->irreducible == 0 && evidence.scale_opt.n_points >= 4) {
     warnings.emplace_back("The loss frontier fits best with E = 0: its floor is not identified.");
   }

@@ -199,7 +199,7 @@ ValleyErrors errors_of(const BudgetGroup& curve, const Valley& valley) {
   ValleyErrors errors;
   for (const Sample& sample : window) errors.trunks.push_back(sample.trunk);
   errors.influence = valley.loss_opt * pseudo_inverse.transpose() * parabola.vertex_gradient();
-  errors.annihilator = Eigen::MatrixXd::Identity(n, n) - parabola.design * pseudo_inverse;
+  errors.basis = column_space(parabola.design);
   errors.residuals.resize(n);
   for (Eigen::Index i = 0; i < n; ++i) {
     const double fitted = parabola.design.row(i) * parabola.b;

@@ -14,7 +14,6 @@
 namespace isoflop {
 
 /// Fewest sizes at one budget that make an iso-FLOP curve.
-inline constexpr std::size_t kMinCurvePoints = 5;
 
 /// The part of an iso-FLOP curve, ascending in scale, that its parabola is fitted to: the best
 /// point and its neighbours outwards, the lower one first, as long as their metric is within `band`
@@ -49,11 +48,11 @@ inline constexpr double kValleyBand = 0.12;
 void pool_noise(std::vector<Valley>& valleys);
 
 /// What relative errors of the losses make of a valley: influence . errors of ln scale_opt, and
-/// annihilator * errors of the residuals over loss_opt. By fitted sample.
+/// (I - basis basis') * errors of the residuals over loss_opt. By fitted sample.
 struct ValleyErrors {
   std::vector<std::string> trunks;
   Eigen::VectorXd influence, residuals;
-  Eigen::MatrixXd annihilator;
+  Eigen::MatrixXd basis;  // orthonormal, of the parabola's design
 };
 [[nodiscard]] ValleyErrors errors_of(const BudgetGroup& curve, const Valley& valley);
 

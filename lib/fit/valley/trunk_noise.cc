@@ -33,17 +33,64 @@ std::int64_t count_shared(std::span<const ValleyErrors> valleys) {
   });
 }
 
-/// 1 where two runs are of one trunk or the same, else 0.
-Eigen::MatrixXd common_runs(const ValleyErrors& a, const ValleyErrors& b) {
-  Eigen::MatrixXd common(a.influence.size(), b.influence.size());
-  for (std::size_t i = 0; i < a.trunks.size(); ++i) {
-    for (std::size_t j = 0; j < b.trunks.size(); ++j) {
-      const bool one_trunk = !a.trunks[i].empty() && a.trunks[i] == b.trunks[j];
-      common(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) =
-          one_trunk || (&a == &b && i == j) ? 1 : 0;
+/// What one trunk's runs in a valley add up to.
+struct TrunkSums {
+  double n = 0, influence = 0, residual = 0;
+  Eigen::RowVectorXd basis;  // of the rows of ValleyErrors::basis
+};
+
+/// By trunk; a run without one is none.
+std::map<std::string, TrunkSums> sums_by_trunk(const ValleyErrors& errors) {
+  std::map<std::string, TrunkSums> sums;
+  for (std::size_t i = 0; i < errors.trunks.size(); ++i) {
+    if (errors.trunks[i].empty()) continue;
+    const auto row = static_cast<Eigen::Index>(i);
+    TrunkSums& trunk = sums[errors.trunks[i]];
+    if (trunk.n == 0) trunk.basis = Eigen::RowVectorXd::Zero(errors.basis.cols());
+    ++trunk.n;
+    trunk.influence += errors.influence[row];
+    trunk.residual += errors.residuals[row];
+    trunk.basis += errors.basis.row(row);
+  }
+  return sums;
+}
+
+/// For e of variance 1 that trunks have in common: the covariance of two minima, what the products
+/// of residuals K_ab are and what they are expected to be.
+struct Shared {
+  double covariance = 0, products = 0, expected = 0;
+};
+
+// With n the runs of a trunk in a valley and m the sums of its rows of Q, |M_a K M_b|^2 is
+// sum n_a n_b - sum n_b m_a' m_a - sum n_a m_b' m_b + |sum m_a m_b'|^2, over the trunks of both.
+Shared shared_between(const std::map<std::string, TrunkSums>& one,
+                      const std::map<std::string, TrunkSums>& other) {
+  Shared shared;
+  Eigen::MatrixXd of_both;
+  for (const auto& [name, a] : one) {
+    const auto found = other.find(name);
+    if (found == other.end()) continue;
+    const TrunkSums& b = found->second;
+    shared.covariance += a.influence * b.influence;
+    shared.products += a.residual * b.residual;
+    if (of_both.size() == 0) of_both = Eigen::MatrixXd::Zero(a.basis.size(), b.basis.size());
+    of_both += a.basis.transpose() * b.basis;
+    shared.expected += a.n * b.n - b.n * a.basis.squaredNorm() - a.n * b.basis.squaredNorm();
+  }
+  shared.expected += of_both.squaredNorm();
+  return shared;
+}
+
+/// Of a minimum, if all noise were common to trunks.
+double common_variance(const ValleyErrors& errors, const std::map<std::string, TrunkSums>& sums) {
+  double variance = 0;
+  for (std::size_t i = 0; i < errors.trunks.size(); ++i) {
+    if (errors.trunks[i].empty()) {
+      variance += std::pow(errors.influence[static_cast<Eigen::Index>(i)], 2);
     }
   }
-  return common;
+  for (const auto& [name, trunk] : sums) variance += trunk.influence * trunk.influence;
+  return variance;
 }
 
 }  // namespace
@@ -59,18 +106,21 @@ std::optional<TrunkNoise> trunk_noise(std::span<const BudgetGroup> curves,
   if (noise.n_trunks == 0) return std::nullopt;
 
   const auto n = static_cast<Eigen::Index>(errors.size());
+  std::vector<std::map<std::string, TrunkSums>> sums;
+  for (const ValleyErrors& valley : errors) sums.push_back(sums_by_trunk(valley));
   Eigen::MatrixXd correlation(n, n);  // if all noise were common
   double products = 0, expected = 0;
   for (Eigen::Index a = 0; a < n; ++a) {
-    for (Eigen::Index b = 0; b <= a; ++b) {
-      const ValleyErrors& one = errors[static_cast<std::size_t>(a)];
-      const ValleyErrors& other = errors[static_cast<std::size_t>(b)];
-      const Eigen::MatrixXd common = common_runs(one, other);
-      correlation(a, b) = correlation(b, a) = one.influence.dot(common * other.influence) /
-                                              (one.influence.norm() * other.influence.norm());
-      if (a == b) continue;
-      products += one.residuals.dot(common * other.residuals);
-      expected += (one.annihilator * common * other.annihilator).squaredNorm();
+    const auto one = static_cast<std::size_t>(a);
+    const double norm = errors[one].influence.norm();
+    correlation(a, a) = common_variance(errors[one], sums[one]) / (norm * norm);
+    for (Eigen::Index b = 0; b < a; ++b) {
+      const auto other = static_cast<std::size_t>(b);
+      const Shared shared = shared_between(sums[one], sums[other]);
+      correlation(a, b) = correlation(b, a) =
+          shared.covariance / (norm * errors[other].influence.norm());
+      products += shared.products;
+      expected += shared.expected;
     }
   }
   const double variance = std::pow(pooled_noise(valleys), 2) * expected;

@@ -24,6 +24,7 @@ struct AllocationEvidence {
   double compute_from = 0, compute_to = 0;  // smallest and largest budget behind the law
   const std::optional<LawChecks>& checks;
   const std::optional<FrontierLaw>& frontier;
+  const std::optional<double>& incredible_bias;
 };
 void warn_of_allocation(const AllocationEvidence& evidence, Words& warnings);
 

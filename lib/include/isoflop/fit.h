@@ -67,10 +67,15 @@ struct Fit {
   std::optional<LawChecks> law_checks;
   std::optional<EnvelopeFit> envelope;
   std::optional<PowerLawFit> scale_opt_uncorrected;
+  /// Of ln scale_opt, the largest that the surface predicts, where it is larger than half the
+  /// window that the minimum was read from: then surface and curves contradict each other, and no
+  /// minimum is corrected.
+  std::optional<double> incredible_bias;
   std::optional<FrontierLaw> frontier;
   std::optional<ParametricFit> parametric;
   std::optional<SurfaceIntervals> surface_intervals;
-  std::vector<FormFit> forms;  // as asked for
+  std::vector<FormFit> forms;            // as asked for
+  std::optional<Repetition> repetition;  // where runs repeat data
   std::optional<LackOfFit> lack_of_fit;
   std::optional<HyperFit> hyper;
   std::optional<ConventionLadder> conventions;  // where every point states its shape
@@ -81,6 +86,7 @@ struct Fit {
   std::vector<Target> targets;
   std::vector<SecondStage> second_stages;  // by metric_columns
   SampleSize sample_size;
+  std::vector<OddSize> odd_sizes;
   std::vector<std::string> warnings;
   [[nodiscard]] bool usable() const { return scale_opt.usable(); }
 };

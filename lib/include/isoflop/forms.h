@@ -41,6 +41,15 @@ struct FormFit {
   [[nodiscard]] bool usable() const { return status == FitStatus::ok; }
 };
 
+/// What runs on repeated data are counted as.
+struct Repetition {
+  std::int64_t n_repeated = 0;  // runs whose tokens are over 1 % more than their unique ones
+  FormFit form;                 // data_constrained
+  double aicc_gain = 0;         // over the plain sum
+  /// Then the surface is that of effective sizes and tokens, and its optima are for fresh data.
+  bool is_used = false;
+};
+
 /// F test of L = E + A/N^alpha + B/D^beta within a form that contains it, both by least squares
 /// in the objective's residuals. The p-value supposes independent normal errors of one variance and
 /// an optimum off the bounds: common trunks make it too small, outliers anything.

@@ -35,6 +35,9 @@ struct Point {
   [[nodiscard]] double compute_flops() const;
 };
 
+/// Whether the label is a run_id and not the row that stands in for it.
+[[nodiscard]] bool has_run_id(const Point& point);
+
 /// Points in one frame.
 struct PointSet {
   Frame frame;

@@ -84,18 +84,28 @@ struct OptimumForecast {
   double scale_opt = 0;
   Interval law;   // of the optimum that the law has there
   Interval next;  // of the optimum that one further budget will show: the law's error and tau
+  double loss_opt = 0;
+  Interval loss;  // of the surface's loss at its optimum, if the loss is of this form
 };
 
-/// 90 % intervals of a surface by the delta method, with every budget's curve allowed a sideways
-/// shift of its own (tau) and each run its noise. They integrate over what the data leave open
-/// about tau, which with a handful of budgets is much.
+/// What runs have in common beside the surface, as intervals take it: nothing, a trunk that is
+/// stated, or unsaid, since the residuals of runs of one size agree.
+enum class Dependence { none, trunk, size };
+[[nodiscard]] std::string_view to_string(Dependence);
+
+/// 90 % intervals of a surface: what surfaces say whose losses are as far from the fitted one's as
+/// the points leave open, with every budget's curve allowed a sideways shift of its own (tau) and
+/// each run its noise, runs of one trunk together. They integrate over what the data leave open
+/// about tau, which with a handful of budgets is much. An end is infinite where nothing bounds it.
 struct SurfaceIntervals {
   Interval E, A, B, alpha, beta, a, b;
-  bool has_E = false;          // not where E is held at 0
   double noise = 0;            // of ln loss, per run
   double tau = 0;              // of ln(scale), per budget
   std::int64_t n_budgets = 0;  // behind tau; below 3 it is taken as 0
   std::vector<OptimumForecast> forecasts;
+  Dependence dependence = Dependence::none;
+  std::int64_t n_units = 0;  // that err independently
+  double p_of_sizes = 1;     // that residuals of runs of one size agree by chance
 };
 
 /// Ratios to the largest budget at which optima are forecast.

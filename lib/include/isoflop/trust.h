@@ -115,7 +115,9 @@ struct IntervalWorth {
 /// How much the points know.
 struct SampleSize {
   std::int64_t n_runs = 0;
-  std::int64_t n_independent = 0;  // trunks, and runs that share none
+  std::vector<std::string> duplicates;     // labels of rows that say what an earlier one says
+  std::vector<std::string> repeated_runs;  // run_ids of several points, each one independent run
+  std::int64_t n_independent = 0;          // trunks, and runs that share none
   /// (sum w)^2 / sum w^2 over them, w the number of their runs (Kish).
   double effective = 0;
   std::optional<SeedNoise> seed_noise;
@@ -126,6 +128,14 @@ struct SampleSize {
   /// 80 % in a two-sided test at 5 %.
   std::optional<double> detectable_difference;
   std::vector<IntervalWorth> intervals;
+};
+
+/// A size whose runs all lie on one side of the surface, far beyond the scatter of the others.
+struct OddSize {
+  double scale = 0;
+  std::int64_t n_runs = 0;
+  double median_residual = 0;  // of ln loss, observed - fitted
+  double scatter = 0;          // of the other sizes' runs
 };
 
 /// Runs that an interval of `width` takes where `n_runs` give `noise_width`: n (noise_width /

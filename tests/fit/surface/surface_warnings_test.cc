@@ -58,7 +58,7 @@ TEST_CASE("a sound surface has no warnings") {
 }
 
 TEST_CASE("each doubt about a surface has its own warning") {
-  check_one("E is not identified; its 90 % profile interval reaches a bound: [0, 1.86]",
+  check_one("E is not identified by these points; 90 % profile interval [0, 1.86]",
             [](ParametricFit& fit) {
               fit.diagnostics->profile_E = {{0, 1.86}, false};
             });

@@ -16,6 +16,7 @@ struct Sound {
   std::optional<FrontierLaw> frontier =
       FrontierLaw{.irreducible = 1.7, .coefficient = 20, .exponent = -0.1};
   std::optional<LawChecks> law_checks;
+  std::optional<double> incredible_bias;
   Sound() {
     for (int i = 0; i < 4; ++i) {
       Valley valley;
@@ -48,7 +49,8 @@ struct Sound {
                         .compute_from = compute_from,
                         .compute_to = compute_to,
                         .checks = law_checks,
-                        .frontier = frontier},
+                        .frontier = frontier,
+                        .incredible_bias = incredible_bias},
                        warnings);
     return warnings;
   }
@@ -99,6 +101,7 @@ TEST_CASE("a short range, a missing law and a frontier that does not fall are wa
   sound.frontier.reset();
   CHECK(sound.warns("does not fall with compute"));
   sound.scale_opt.status = FitStatus::too_few_points;
+  sound.scale_opt.n_points = 2;
   CHECK(sound.warns("needs 3 budgets"));
 }
 
@@ -110,4 +113,23 @@ TEST_CASE("no curve at all, and a frontier whose floor is not seen, are warned o
   CHECK_FALSE(sound.warns("its floor is not identified"));
   sound.valleys.clear();
   CHECK(sound.warns("No budget has the 5 sizes"));
+}
+
+TEST_CASE(
+    "curves that the surface contradicts, and minima that leave the exponent open, are told") {
+  Sound contradicted;
+  contradicted.incredible_bias = -std::log(105.0);
+  CHECK(contradicted.warns("miss an optimal size by a factor of 105"));
+  Sound open;
+  open.scale_opt.status = FitStatus::not_converged;
+  open.scale_opt.n_points = 3;
+  CHECK(open.warns("The minima of 3 budgets leave the exponent open"));
+  CHECK_FALSE(open.warns("needs 3 budgets"));
+}
+
+TEST_CASE("a frontier through 3 budgets is said to have no floor") {
+  Sound three;
+  three.scale_opt.n_points = 3;
+  three.frontier->irreducible = 0;
+  CHECK(three.warns("The loss frontier through 3 budgets has no floor"));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fit/surface/linearised_surface.h"
+#include "fit/interval/linearised_surface.h"
 
 #include <cmath>
 
@@ -20,7 +20,6 @@ Linearised linearise(const LossLaw& law, std::span<const Sample> samples) {
     result.jacobian.row(i) << 1 / loss, of_size, of_tokens,
         -of_size * (std::log(sample.scale) - result.mean_log_size),
         -of_tokens * (std::log(sample.tokens) - result.mean_log_tokens);
-    if (law.irreducible <= 0) result.jacobian(i, 0) = 0;  // held at its bound
     result.slide[i] = law.alpha * of_size - law.beta * of_tokens;
     result.residual[i] = std::log(sample.metric / loss);
   }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "fit/points/sample.h"
+#include "isoflop/surface.h"
+
+namespace isoflop {
+
+/// The intervals of `fit`, the surface of `samples`; `group` of a sample is its budget, and samples
+/// of one `trunk` may err together. Nothing where too few points are left to tell noise from the
+/// surface, or where A or B is 0.
+[[nodiscard]] std::optional<SurfaceIntervals> surface_intervals(
+    const ParametricFit& fit, std::span<const Sample> samples, double largest_compute,
+    std::span<const double> targets = {});
+
+}  // namespace isoflop
