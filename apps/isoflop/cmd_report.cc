@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -19,7 +20,7 @@ namespace {
 struct ReportArguments {
   std::vector<std::string> sources;
   std::vector<std::pair<std::string, std::string>> forecasts;  // file, run
-  std::string out, title, reference, figures;
+  std::string out, title, reference, figures, scale;
 };
 
 /// Sources by data set, in the order in which each was first named.
@@ -38,12 +39,37 @@ std::vector<std::vector<std::string>> by_dataset(const std::vector<std::string>&
   return result;
 }
 
+/// The unit that the points state, unless asked for.
+LossLaw::Scale scale_of(const PointSet& points, const std::string& asked) {
+  if (!asked.empty()) {
+    return asked == "params" ? LossLaw::Scale::params : LossLaw::Scale::flops_per_token;
+  }
+  const auto has_m = [](const Point& point) { return point.flops_per_token.has_value(); };
+  return std::any_of(points.points.begin(), points.points.end(), has_m)
+             ? LossLaw::Scale::flops_per_token
+             : LossLaw::Scale::params;
+}
+
+/// The data set, or where none is stated the sources' names.
+std::string title_of(const PointSet& points, const std::vector<std::string>& sources) {
+  if (!points.frame.dataset.empty()) return points.frame.dataset;
+  std::vector<std::string> names;
+  for (const std::string& source : sources) {
+    const std::filesystem::path path = source;
+    names.push_back((path.has_filename() ? path : path.parent_path()).stem().string());
+  }
+  return join(names, ", ");
+}
+
 ReportChapter chapter_of(const std::vector<std::string>& sources, const ReportArguments& options) {
   LoadedPoints loaded = load_points({.files_or_sweeps = sources});
   ReportChapter chapter;
-  chapter.title = loaded.points.frame.dataset;
+  chapter.title = title_of(loaded.points, sources);
+  chapter.sources = sources;
   chapter.question = join(loaded.questions, " ");
-  chapter.fit = fit(loaded.points);
+  FitOptions settings;
+  settings.scale = scale_of(loaded.points, options.scale);
+  chapter.fit = fit(loaded.points, settings);
   chapter.points = std::move(loaded.points);
   chapter.records = std::move(loaded.records);
   if (!options.reference.empty()) chapter.reference = find_law(options.reference);
@@ -88,6 +114,9 @@ void add_report_command(Command& program) {
   command.add_option("--forecast", options->forecasts,
                      "A forecast file and the run it was of; may be repeated",
                      {.value_name = "FORECAST RUN"});
+  command.add_option("--scale", options->scale,
+                     "Model scale of the fits (default: what the points state)",
+                     {.one_of = {"params", "flops_per_token"}});
   command.add_option("--figures", options->figures, "Folder for the figures as Vega JSON");
   command.set_action([options] {
     run_report(*options);

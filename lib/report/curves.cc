@@ -103,6 +103,15 @@ const HyperCell* hyper_cell_at(const ReportChapter& chapter, const HeatMap& map)
   return found;
 }
 
+/// As the fit takes it: M = 6 N where a point states one of them alone.
+std::optional<double> scale_of_point(const Point& point, bool by_params) {
+  const std::optional<double>& own = by_params ? point.params : point.flops_per_token;
+  const std::optional<double>& other = by_params ? point.flops_per_token : point.params;
+  if (own) return own;
+  if (!other) return std::nullopt;
+  return by_params ? *other / 6 : *other * 6;
+}
+
 }  // namespace
 
 LossLaw::Scale scale_of(const ReportChapter& chapter) {
@@ -131,7 +140,7 @@ std::vector<Dot> dots_of(const ReportChapter& chapter) {
   const std::map<std::string, std::string> shapes = shapes_by_run(chapter);
   std::vector<Dot> dots;
   for (const Point& point : chapter.points.points) {
-    const std::optional<double> scale = by_params ? point.params : point.flops_per_token;
+    const std::optional<double> scale = scale_of_point(point, by_params);
     const std::optional<double> metric = metric_of(point, chapter.points.frame.metric);
     if (!scale || !metric) continue;
     Dot dot{&point, 0, point.compute_flops(), *scale, *metric, "", false};
@@ -156,9 +165,12 @@ std::vector<Curve> curves_of(const ReportChapter& chapter) {
     }
     curves.back().dots.push_back(std::move(dot));
   }
-  const auto no_curve = [](const Curve& curve) {
+  const auto no_curve = [&](const Curve& curve) {
     const auto scale = [](const Dot& dot) { return std::optional(dot.scale); };
-    return curve.valley == nullptr && count_distinct(curve.dots, scale) < 3;
+    const auto is_stated = [](const Dot& dot) { return dot.point->budget.has_value(); };
+    // Computes that are close by chance are no curve; the fit knows.
+    const bool meant = !chapter.fit || std::all_of(curve.dots.begin(), curve.dots.end(), is_stated);
+    return curve.valley == nullptr && (!meant || count_distinct(curve.dots, scale) < 3);
   };
   curves.erase(std::remove_if(curves.begin(), curves.end(), no_curve), curves.end());
   mark_curve(chapter, curves);

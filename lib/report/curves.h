@@ -49,8 +49,8 @@ struct HeatMap {
 /// Budgets within 5 % of a valley's are the valley's.
 [[nodiscard]] std::vector<Dot> dots_of(const ReportChapter& chapter);
 
-/// Budgets with at least 3 scales, and the budgets of the valleys. Where a scale was run with
-/// several hyper-parameters all its runs are there.
+/// Budgets that were meant, with at least 3 scales, and the budgets of the valleys. Where a scale
+/// was run with several hyper-parameters all its runs are there.
 [[nodiscard]] std::vector<Curve> curves_of(const ReportChapter& chapter);
 
 /// Cells with at least 3 learning rates or batch sizes.

@@ -156,7 +156,7 @@ Json zone_rows(const Fit& fit, const AxisRange& x) {
         {{"x", from},
          {"x2", to},
          {"fill", fill_of(light)},
-         {"text", "to " + rounded_text(to / fit.compute_to, 3) + "x: " + words(light)}}));
+         {"text", "below " + rounded_text(to / fit.compute_to, 3) + "x: " + words(light)}}));
     from = to;
   }
   return rows;

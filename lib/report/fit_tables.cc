@@ -143,6 +143,9 @@ FitTable holdout_table(const ReportChapter& chapter) {
          percent(summary.median_per_decade.scale), percent(summary.median_per_decade.tokens),
          percent(summary.median_per_decade.loss), summary.is_poor ? "poor" : ""});
   }
+  table.notes.emplace_back(
+      "Times: budgets that were predicted from cheaper ones. Reach: the farthest, over the largest "
+      "budget used.");
   return table;
 }
 
@@ -172,6 +175,8 @@ FitTable estimator_table(const ReportChapter& chapter) {
     table.rows.push_back(law_row("envelope", fit.envelope->scale_opt,
                                  std::to_string(fit.envelope->n_runs) + " curves", fit.compute_to));
   }
+  table.notes.emplace_back(
+      "tau: how far optimal sizes scatter about their law beyond each curve's own error, in ln.");
   if (!fit.disagreement.empty()) table.notes.push_back(disagreement_note(fit));
   return table;
 }
@@ -231,6 +236,12 @@ FitTable target_table(const ReportChapter& chapter) {
              ? ""
              : si_text(target.flat.back().low) + " to " + si_text(target.flat.back().high)});
   }
+  table.notes.emplace_back(
+      "Reach: over the largest budget behind the laws. Light: green below 10x, yellow from 10x, "
+      "red "
+      "from 100x; one worse where hold-outs were poor or there are none. Worst waste: of the "
+      "compute, "
+      "if the optimum is at the end of the interval that costs more.");
   return table;
 }
 

@@ -7,6 +7,8 @@
 namespace isoflop {
 namespace {
 
+constexpr std::size_t kLegendRows = 18;  // that the plot is high
+
 bool has_parabola(const Curve& curve) {
   return curve.valley != nullptr && curve.valley->status != FitStatus::too_few_points &&
          curve.valley->coefficients[2] > 0;
@@ -125,6 +127,7 @@ std::optional<Figure> isoflop_figure(const ReportChapter& chapter) {
                                 {"title", "Budget C [FLOPs]"},
                                 {"symbolType", "circle"},
                                 {"symbolSize", 70},
+                                {"columns", curves.size() > kLegendRows ? 2 : 1},
                                 {"orient", "right"}}));
   plot.add_mark(faceted("line", "lines", "budget",
                         Json::object({{"x", field("x", "x")},

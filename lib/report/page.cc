@@ -143,10 +143,20 @@ std::string verdict_html(const ReportChapter& chapter) {
   return out + paragraphs(chapter.notes);
 }
 
+// What would tell most, and how to ask.
+std::string next_html(const ReportChapter& chapter) {
+  if (!chapter.fit || chapter.sources.empty()) return "";
+  const std::string flops = rounded_text(chapter.fit->compute_to, 2);
+  return "<div class=\"next\"><p>What to run next: <code>isoflop next " +
+         escape_html(join(chapter.sources, " ")) + " --flops " + escape_html(flops) +
+         "</code> chooses the runs that tell most about the optimum ten times beyond the data, "
+         "unbracketed budgets first, for as much compute as you give it.</p></div>\n";
+}
+
 std::string chapter_html(const ReportChapter& chapter, bool with_title) {
   std::string out = "<section>\n";
   if (with_title) out += "<h2>" + escape_html(chapter.title) + "</h2>\n";
-  out += verdict_html(chapter);
+  out += verdict_html(chapter) + next_html(chapter);
   for (const FigureRow& row : figures_of(chapter)) {
     out += "<div class=\"figures\">\n";
     for (const Figure& figure : row.figures) out += figure_html(figure);

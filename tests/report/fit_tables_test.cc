@@ -186,8 +186,9 @@ TEST_CASE("estimators stand beside the headline, the surface with its calibrated
   CHECK(row_of(table, "surface")[1] == "0.540 [0.410, 0.610]");
   CHECK(row_of(table, "surface")[3] == "5M [3M, 8M]");
   CHECK(row_of(table, "envelope").back() == "17 curves");
-  REQUIRE(table.notes.size() == 2);
-  CHECK(table.notes[1] ==
+  REQUIRE(table.notes.size() == 3);
+  CHECK_THAT(table.notes[1], contains("tau: how far optimal sizes scatter about their law"));
+  CHECK(table.notes[2] ==
         "Optima differ between estimators by up to 1.25x at a budget, 1.5x at 10x.");
   CHECK(estimator_table(ReportChapter{}).rows.empty());
 }
@@ -274,11 +275,11 @@ TEST_CASE("the estimators' figure reaches 100 times beyond the data, in the ligh
   const std::optional<Figure> figure = figure_of(chapter);
   REQUIRE(figure);
   const std::string spec = figure->spec.dump();
-  CHECK_THAT(spec, contains("to 10x: green") && contains("to 100x: yellow: caution"));
+  CHECK_THAT(spec, contains("below 10x: green") && contains("below 100x: yellow: caution"));
   ReportChapter poor = full_chapter();
   poor.fit->targets[0].light = ExtrapolationLight::only_with_holdout_evidence;
   CHECK_THAT(figure_of(poor)->spec.dump(),
-             contains("to 10x: yellow: caution") && contains("to 100x: red"));
+             contains("below 10x: yellow: caution") && contains("below 100x: red"));
 }
 
 TEST_CASE(

@@ -19,6 +19,8 @@
 namespace isoflop {
 namespace {
 
+constexpr double kFarBelow = 3;  // residual rms
+
 /// y = b0 + b1 (x - centre) + b2 (x - centre)^2.
 struct Parabola {
   double centre = 0;
@@ -62,13 +64,21 @@ double compute_spread(std::span<const Sample> samples) {
   return high->compute / low->compute;
 }
 
-bool is_bracketed(std::span<const Sample> samples, double vertex) {
+// Two sizes on each side of the vertex and the best run inside; the vertex within the sizes that
+// the parabola was fitted to, and no measured run far below its minimum.
+bool is_bracketed(std::span<const Sample> samples, std::span<const Sample> window,
+                  const Parabola& parabola, double sd) {
+  const double vertex = parabola.vertex();
   const auto lighter = std::count_if(samples.begin(), samples.end(), [&](const Sample& sample) {
     return std::log(sample.scale) < vertex;
   });
   const auto heavier = static_cast<std::ptrdiff_t>(samples.size()) - lighter;
   const std::size_t best = best_index(samples);
-  return lighter >= 2 && heavier >= 2 && best > 0 && best + 1 < samples.size();
+  const bool within =
+      window.front().scale <= std::exp(vertex) && std::exp(vertex) <= window.back().scale;
+  const bool contradicted = samples[best].metric < parabola.minimum() - kFarBelow * sd;
+  return lighter >= 2 && heavier >= 2 && best > 0 && best + 1 < samples.size() && within &&
+         !contradicted;
 }
 
 // Errors of the vertex and of the minimum by the delta method.
@@ -158,7 +168,7 @@ Valley fit_valley(const BudgetGroup& curve, double band) {
     valley.status = FitStatus::not_convex;
     return valley;
   }
-  valley.bracketed = is_bracketed(curve.samples, parabola.vertex());
+  valley.bracketed = is_bracketed(curve.samples, window, parabola, valley.residual_rms);
   valley.status = valley.bracketed ? FitStatus::ok : FitStatus::not_bracketed;
   valley.scale_opt = std::exp(parabola.vertex());
   valley.tokens_opt = tokens_at(window, parabola.vertex());

@@ -20,6 +20,8 @@ struct ReportChapter {
   std::optional<Law> reference;    // drawn beside ours, e.g. the paper's
   std::vector<RunRecord> records;  // every run with its outcome
   std::vector<std::string> notes;  // paragraphs, plain text
+  /// Where the points came from, as given: what a command that goes on from here is to name.
+  std::vector<std::string> sources;
 };
 
 struct Report {

@@ -30,7 +30,9 @@ struct Valley {
   std::int64_t n_points = 0;   // sizes at this budget
   std::int64_t n_fitted = 0;   // of them, those the parabola was fitted to
   Interval fitted_scale;       // their range; the whole of it, no confidence
-  bool bracketed = false;      // >= 2 points on each side of the minimum, the best not at an edge
+  /// Two points or more on each side of the minimum, the best run not at an edge, the minimum among
+  /// the sizes that were fitted, and no run 3 residual rms or more below it.
+  bool bracketed = false;
   FitStatus status = FitStatus::too_few_points;
   double coefficients[3] = {0, 0, 0};  // loss = c0 + c1 x + c2 x^2, x = ln scale
   [[nodiscard]] bool usable() const { return status == FitStatus::ok; }
