@@ -1,7 +1,7 @@
 # Every package isoflop uses is found here and nowhere else.
 find_package(Threads REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
-# Boost.Math and Boost.CRC, headers alone.
+# Boost.Math, Boost.CRC and utf.hpp of Boost.Locale, headers alone.
 find_path(BOOST_INCLUDE_DIR boost/math/distributions/students_t.hpp REQUIRED)
 find_package(nlohmann_json 3.10 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)

@@ -82,6 +82,7 @@ void add_info(Command& data) {
   command.add_argument("folder", options->folder, "Folder of a data set");
   command.add_flag("--json", options->json, "Print JSON");
   command.set_action([options] {
+    verify_dataset(options->folder);
     print_info(open_dataset(options->folder)->info(), options->json);
     return kDone;
   });

@@ -8,12 +8,15 @@
 
 #include "base/atomic_file.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "isoflop/error.h"
 
 namespace isoflop {
 namespace {
 
 void write_string(const std::string& text, std::string& out) {
+  // A path may be any bytes; what is written can be read again by everybody.
+  if (first_invalid_utf8(text)) return write_string(with_valid_utf8(text), out);
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   for (const char c : text) {

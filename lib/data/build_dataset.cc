@@ -5,8 +5,12 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "data/dataset_json.h"
 #include "data/document_reader.h"
+#include "data/generated_dataset.h"
+#include "data/normal_form.h"
+#include "data/publish_lock.h"
 #include "data/shard_dataset.h"
 #include "data/shard_writer.h"
 #include "isoflop/dataset.h"
@@ -23,8 +27,9 @@ struct HeldOut {
   std::int64_t first, size;
 };
 
+// Of the normal form: copies of a document that were saved in different ways fall on one side.
 std::uint64_t content_number(std::string_view document) {
-  const std::string hex = hash_hex(document);
+  const std::string hex = hash_hex(normal_form(document));
   std::uint64_t number = 0;
   std::from_chars(hex.data(), hex.data() + hex.size(), number, 16);
   return number;
@@ -49,9 +54,11 @@ void write_held_out(std::vector<HeldOut>& documents, const ShardWriter& spool,
   const auto same = [](const HeldOut& a, const HeldOut& b) { return a.hash == b.hash; };
   documents.erase(std::unique(documents.begin(), documents.end(), same), documents.end());
   const TokenFile text(spool.temporary(), spool_bytes, 1, 256);
-  for (const HeldOut& document : documents) {
-    const auto* bytes = reinterpret_cast<const char*>(text.content().data());
-    add_document({bytes + document.first, static_cast<std::size_t>(document.size)}, shard, split);
+  std::string document;
+  for (const HeldOut& held_out : documents) {
+    document.resize(static_cast<std::size_t>(held_out.size));
+    text.read_bytes(held_out.first, std::as_writable_bytes(std::span(document)));
+    add_document(document, shard, split);
   }
 }
 
@@ -76,13 +83,20 @@ std::string dataset_name(const std::filesystem::path& out, const BuildOptions& o
     throw Error(ErrorCode::invalid_argument,
                 "dataset name \"" + name + "\" must be 1 to 100 of [A-Za-z0-9._-]");
   }
+  if (is_generated_name(name)) {
+    throw Error(ErrorCode::invalid_argument,
+                "dataset name \"" + name +
+                    "\" is that of a built-in source, which is what runs would train on; give "
+                    "another name to " +
+                    (options.name.empty() ? "the folder" : "it"));
+  }
   return name;
 }
 
 std::string describe_files(std::span<const std::filesystem::path> files) {
   std::vector<std::string> names;
   for (const std::filesystem::path& file : files.first(std::min(files.size(), std::size_t{4}))) {
-    names.push_back(file.filename().string());
+    names.push_back(with_valid_utf8(file.filename().string()));
   }
   if (files.size() > 4) names.push_back("... (" + std::to_string(files.size()) + " files)");
   return join(names, ", ");
@@ -113,6 +127,7 @@ void make_folder(const std::filesystem::path& folder) {
 DatasetInfo build_dataset(std::span<const std::filesystem::path> text_files,
                           const std::filesystem::path& out, const BuildOptions& options) {
   check_options(options);
+  require_utf8(options.source, "source");
   DatasetInfo info;
   info.name = dataset_name(out, options);
   info.tokenizer = "bytes";
@@ -141,13 +156,15 @@ DatasetInfo build_dataset(std::span<const std::filesystem::path> text_files,
 
   train.flush();
   validation.flush();
-  info.hash = content_hash(info, TokenFile(train.temporary(), info.train.tokens, 1, 256),
+  const Sidecar sidecar{info, implied_token_bytes(info.tokenizer, info.vocab_size)};
+  info.hash = content_hash(sidecar, TokenFile(train.temporary(), info.train.tokens, 1, 256),
                            TokenFile(validation.temporary(), info.validation.tokens, 1, 256));
+  const PublishLock lock(out);
   // A sidecar vouches for the shards beside it: none while they change.
   std::filesystem::remove(out / kSidecarName);
   train.publish();
   validation.publish();
-  save_sidecar({info, implied_token_bytes(info.tokenizer, info.vocab_size)}, out / kSidecarName);
+  save_sidecar({info, sidecar.token_bytes}, out / kSidecarName);
   return info;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "data/generated_dataset.h"
 #include "isoflop/error.h"
 
 namespace isoflop {
@@ -83,6 +84,9 @@ Sidecar load_sidecar(const std::filesystem::path& file) {
   DatasetInfo info;
   info.name = root.at("name").string();
   if (!is_safe_name(info.name)) root.at("name").fail("must be 1 to 100 of [A-Za-z0-9._-]");
+  if (is_generated_name(info.name)) {
+    root.at("name").fail("must not be that of a built-in source, got \"" + info.name + "\"");
+  }
   info.tokenizer = root.at("tokenizer").string();
   const bool bytes = info.tokenizer == "bytes" || info.tokenizer == "raw_bytes";
   info.vocab_size = root.at("vocab_size").integer(2, bytes ? 256 : kMaxVocabulary);

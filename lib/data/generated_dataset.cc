@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/generated_dataset.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/hash.h"
@@ -22,6 +23,10 @@ std::uint64_t train_key(std::uint64_t seed) {
 }
 
 }  // namespace
+
+bool is_generated_name(std::string_view name) {
+  return std::find(kGeneratedNames.begin(), kGeneratedNames.end(), name) != kGeneratedNames.end();
+}
 
 GeneratedDataset::GeneratedDataset(std::string name, std::int64_t vocab_size,
                                    std::string description)

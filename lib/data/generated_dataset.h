@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "isoflop/dataset.h"
 
 namespace isoflop {
+
+/// The names of the built-in sources, which no folder can have: find_dataset() means the source.
+inline constexpr std::array<std::string_view, 2> kGeneratedNames = {"santafe", "markov"};
+[[nodiscard]] bool is_generated_name(std::string_view name);
 
 /// A source that makes its tokens when asked: endless streams, each a pure function of its number.
 /// Every training seed reads a stream of its own, validation one that no seed can pick. Each token

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/token_file.h"
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,41 +31,49 @@ TokenFile::TokenFile(std::filesystem::path file, std::int64_t n_tokens,
     : file_(std::move(file)),
       n_tokens_(n_tokens),
       bytes_per_token_(bytes_per_token),
-      vocab_size_(vocab_size) {
-  const int descriptor = ::open(file_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) fail(file_, std::string("cannot be opened: ") + std::strerror(errno));
+      vocab_size_(vocab_size),
+      descriptor_(::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  if (descriptor_ < 0) fail(file_, std::string("cannot be opened: ") + std::strerror(errno));
   struct stat status {};
-  const bool readable = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-  const std::int64_t n_bytes = n_tokens * bytes_per_token;
-  if (readable && status.st_size == n_bytes && n_bytes > 0) {
-    data_ =
-        ::mmap(nullptr, static_cast<std::size_t>(n_bytes), PROT_READ, MAP_SHARED, descriptor, 0);
-  }
-  const int map_error = errno;
-  ::close(descriptor);
+  const bool readable = ::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
+  if (readable && status.st_size == n_bytes()) return;
+  ::close(descriptor_);
   if (!readable) fail(file_, "is not a regular file");
-  if (status.st_size != n_bytes) {
-    fail(file_, "has " + std::to_string(status.st_size) + " bytes, but dataset.json says " +
-                    std::to_string(n_tokens) + " tokens of " + std::to_string(bytes_per_token));
-  }
-  if (data_ == MAP_FAILED) {
-    data_ = nullptr;
-    throw Error(ErrorCode::io, file_.string() + ": cannot map: " + std::strerror(map_error));
+  fail(file_, "has " + std::to_string(status.st_size) + " bytes, but dataset.json says " +
+                  std::to_string(n_tokens) + " tokens of " + std::to_string(bytes_per_token));
+}
+
+TokenFile::~TokenFile() { ::close(descriptor_); }
+
+void TokenFile::read_bytes(std::int64_t first, std::span<std::byte> out) const {
+  while (!out.empty()) {
+    const ssize_t got = ::pread(descriptor_, out.data(), out.size(), first);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      throw Error(ErrorCode::io, file_.string() + ": cannot be read: " + std::strerror(errno));
+    }
+    if (got == 0) {
+      fail(file_, "ends after " + std::to_string(first) + " bytes now and had " +
+                      std::to_string(n_bytes()) + " when it was opened");
+    }
+    first += got;
+    out = out.subspan(static_cast<std::size_t>(got));
   }
 }
 
-TokenFile::~TokenFile() {
-  if (data_ != nullptr) ::munmap(data_, content().size());
-}
-
-std::span<const std::byte> TokenFile::content() const {
-  return {static_cast<const std::byte*>(data_),
-          static_cast<std::size_t>(n_tokens_ * bytes_per_token_)};
+void TokenFile::for_each_block(const std::function<void(std::span<const std::byte>)>& visit) const {
+  std::vector<std::byte> block(std::size_t{1} << 20);
+  for (std::int64_t first = 0; first < n_bytes(); first += std::ssize(block)) {
+    block.resize(static_cast<std::size_t>(std::min(std::ssize(block), n_bytes() - first)));
+    read_bytes(first, block);
+    visit(block);
+  }
 }
 
 template <class Stored>
 void TokenFile::read_as(std::int64_t first, std::span<std::int32_t> out) const {
-  const Stored* tokens = static_cast<const Stored*>(data_) + first;
+  std::vector<Stored> tokens(out.size());
+  read_bytes(first * bytes_per_token_, std::as_writable_bytes(std::span(tokens)));
   Stored largest = 0;
   for (std::size_t i = 0; i < out.size(); ++i) {
     largest = tokens[i] > largest ? tokens[i] : largest;

@@ -4,11 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 
 namespace isoflop {
 
-/// A shard: little-endian unsigned tokens of 1, 2 or 4 bytes, without a header, mapped read-only.
+/// A shard: little-endian unsigned tokens of 1, 2 or 4 bytes, without a header. It is read, not
+/// mapped: a file that is truncated or fails while a run uses it is an Error, no signal. May be
+/// read by several threads at once.
 class TokenFile {
  public:
   /// Throws Error(parse) naming the file if it is missing or does not hold `n_tokens` tokens.
@@ -20,9 +23,14 @@ class TokenFile {
 
   [[nodiscard]] std::int64_t size() const { return n_tokens_; }
   /// Tokens first ... first + out.size() - 1. Throws Error(parse) naming file, token number and
-  /// value for a token outside the vocabulary.
+  /// value for a token outside the vocabulary, and naming the file where it has become shorter;
+  /// Error(io) where the system cannot read it.
   void read(std::int64_t first, std::span<std::int32_t> out) const;
-  [[nodiscard]] std::span<const std::byte> content() const;
+  /// The same of the file's bytes as they are.
+  void read_bytes(std::int64_t first, std::span<std::byte> out) const;
+  /// All bytes of the file in order, a block at a time.
+  void for_each_block(const std::function<void(std::span<const std::byte>)>& visit) const;
+  [[nodiscard]] std::int64_t n_bytes() const { return n_tokens_ * bytes_per_token_; }
   [[nodiscard]] const std::filesystem::path& path() const { return file_; }
 
  private:
@@ -31,7 +39,7 @@ class TokenFile {
 
   std::filesystem::path file_;
   std::int64_t n_tokens_, bytes_per_token_, vocab_size_;
-  void* data_ = nullptr;
+  int descriptor_ = -1;
 };
 
 }  // namespace isoflop

@@ -61,9 +61,9 @@ std::filesystem::path write_wide(const test::TempDir& folder, const std::string&
                R"({"schema": "isoflop.dataset/1", "name": "wide", "tokenizer": "my_bpe",
                    "vocab_size": )" +
                    vocab_size + R"(, "bytes_per_token_file": 2,
-                   "splits": {"train": {"tokens": 100, "bytes": 321, "documents": 3},
-                              "validation": {"tokens": 10, "bytes": 30, "documents": 1}},
-                   "hash": "0123456789abcdef", "source": "by hand", "token_bytes": [)" +
+                   "splits": {"train": {"tokens": 100, "bytes": 201, "documents": 3},
+                              "validation": {"tokens": 10, "bytes": 21, "documents": 1}},
+                   "hash": "9bf529deeac52d16", "source": "by hand", "token_bytes": [)" +
                    table + "]}");
   return folder.path() / "wide";
 }
@@ -208,13 +208,16 @@ TEST_CASE("shards of 16-bit tokens carry their own bytes per token") {
 
 TEST_CASE("a token beyond the vocabulary is refused where it is read") {
   const test::TempDir folder;
-  write_wide(folder, "300");
-  folder.write("wide/validation.bin", std::string("\x01\x00\x2c\x01", 4) + std::string(16, '\0'));
-  const auto data = open_dataset(folder.path() / "wide");
+  const auto data = open_dataset(write_wide(folder, "300"));
+  // In place: the file that is open changes, too.
+  std::fstream shard(folder.path() / "wide/validation.bin", std::ios::in | std::ios::out);
+  shard.seekp(2);
+  shard.write("\x2c\x01", 2);
+  shard.close();
   std::vector<std::int32_t> out(5);
   REQUIRE_THAT(ISOFLOP_ERROR_MESSAGE((data->validation_sequence(0, out), 0)),
                Catch::Contains("validation.bin: token 1 is 300, allowed are 0 to 299"));
-  REQUIRE_THAT(ISOFLOP_ERROR_MESSAGE((verify_dataset(folder.path() / "wide"), 0)),
+  REQUIRE_THAT(ISOFLOP_ERROR_MESSAGE(open_dataset(folder.path() / "wide")),
                Catch::Contains("token 1 is 300"));
 }
 
@@ -226,7 +229,8 @@ TEST_CASE("bytes that were changed are found by verification") {
   shard.seekp(77);
   shard.put('!');
   shard.close();
-  REQUIRE_NOTHROW(open_dataset(folder.path() / "set"));
+  REQUIRE_THAT(ISOFLOP_ERROR_MESSAGE(open_dataset(folder.path() / "set")),
+               Catch::Contains("dataset.json: /hash"));
   REQUIRE_THAT(ISOFLOP_ERROR_MESSAGE((verify_dataset(folder.path() / "set"), 0)),
                Catch::Contains("dataset.json: /hash"));
 }
@@ -247,9 +251,14 @@ TEST_CASE("malformed data sets are refused with file and place") {
       {"\"tokens\": 100", "\"tokens\": -5", "/splits/train/tokens"},
       {"\"tokens\": 10,", "\"tokens\": 1,", "/splits/validation/tokens"},
       {"\"train\"", "\"trian\"", "/splits/trian"},
-      {"0123456789abcdef", "0123456789ABCDEF", "/hash"},
+      {"9bf529deeac52d16", "9BF529DEEAC52D16", "/hash"},
       {"\"my_bpe\"", "\"bytes\"", "/vocab_size"},
       {"\"wide\"", "\"../wide\"", "/name"},
+      {"\"wide\"", "\"markov\"", "/name: must not be that of a built-in source"},
+      {"\"bytes\": 201", "\"bytes\": 202", "/splits/train/bytes: is 202, but by token_bytes"},
+      {"\"bytes\": 21", "\"bytes\": 20", "/splits/validation/bytes: is 20, but by token_bytes"},
+      // Token 299 is in no shard: the hash alone can tell.
+      {"2,3,4]", "2,3,9]", "/hash: is "},
       {"\"source\"", "\"sources\"", "/source"},
       {"[1,1", "[1,256", "/token_bytes/1"},
       {"\"schema\"", "schema", "dataset.json: line 1"},
@@ -295,6 +304,16 @@ TEST_CASE("building refuses what cannot be a data set, and leaves no sidecar and
                  Catch::Contains("validation_share"));
   }
   options = kLines;
+  options.name = "santafe";
+  REQUIRE_THAT(ISOFLOP_ERROR_MESSAGE(build_dataset(good, out, options)),
+               Catch::Contains("\"santafe\" is that of a built-in source"));
+  REQUIRE_THAT(ISOFLOP_ERROR_MESSAGE(build_dataset(good, folder.path() / "markov/", kLines)),
+               Catch::Contains("\"markov\" is that of a built-in source"));
+  options.name = {};
+  options.source = "caf\xe9";
+  REQUIRE_THAT(ISOFLOP_ERROR_MESSAGE(build_dataset(good, out, options)),
+               Catch::Contains("source: byte 0xE9 is no UTF-8"));
+  options.source = {};
   options.name = "a/b";
   REQUIRE_THAT(ISOFLOP_ERROR_MESSAGE(build_dataset(good, out, options)),
                Catch::Contains("dataset name"));

@@ -61,11 +61,13 @@ class Dataset {
 };
 
 /// Opens a folder written by build_dataset(). Throws Error(parse) naming the file if the sidecar is
-/// malformed or the shards do not match it in size. The shards are mapped, not read.
+/// malformed or the shards do not match it: in size; of up to 256 MiB in all of verify_dataset(),
+/// of more in the bytes of text that the validation split stands for.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::filesystem::path& folder);
 
 /// Reads every token. Throws Error(parse) naming the file if the content does not have the
-/// sidecar's hash or a token is not below vocab_size.
+/// sidecar's hash, a token is not below vocab_size, or the tokens of a split do not stand for as
+/// many bytes of text as the sidecar says.
 void verify_dataset(const std::filesystem::path& folder);
 
 /// A built-in source ("santafe", "markov") or the folder `name` below `data_root`. Throws
@@ -77,8 +79,9 @@ void verify_dataset(const std::filesystem::path& folder);
 struct BuildOptions {
   std::string name;    // default: the folder's
   std::string source;  // free text, kept in the sidecar; default: the names of the files
-  /// Share of the documents that is held out, by a hash of each document's content: the same
-  /// document falls on the same side in every build, and copies of one document fall on one side.
+  /// Share of the documents that is held out, by a hash of each document's content without
+  /// blanks at the ends of its lines: the same document falls on the same side in every build, and
+  /// copies of one document fall on one side, whatever their line ends.
   double validation_share = 0.05;
   /// A document ends at each line equal to this; a file without one is one document. Empty: at
   /// blank lines once a document has `min_document_bytes`. A document also ends with its file, and
@@ -90,9 +93,10 @@ struct BuildOptions {
 /// Text files to token shards: `<out>/{train,validation}.bin` and the sidecar, which is written
 /// last, so that a folder with a sidecar is whole. Byte-level: each document is token 0, then its
 /// bytes. Training keeps the order of the input; validation is ordered by content hash, copies kept
-/// once. Streams: memory is bounded by the longest document. Throws Error(invalid_argument) naming
-/// file and offset of a NUL byte, and for an empty input or one that leaves a split without a
-/// document.
+/// once. Streams: memory is bounded by the longest document. Of two builds
+/// into one folder one wins whole. Throws Error(invalid_argument) for the name of a built-in
+/// source, naming file and offset of a NUL byte, and for an empty input or one that leaves a split
+/// without a document.
 DatasetInfo build_dataset(std::span<const std::filesystem::path> text_files,
                           const std::filesystem::path& out, const BuildOptions& options = {});
 
