@@ -15,7 +15,7 @@ namespace {
 struct ImportArguments {
   std::string format, file, out, columns, units, constants, where, dataset, convention, runs;
   std::optional<double> vocab_size;
-  bool skip_bad_rows = false, json = false;
+  bool tokens_from_compute = false, skip_bad_rows = false, json = false;
 };
 
 ImportOptions import_options(const ImportArguments& options) {
@@ -29,6 +29,7 @@ ImportOptions import_options(const ImportArguments& options) {
   if (!options.convention.empty()) settings.convention = flops_convention_from(options.convention);
   settings.vocab_size = options.vocab_size;
   settings.runs_table = options.runs;
+  settings.tokens_from_compute = options.tokens_from_compute;
   settings.skip_bad_rows = options.skip_bad_rows;
   settings.on_left_out = [](const std::string& why) {
     std::fprintf(stderr, "left out: %s\n", why.c_str());
@@ -89,8 +90,10 @@ void add_import_command(Command& program) {
   command.add_option("--columns", options->columns,
                      "Names of the file's columns: params=N,loss=val/loss; sums are a+b");
   command.add_option("--units", options->units,
-                     "Where they are not ours: tokens=B,compute=GFLOP,loss=bits,batch_tokens=2048");
+                     "Where they are not ours: tokens=B,compute=GFLOP,loss=ppl,batch_tokens=2048");
   command.add_option("--constants", options->constants, "Values of every row: params=124e6");
+  command.add_flag("--tokens-from-compute", options->tokens_from_compute,
+                   "D = C / (6 N) by compute or budget, for a file without tokens");
   command.add_option("--where", options->where, "Take these rows alone: experiment=NAME");
   command.add_option("--dataset", options->dataset, "What all runs were trained on");
   command.add_option("--convention", options->convention, "How the file counts FLOPs");

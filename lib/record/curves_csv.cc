@@ -2,15 +2,17 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/training_curve.h"
-#include "record/csv_reader.h"
+#include "record/rows/csv_header.h"
 
 namespace isoflop {
 namespace {
+
+/// The first steps of a run, and its spikes, may be above what guessing gives, but not by so much.
+constexpr double kLargestMetric = 1e6;
 
 struct Columns {
   std::size_t n = 0;
@@ -26,12 +28,8 @@ Columns read_header(CsvReader& csv, Metric& metric) {
                                       "flops_per_token, tokens, loss or bits_per_byte");
   }
   Columns columns;
-  columns.header.assign(csv.fields().begin(), csv.fields().end());
+  columns.header = csv_header(csv);
   columns.n = columns.header.size();
-  std::set<std::string> seen;
-  for (const std::string& name : columns.header) {
-    if (!seen.insert(name).second) csv.fail(": the column " + name + " appears twice");
-  }
   const auto find = [&](const std::string& name) -> std::optional<std::size_t> {
     const auto at = std::find(columns.header.begin(), columns.header.end(), name);
     if (at == columns.header.end()) return std::nullopt;
@@ -63,6 +61,15 @@ double positive(const CsvReader& csv, const Columns& columns, std::size_t column
              std::string(cell) + "\"");
   }
   return *value;
+}
+
+double metric_of(const CsvReader& csv, const Columns& columns) {
+  const double value = positive(csv, columns, columns.metric);
+  if (value > kLargestMetric) {
+    csv.fail(", column " + columns.header[columns.metric] + ": must be at most " +
+             exact_text(kLargestMetric) + ", got " + exact_text(value));
+  }
+  return value;
 }
 
 // A run is of one model: its scale stands in every row and never changes.
@@ -97,7 +104,7 @@ void add_row(const CsvReader& csv, const Columns& columns, std::vector<TrainingC
              ", got " + exact_text(tokens));
   }
   curve.tokens.push_back(tokens);
-  curve.metric.push_back(positive(csv, columns, columns.metric));
+  curve.metric.push_back(metric_of(csv, columns));
 }
 
 }  // namespace

@@ -10,12 +10,23 @@ std::string in_quotes(std::string_view text) { return "\"" + std::string(text) +
 
 }  // namespace
 
-void FrameWatch::see(Stated& stated, std::string_view cell, std::int64_t row) const {
-  if (cell.empty()) return;
-  if (stated.row == 0) {
+void FrameWatch::see_whether(Stated& stated, std::string_view cell, std::int64_t row) const {
+  if (cell.empty() && stated.empty_row == 0) stated.empty_row = row;
+  if (!cell.empty() && stated.row == 0) {
     stated.value = cell;
     stated.row = row;
-  } else if (cell != stated.value) {
+  }
+  if (stated.row == 0 || stated.empty_row == 0) return;
+  throw Error(ErrorCode::frame_mismatch,
+              file_ + ": row " + std::to_string(stated.empty_row) + ", column " +
+                  std::string(stated.column) + ": is empty, but row " + std::to_string(stated.row) +
+                  " has " + in_quotes(stated.value) +
+                  "; rows that state it and rows that do not cannot be fitted together");
+}
+
+void FrameWatch::see(Stated& stated, std::string_view cell, std::int64_t row) const {
+  see_whether(stated, cell, row);
+  if (!cell.empty() && cell != stated.value) {
     throw Error(ErrorCode::frame_mismatch, file_ + ": row " + std::to_string(row) + ", column " +
                                                std::string(stated.column) + ": " + in_quotes(cell) +
                                                ", but row " + std::to_string(stated.row) + " has " +

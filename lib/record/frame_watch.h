@@ -11,15 +11,20 @@
 namespace isoflop {
 
 /// Watches the rows of one file go by for numbers that were measured differently, which no fit may
-/// mix; an empty cell says nothing.
+/// mix: values that differ, and those that are stated beside those that are not.
 class FrameWatch {
  public:
   explicit FrameWatch(std::string file)
-      : file_(std::move(file)), convention_{"convention"}, tokenizer_{"tokenizer"} {}
+      : file_(std::move(file)),
+        convention_{"convention"},
+        tokenizer_{"tokenizer"},
+        dataset_{"dataset"} {}
 
   /// Throws Error(frame_mismatch) naming the column, both values and both rows.
   void see_convention(std::string_view cell, std::int64_t row) { see(convention_, cell, row); }
   void see_tokenizer(std::string_view cell, std::int64_t row) { see(tokenizer_, cell, row); }
+  /// Data sets may differ here: whoever fits decides. Throws where some rows name none.
+  void see_dataset(std::string_view cell, std::int64_t row) { see_whether(dataset_, cell, row); }
   /// A row of loss alone beside a row of bits_per_byte alone leaves no metric that all have.
   void see_metric(const Point& point, std::int64_t row);
   /// Writes what the rows state into a frame.
@@ -29,12 +34,13 @@ class FrameWatch {
   struct Stated {
     std::string_view column;
     std::string value = {};
-    std::int64_t row = 0;
+    std::int64_t row = 0, empty_row = 0;  // the first of either; 0 while there is none
   };
+  void see_whether(Stated& stated, std::string_view cell, std::int64_t row) const;
   void see(Stated& stated, std::string_view cell, std::int64_t row) const;
 
   std::string file_;
-  Stated convention_, tokenizer_;
+  Stated convention_, tokenizer_, dataset_;
   std::int64_t loss_row_ = 0, bits_row_ = 0;  // first of one metric alone; 0 while there is none
 };
 

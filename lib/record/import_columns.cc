@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "isoflop/error.h"
 
 namespace isoflop {
@@ -61,9 +62,7 @@ class Resolver {
       names.resize(kColumnsNamedInErrors);
       names.push_back("and " + std::to_string(more) + " more");
     }
-    const bool semicolons = names.size() == 1 && names[0].find(';') != std::string::npos;
-    return "; it has " + join(names, ", ") +
-           (semicolons ? "; fields must be separated by commas" : "");
+    return "; it has " + join(names, ", ");
   }
   bool is_set(PointColumn column) const {
     const ColumnOrigin& origin = columns_.ours[column];
@@ -86,6 +85,7 @@ class Resolver {
       if (options_.columns.count(ours) != 0) {
         refuse_option("constants: " + ours + " is given as a column, too");
       }
+      require_utf8(value, "constants: " + ours);
       columns_.ours[column].constant = value;
     }
   }
@@ -167,7 +167,7 @@ class Resolver {
     };
     columns_.outlier = mark(preset_.outlier);
     columns_.reason = mark(preset_.reason);
-    columns_.state = field(preset_.state);
+    if (!preset_.state.empty()) columns_.state = field(preset_.state);
     columns_.experiment = field("experiment");
     for (const auto& [name, value] : options_.where) {
       const auto index = field(name);
@@ -177,8 +177,12 @@ class Resolver {
       }
       columns_.where.emplace_back(*index, value);
     }
+    if (options_.tokens_from_compute && is_set(kTokens)) {
+      refuse_option("tokens_from_compute: the file has tokens; leave out one of them");
+    }
     columns_.tokens_from_compute =
-        preset_.tokens_from_compute && !is_set(kTokens) && is_set(kCompute) && is_set(kParams);
+        options_.tokens_from_compute ||
+        (preset_.tokens_from_compute && !is_set(kTokens) && is_set(kCompute) && is_set(kParams));
   }
 
   void require() const {
@@ -193,11 +197,20 @@ class Resolver {
         }
       }
       const std::string looked = theirs.empty() ? "" : " (by the names " + join(theirs, ", ") + ")";
+      const bool can_follow =
+          any_of.begin()[0] == kTokens && is_set(kParams) && (is_set(kCompute) || is_set(kBudget));
       refuse("has no column for " + join(ours, " or ") + looked + what_it_has() +
              "; name one with --columns " + ours.front() + "=THEIRS, or give --constants " +
-             ours.front() + "=VALUE");
+             ours.front() + "=VALUE" +
+             (can_follow ? "; --tokens-from-compute takes them as compute or budget / (6 params)"
+                         : ""));
     };
-    if (!columns_.tokens_from_compute) need({kTokens});
+    if (columns_.tokens_from_compute) {
+      need({kParams});
+      need({kCompute, kBudget});
+    } else {
+      need({kTokens});
+    }
     need({kLoss, kBitsPerByte});
     need({kParams, kFlopsPerToken});
   }
@@ -236,6 +249,12 @@ class Resolver {
 };
 
 }  // namespace
+
+std::vector<std::size_t> ImportColumns::measured() const {
+  std::vector<std::size_t> fields = ours[kLoss].fields;
+  fields.insert(fields.end(), ours[kBitsPerByte].fields.begin(), ours[kBitsPerByte].fields.end());
+  return fields;
+}
 
 ImportColumns import_columns(const RowSource& rows, const std::string& file,
                              const ImportPreset& preset, const ImportOptions& options) {

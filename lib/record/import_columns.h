@@ -8,7 +8,7 @@
 
 #include "record/import_preset.h"
 #include "record/import_units.h"
-#include "record/row_source.h"
+#include "record/rows/row_source.h"
 
 namespace isoflop {
 
@@ -29,6 +29,8 @@ struct ImportColumns {
   std::vector<std::pair<std::size_t, std::string>> where;  // field, value
   std::vector<std::size_t> others;                         // fields that are kept
   std::vector<std::string> other_names;                    // what they are written as
+  /// The fields of the metrics.
+  [[nodiscard]] std::vector<std::size_t> measured() const;
 };
 
 /// Throws Error(parse) for columns that are not in the file, and Error(invalid_argument) for

@@ -8,6 +8,7 @@
 #include "record/point_checks.h"
 #include "record/point_rows.h"
 #include "record/point_writer.h"
+#include "record/rows/file_input.h"
 
 namespace isoflop {
 namespace {
@@ -40,6 +41,7 @@ class Importer {
 
   ImportSummary run(const std::filesystem::path& out) {
     if (rules_.needs_learning()) learn();
+    rows_->align_to(columns_.measured());
     const auto convention = options_.convention ? options_.convention : preset_.convention;
     PointWriter writer(out, columns_, convention);
     const PointRows points(*rows_, columns_);
@@ -74,7 +76,9 @@ class Importer {
   // Rows that cannot be used are dealt with when they are read again.
   void learn() {
     bool ignored = false;
+    require_rereadable(file_);
     const std::unique_ptr<RowSource> rows = open_rows(file_, options_, ignored);
+    rows->align_to(columns_.measured());
     const PointRows points(*rows, columns_);
     Point point;
     while (rows->next()) {

@@ -33,9 +33,12 @@ constexpr std::array kFlops = {NamedUnit{"FLOP", {}},          NamedUnit{"MFLOP"
                                NamedUnit{"PFLOP", {15}},       NamedUnit{"EFLOP", {18}},
                                NamedUnit{"ZFLOP", {21}},       NamedUnit{"PFLOP-day", {17, 864}},
                                NamedUnit{"PF-day", {17, 864}}, NamedUnit{"EFLOP-day", {20, 864}}};
-constexpr std::array kLosses = {NamedUnit{"nats", {}}, NamedUnit{"bits", {0, kLn2}},
+constexpr std::array kLosses = {NamedUnit{"nats", {}},
+                                NamedUnit{"bits", {0, kLn2}},
                                 NamedUnit{"bits_per_byte", {0, 1, true}},
-                                NamedUnit{"nats_per_byte", {0, 1 / kLn2, true}}};
+                                NamedUnit{"nats_per_byte", {0, 1 / kLn2, true}},
+                                NamedUnit{"ppl", {0, 1, false, true}},
+                                NamedUnit{"perplexity", {0, 1, false, true}}};
 constexpr std::array kBits = {NamedUnit{"bits", {}}, NamedUnit{"nats", {0, 1 / kLn2}}};
 constexpr std::array kRates = {NamedUnit{"1", {}}};
 
@@ -64,6 +67,12 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+std::optional<double> log_of_perplexity(std::string_view cell) {
+  const std::optional<double> perplexity = parse_quantity(cell);
+  if (!perplexity || !(*perplexity > 1)) return std::nullopt;
+  return std::log(*perplexity);
+}
+
 }  // namespace
 
 ForeignUnit unit_of(PointColumn column, const std::string& name) {
@@ -88,6 +97,7 @@ ForeignUnit unit_of(PointColumn column, const std::string& name) {
 
 std::optional<double> parse_in_unit(std::string_view cell, const ForeignUnit& unit) {
   if (unit.is_ours()) return parse_quantity(cell);
+  if (unit.is_perplexity) return log_of_perplexity(cell);
   const std::size_t exponent = cell.find_first_of("eE");
   int shift = unit.decimal_shift;
   if (exponent != std::string_view::npos) {

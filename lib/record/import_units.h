@@ -14,8 +14,9 @@ struct ForeignUnit {
   int decimal_shift = 0;
   long double multiplier = 1;
   bool of_bits_per_byte = false;  // a loss in bits per byte: belongs to that column of ours
+  bool is_perplexity = false;     // e to the power of ours: a number > 1
   [[nodiscard]] bool is_ours() const {
-    return decimal_shift == 0 && multiplier == 1 && !of_bits_per_byte;
+    return decimal_shift == 0 && multiplier == 1 && !of_bits_per_byte && !is_perplexity;
   }
 };
 
@@ -23,8 +24,9 @@ struct ForeignUnit {
 /// "units: tokens=...: ..." naming the units of that column.
 [[nodiscard]] ForeignUnit unit_of(PointColumn column, const std::string& name);
 
-/// A number > 0 in our unit. The decimal shift is exact: it moves the exponent of the digits before
-/// they become a double; the multiplier is applied in extended precision.
+/// A number > 0 in our unit, or nothing where the cell is none; a perplexity must be > 1. The
+/// decimal shift is exact: it moves the exponent of the digits before they become a double; the
+/// multiplier is applied in extended precision.
 [[nodiscard]] std::optional<double> parse_in_unit(std::string_view cell, const ForeignUnit& unit);
 
 }  // namespace isoflop

@@ -2,6 +2,7 @@
 #include "record/point_checks.h"
 
 #include <cmath>
+#include <numbers>
 
 #include "base/text.h"
 
@@ -11,9 +12,13 @@ namespace {
 constexpr double kBudgetTolerance = 0.1;
 // A run of fewer tokens than a millionth of its parameters is less than one step of anybody's.
 constexpr double kImpossibleTokensPerParam = 1e-6;
-// ln of the largest vocabulary in use (2^18) is 12.5; a mean loss above twice that is no mean loss.
-constexpr double kLargestLoss = 25;
-constexpr double kLargestBitsPerByte = 16;  // 8 bits are what an untrained model of bytes needs
+// ln of the largest vocabulary in use (2^18) is 12.5: above that and a little, guessing is better.
+constexpr double kLargestLoss = 14;
+constexpr double kLargestBitsPerByte = kLargestLoss / std::numbers::ln2;
+// Perplexities of trained models are from 3 to some hundreds; losses of their tables go below this.
+constexpr double kNoLawAbove = 6;
+// Text, tokenizer and rounding being the same, bytes per token do not move by so much.
+constexpr double kSameBytesPerToken = 1.05;
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -39,6 +44,15 @@ std::string quantity_complaint(std::string_view cell) {
   return text;
 }
 
+std::optional<std::string> metric_complaint(Metric metric, double value) {
+  const bool is_loss = metric == Metric::loss_nats;
+  const double largest = is_loss ? kLargestLoss : kLargestBitsPerByte;
+  if (value <= largest) return std::nullopt;
+  return "must be at most " + rounded_text(largest, 3) +
+         (is_loss ? " nats per token" : " bits per byte") + ", got " + rounded_text(value, 6) +
+         (is_loss ? "; a perplexity? (isoflop import --units loss=ppl)" : "");
+}
+
 std::optional<PointFault> fault_of(const Point& point) {
   const double compute = point.compute_flops();
   if (!std::isfinite(compute)) {
@@ -50,14 +64,37 @@ std::optional<PointFault> fault_of(const Point& point) {
     return PointFault{kBudget, "must be within 10 % of compute, got " + exact_text(*point.budget) +
                                    " beside " + exact_text(*point.compute)};
   }
-  return std::nullopt;
+  const auto metric_fault = [](PointColumn column, Metric metric,
+                               std::optional<double> value) -> std::optional<PointFault> {
+    const auto complaint = value ? metric_complaint(metric, *value) : std::nullopt;
+    return complaint ? std::optional(PointFault{column, *complaint}) : std::nullopt;
+  };
+  if (auto fault = metric_fault(kLoss, Metric::loss_nats, point.loss)) return fault;
+  return metric_fault(kBitsPerByte, Metric::bits_per_byte, point.bits_per_byte);
+}
+
+void UnitWatch::Extremes::see(double value, std::int64_t row) {
+  if (low_row == 0 || value < low) {
+    low = value;
+    low_row = row;
+  }
+  if (high_row == 0 || value > high) {
+    high = value;
+    high_row = row;
+  }
+}
+
+void UnitWatch::see_losses(const Point& point, std::int64_t row) {
+  if (!point.loss) return;
+  loss_.see(*point.loss, row);
+  if (!point.bits_per_byte) return;
+  bytes_per_token_.see(*point.loss / (std::numbers::ln2 * *point.bits_per_byte), row);
 }
 
 void UnitWatch::see(const Point& point, std::int64_t row) {
   if (point.params && point.tokens < kImpossibleTokensPerParam * *point.params)
     few_tokens_.add(row);
-  if (point.loss && *point.loss > kLargestLoss) large_loss_.add(row);
-  if (point.bits_per_byte && *point.bits_per_byte > kLargestBitsPerByte) high_bits_.add(row);
+  see_losses(point, row);
 }
 
 std::vector<std::string> UnitWatch::warnings() const {
@@ -70,8 +107,19 @@ std::vector<std::string> UnitWatch::warnings() const {
   warn(few_tokens_,
        "fewer tokens than a millionth of the parameters; are tokens in millions or "
        "billions? (isoflop import --units tokens=B)");
-  warn(large_loss_, "a loss above 25 nats per token; is it another quantity, or a sum?");
-  warn(high_bits_, "more than 16 bits per byte; is it another quantity, or a sum?");
+  if (loss_.low_row != 0 && loss_.low > kNoLawAbove) {
+    all.push_back("no row has a loss below 6 nats per token (the lowest is " +
+                  rounded_text(loss_.low) + ", row " + std::to_string(loss_.low_row) +
+                  "); are they perplexities? (isoflop import --units loss=ppl)");
+  }
+  if (bytes_per_token_.high > kSameBytesPerToken * bytes_per_token_.low) {
+    all.push_back("loss and bits_per_byte say that a token is from " +
+                  rounded_text(bytes_per_token_.low, 3) + " (row " +
+                  std::to_string(bytes_per_token_.low_row) + ") to " +
+                  rounded_text(bytes_per_token_.high, 3) + " bytes (row " +
+                  std::to_string(bytes_per_token_.high_row) +
+                  "): two tokenizers or validation sets, whose losses cannot be fitted together");
+  }
   return all;
 }
 

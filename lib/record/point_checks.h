@@ -23,8 +23,12 @@ struct PointFault {
 [[nodiscard]] std::optional<double> parse_quantity(std::string_view cell);
 [[nodiscard]] std::string quantity_complaint(std::string_view cell);
 
+/// What no measurement gives, whatever trained: a mean loss above 14 nats per token, or the bits
+/// per byte that this is where a token is a byte.
+[[nodiscard]] std::optional<std::string> metric_complaint(Metric metric, double value);
+
 /// What no single cell shows: compute that no double holds, and a budget more than 10 % from the
-/// compute stated beside it.
+/// compute stated beside it; and the complaint about the metrics.
 [[nodiscard]] std::optional<PointFault> fault_of(const Point& point);
 
 /// Watches the rows go by for units that cannot be meant.
@@ -41,7 +45,15 @@ class UnitWatch {
       if (n++ == 0) first_row = row;
     }
   };
-  Count few_tokens_, large_loss_, high_bits_;
+  void see_losses(const Point& point, std::int64_t row);
+  /// The rows with the least and the most of something.
+  struct Extremes {
+    double low = 0, high = 0;
+    std::int64_t low_row = 0, high_row = 0;  // 0: none was seen
+    void see(double value, std::int64_t row);
+  };
+  Count few_tokens_;
+  Extremes loss_, bytes_per_token_;
 };
 
 }  // namespace isoflop

@@ -47,7 +47,12 @@ std::optional<double> PointRows::quantity(PointColumn column) const {
     const std::string_view cell = rows_.fields()[field];
     if (cell.empty()) return std::nullopt;
     const std::optional<double> value = parse_in_unit(cell, origin.unit);
-    if (!value) rows_.fail_in(rows_.header()[field], quantity_complaint(cell));
+    if (!value) {
+      rows_.fail_in(rows_.header()[field],
+                    origin.unit.is_perplexity && parse_quantity(cell)
+                        ? "must be a perplexity > 1, got " + std::string(cell)
+                        : quantity_complaint(cell));
+    }
     sum = sum.value_or(0) + *value;
   }
   return sum;
@@ -68,8 +73,8 @@ void PointRows::read_tokens(Point& point) const {
     point.tokens = *tokens;
   } else {
     require(point.params.has_value(), kParams, kParams);
-    require(point.compute.has_value(), kCompute, kCompute);
-    point.tokens = *point.compute / (6 * *point.params);
+    require(point.compute || point.budget, kCompute, kBudget);
+    point.tokens = point.compute.value_or(point.budget.value_or(0)) / (6 * *point.params);
   }
 }
 

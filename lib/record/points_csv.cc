@@ -8,10 +8,10 @@
 #include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/point.h"
-#include "record/csv_reader.h"
 #include "record/frame_watch.h"
 #include "record/point_checks.h"
 #include "record/point_columns.h"
+#include "record/rows/csv_header.h"
 
 namespace isoflop {
 namespace {
@@ -76,11 +76,7 @@ Layout read_header(CsvReader& csv, const PointsCsvOptions& options) {
                                       "loss or bits_per_byte, params or flops_per_token");
   }
   Layout layout;
-  layout.header.assign(csv.fields().begin(), csv.fields().end());
-  std::set<std::string> seen;
-  for (const std::string& name : layout.header) {
-    if (!seen.insert(name).second) csv.fail(": the column " + name + " appears twice");
-  }
+  layout.header = csv_header(csv);
   std::array<std::string, kPointColumnCount> wanted;
   std::copy(kPointColumnNames.begin(), kPointColumnNames.end(), wanted.begin());
   apply_column_map(options.columns, csv.file(), wanted, layout.header);
@@ -220,6 +216,7 @@ void watch_frame(const CsvReader& csv, const Layout& layout, const Point& point,
                  FrameWatch& frame) {
   frame.see_metric(point, csv.row());
   if (layout.convention) frame.see_convention(csv.fields()[*layout.convention], csv.row());
+  if (layout.field[kDataset]) frame.see_dataset(point.dataset, csv.row());
   if (layout.tokenizer) frame.see_tokenizer(csv.fields()[*layout.tokenizer], csv.row());
 }
 

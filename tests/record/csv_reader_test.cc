@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "record/csv_reader.h"
+#include "record/rows/csv_reader.h"
 
 #include "support/catch.h"
 #include "support/temp_dir.h"

@@ -103,9 +103,9 @@ TEST_CASE("an unknown unit is refused with those there are") {
   options.units = {{"tokens", "billion"}};
   CHECK_THAT(ISOFLOP_ERROR_MESSAGE(import(dir, "params,tokens,loss\n1,2,3\n", options)),
              contains("units: tokens=billion: is no unit of it; there are 1, K, M, B, G, T"));
-  options.units = {{"loss", "perplexity"}};
+  options.units = {{"loss", "perplexities"}};
   CHECK_THAT(ISOFLOP_ERROR_MESSAGE(import(dir, "params,tokens,loss\n1,2,3\n", options)),
-             contains("nats, bits, bits_per_byte, nats_per_byte"));
+             contains("nats, bits, bits_per_byte, nats_per_byte, ppl"));
 }
 
 TEST_CASE("Epoch's extraction: tokens follow from C and N, five outliers are kept and marked") {
@@ -315,7 +315,7 @@ TEST_CASE("units that cannot be meant are warned of") {
   REQUIRE(warnings("7e9,140,2.5,").size() == 1);
   CHECK_THAT(warnings("7e9,140,2.5,").front(), contains("a millionth of the parameters"));
   CHECK(warnings("7e9,140e9,2.5,").empty());
-  CHECK_THAT(warnings("7e9,140e9,250,").front(), contains("a loss above 25"));
+  CHECK_THAT(warnings("7e9,140e9,7.5,").front(), contains("are they perplexities?"));
   CHECK_THAT(warnings("1e9,1e10,2.5,5e19").front(), contains("more than 10 % from 6 N D"));
   CHECK(warnings("1e9,1e10,2.5,6e19").empty());
 }

@@ -68,7 +68,7 @@ TEST_CASE("the metric is bits per byte where every row has it") {
 TEST_CASE("convention and tokenizer of the columns so named are the frame's, and kept") {
   const test::TempDir dir;
   const std::string header = "params,tokens,loss,convention,tokenizer\n";
-  const PointSet set = load(dir, header + "1,2,3,kaplan,bytes\n1,2,4,,\n1,2,5,kaplan,bytes\n");
+  const PointSet set = load(dir, header + "1,2,3,kaplan,bytes\n1,2,5,kaplan,bytes\n");
   CHECK(set.frame.convention == FlopsConvention::kaplan);
   CHECK(set.frame.tokenizer == "bytes");
   CHECK(set.points[0].other.at("convention") == "kaplan");
@@ -89,7 +89,8 @@ TEST_CASE("rows measured differently are refused with both values and both rows"
     }
     return std::string();
   };
-  const std::string rows = "params,tokens,loss,convention\n1,2,3,kaplan\n1,2,4,\n1,2,5,palm\n";
+  const std::string rows =
+      "params,tokens,loss,convention\n1,2,3,kaplan\n1,2,4,kaplan\n1,2,5,palm\n";
   CHECK_THAT(message(rows), contains("points.csv: row 4, column convention: \"palm\", but row 2 "
                                      "has \"kaplan\""));
   CHECK_THAT(message(rows, {.columns = {}, .skip_bad_rows = true}), contains("row 4"));
@@ -97,6 +98,14 @@ TEST_CASE("rows measured differently are refused with both values and both rows"
              contains("row 3, column tokenizer: \"bpe\", but row 2 has \"bytes\""));
   CHECK_THAT(message("params,tokens,loss,bits_per_byte\n1,2,3,\n1,2,3,1\n1,2,,1\n"),
              contains("row 4, column loss: is empty, but row 2 has that metric only"));
+  // As between files: what is stated is not claimed for rows that do not state it.
+  for (const char* column : {"convention", "tokenizer", "dataset"}) {
+    const std::string header = "params,tokens,loss," + std::string(column) + "\n";
+    const auto expected = contains(", column " + std::string(column) + ": is empty, but row ");
+    CHECK_THAT(message(header + "1,2,3,kaplan\n1,2,4,\n"), contains("row 3") && expected);
+    CHECK_THAT(message(header + "1,2,3,\n1,2,4,kaplan\n"), contains("row 2") && expected);
+    CHECK(message(header + "1,2,3,\n1,2,4,\n").empty());
+  }
   // What is left out is not mixed.
   PointsCsvOptions options;
   options.skip_outliers = true;
@@ -121,8 +130,8 @@ TEST_CASE("points read back equal to the last bit") {
     Point& point = points[i];
     point.flops_per_token = number(0);
     point.tokens = number(1);
-    point.loss = number(2);
-    point.bits_per_byte = number(3);
+    point.loss = 3 * rng.uniform(10 * i + 2) + 1e-3;
+    point.bits_per_byte = rng.uniform(10 * i + 3) + 1e-3;
     if (i % 2 == 0) point.params = number(4);
     if (i % 3 == 0) point.peak_lr = number(5);
     point.budget = number(6);

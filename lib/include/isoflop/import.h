@@ -45,6 +45,8 @@ struct ImportOptions {
   std::map<std::string, std::string> constants;
   /// Their column -> the value of the rows to take; the others are counted.
   std::map<std::string, std::string> where;
+  /// D = C / (6 N) by the file's compute, else its budget; for files without tokens.
+  bool tokens_from_compute = false;
   /// Written beside every point as the column `convention`.
   std::optional<FlopsConvention> convention = {};
   /// V: a loss above ln V, that of guessing, makes an outlier.

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
 #include "isoflop/error.h"
-#include "record/csv_reader.h"
-#include "record/row_source.h"
+#include "record/rows/csv_header.h"
+#include "record/rows/row_source.h"
 
 namespace isoflop {
 namespace {
@@ -12,11 +10,7 @@ class CsvRows : public RowSource {
  public:
   explicit CsvRows(const std::filesystem::path& file) : csv_(file) {
     if (!csv_.next()) throw Error(ErrorCode::parse, csv_.file() + ": is empty, expected a header");
-    header_.assign(csv_.fields().begin(), csv_.fields().end());
-    std::vector<std::string> sorted = header_;
-    std::sort(sorted.begin(), sorted.end());
-    const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-    if (twice != sorted.end()) csv_.fail(": the column " + *twice + " appears twice");
+    header_ = csv_header(csv_);
   }
   const std::vector<std::string>& header() const override { return header_; }
   bool next() override { return csv_.next(); }

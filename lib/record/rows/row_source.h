@@ -20,6 +20,9 @@ class RowSource {
   RowSource& operator=(const RowSource&) = delete;
 
   [[nodiscard]] virtual const std::vector<std::string>& header() const = 0;
+  /// For runs of many moments: each row is to be of the last moment that has values in these
+  /// fields, those of what was measured, whatever else was written later.
+  virtual void align_to(std::span<const std::size_t> fields) { static_cast<void>(fields); }
   /// Moves to the next row; false at the end. Throws Error(parse) where the file cannot be followed
   /// any further.
   virtual bool next() = 0;
@@ -45,7 +48,8 @@ class RowSource {
                                                           const std::filesystem::path& runs_table);
 /// Whether a CSV's header is that of a chart: columns "<run> - <metric>".
 [[nodiscard]] bool is_wandb_chart(const std::vector<std::string>& header);
-/// A row per folder with event files, with the last value of every scalar, `step` and `wall_time`.
+/// A row per folder with event files: every scalar as it was at the run's last step, or, once
+/// aligned, at that of the last loss; that `step`, and `wall_time`.
 [[nodiscard]] std::unique_ptr<RowSource> event_rows(const std::filesystem::path& file_or_folder);
 
 }  // namespace isoflop

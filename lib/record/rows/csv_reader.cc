@@ -1,45 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "record/csv_reader.h"
+#include "record/rows/csv_reader.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <array>
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "isoflop/error.h"
-#include "record/require_text.h"
+#include "record/rows/line_reader.h"
+#include "record/rows/require_text.h"
 
 namespace isoflop {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{1} << 18;
 constexpr std::size_t kMaxRow = std::size_t{1} << 20;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+/// The first of comma, tab and semicolon that stands outside quotes, in this order.
+char separator_in(std::string_view header) {
+  constexpr std::array kSeparators = {',', '\t', ';'};
+  std::array<bool, kSeparators.size()> is_there{};
+  bool quoted = false;
+  for (const char c : header) {
+    if (c == '"') quoted = !quoted;
+    const auto at = std::find(kSeparators.begin(), kSeparators.end(), c) - kSeparators.begin();
+    if (!quoted && at < std::ssize(kSeparators)) is_there[static_cast<std::size_t>(at)] = true;
+  }
+  const auto first = std::find(is_there.begin(), is_there.end(), true) - is_there.begin();
+  return first < std::ssize(kSeparators) ? kSeparators[static_cast<std::size_t>(first)] : ',';
+}
 
 }  // namespace
 
-CsvReader::CsvReader(const std::filesystem::path& file)
-    : file_(file.string()), stream_(file, std::ios::binary) {
-  std::error_code status;
-  if (!stream_ || std::filesystem::is_directory(file, status)) {
-    throw Error(ErrorCode::parse,
-                file_ + ": cannot be read: " + (stream_ ? "is a folder" : std::strerror(errno)));
-  }
+CsvReader::CsvReader(const std::filesystem::path& file) : input_(file) {
   refill();
-  require_text(buffer_, file_);
-  if (buffer_.starts_with(kByteOrderMark)) next_ = kByteOrderMark.size();
+  require_text(buffer_, input_.file());
+  next_ = byte_order_mark_size(buffer_);
+  line_end_ = line_end_of(buffer_);
 }
 
 void CsvReader::fail(const std::string& complaint) const {
   const std::string line = line_ == row_ ? "" : " (line " + std::to_string(line_) + ")";
-  throw Error(ErrorCode::parse, file_ + ": row " + std::to_string(row_) + line + complaint);
+  throw Error(ErrorCode::parse, file() + ": row " + std::to_string(row_) + line + complaint);
 }
 
 // `offset`: from the row's first character.
 void CsvReader::fail_at(std::size_t offset, const std::string& complaint) const {
   const std::string_view before = std::string_view(buffer_).substr(begin_, offset);
-  const std::int64_t line = line_ + std::count(before.begin(), before.end(), '\n');
-  const std::size_t newline = before.rfind('\n');
+  const std::int64_t line = line_ + std::count(before.begin(), before.end(), line_end_);
+  const std::size_t newline = before.rfind(line_end_);
   const std::size_t character = newline == std::string_view::npos ? offset : offset - newline - 1;
   fail(": " + complaint + " (line " + std::to_string(line) + ", character " +
        std::to_string(character + 1) + ")");
@@ -69,8 +78,7 @@ bool CsvReader::refill() {
   const std::size_t size = buffer_.size();
   if (size > kMaxRow + kChunk) fail(": is longer than 1 MiB");
   buffer_.resize(size + kChunk);
-  stream_.read(buffer_.data() + size, static_cast<std::streamsize>(kChunk));
-  const auto got = static_cast<std::size_t>(stream_.gcount());
+  const std::size_t got = input_.read(std::span(buffer_).subspan(size));
   buffer_.resize(size + got);
   return got > 0;
 }
@@ -79,7 +87,7 @@ bool CsvReader::refill() {
 bool CsvReader::read_line() {
   std::size_t from = next_;
   while (true) {
-    const std::size_t newline = buffer_.find('\n', from);
+    const std::size_t newline = buffer_.find(line_end_, from);
     if (newline != std::string::npos) {
       end_ = newline;
       next_ = newline + 1;
@@ -124,9 +132,8 @@ bool CsvReader::next() {
   fields_.clear();
   unquoted_.clear();
   const std::string_view line = std::string_view(buffer_).substr(begin_, end_ - begin_);
-  if (const std::size_t nul = line.find('\0'); nul != std::string_view::npos) {
-    fail_at(nul, "a NUL byte in a text");
-  }
+  require_text_of(line);
+  if (separator_ == '\0') separator_ = separator_in(line);
   if (line.find('"') == std::string_view::npos) {
     split_plain(line);
   } else {
@@ -135,9 +142,16 @@ bool CsvReader::next() {
   return true;
 }
 
+void CsvReader::require_text_of(std::string_view line) const {
+  if (const std::size_t nul = line.find('\0'); nul != std::string_view::npos) {
+    fail_at(nul, "a NUL byte in a text");
+  }
+  if (const auto bad = first_invalid_utf8(line)) fail_at(*bad, utf8_complaint(line[*bad]));
+}
+
 void CsvReader::split_plain(std::string_view line) {
   while (true) {
-    const std::size_t comma = line.find(',');
+    const std::size_t comma = line.find(separator_);
     fields_.push_back(trim(line.substr(0, comma)));
     if (comma == std::string_view::npos) return;
     line.remove_prefix(comma + 1);
@@ -147,12 +161,12 @@ void CsvReader::split_plain(std::string_view line) {
 void CsvReader::split_quoted(std::string_view line) {
   std::size_t at = 0;
   while (true) {
-    const std::size_t first = std::min(line.find_first_not_of(" \t", at), line.size());
+    const std::size_t first = std::min(line.find_first_not_of(blanks(), at), line.size());
     if (first < line.size() && line[first] == '"') {
       at = read_quoted(line, first + 1, unquoted_.emplace_back());
       fields_.emplace_back(unquoted_.back());
     } else {
-      const std::size_t comma = std::min(line.find(',', at), line.size());
+      const std::size_t comma = std::min(line.find(separator_, at), line.size());
       const std::string_view field = line.substr(at, comma - at);
       if (const std::size_t quote = field.find('"'); quote != std::string_view::npos) {
         fail_at(at + quote, "a quote inside a field that does not begin with one");
@@ -177,8 +191,8 @@ std::size_t CsvReader::read_quoted(std::string_view line, std::size_t at,
     field += '"';
     ++at;
   }
-  const std::size_t next = std::min(line.find_first_not_of(" \t", at), line.size());
-  if (next < line.size() && line[next] != ',') {
+  const std::size_t next = std::min(line.find_first_not_of(blanks(), at), line.size());
+  if (next < line.size() && line[next] != separator_) {
     fail_at(next, "text after a closing quote, where a comma must be");
   }
   return next;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "record/require_text.h"
+#include "record/rows/require_text.h"
 
 #include <array>
 
@@ -33,6 +33,10 @@ void require_text(std::string_view first_bytes, const std::string& file) {
       throw Error(ErrorCode::parse, file + ": is " + std::string(start.what));
     }
   }
+}
+
+std::size_t byte_order_mark_size(std::string_view text) {
+  return text.starts_with("\xef\xbb\xbf") ? 3 : 0;
 }
 
 }  // namespace isoflop

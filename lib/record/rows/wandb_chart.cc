@@ -6,13 +6,16 @@
 #include <unordered_map>
 
 #include "isoflop/error.h"
-#include "record/csv_reader.h"
-#include "record/row_source.h"
+#include "record/rows/csv_header.h"
+#include "record/rows/row_source.h"
 
 namespace isoflop {
 namespace {
 
 constexpr std::string_view kBetween = " - ";
+
+// W&B's own, exported beside every metric: _step, _runtime, _timestamp.
+bool is_internal(std::string_view metric) { return metric.starts_with('_'); }
 
 bool is_extreme(std::string_view name) {
   return name.ends_with("__MIN") || name.ends_with("__MAX");
@@ -29,6 +32,7 @@ class WandbChartRows : public RowSource {
  public:
   WandbChartRows(const std::filesystem::path& file, const std::filesystem::path& runs_table)
       : file_(file.string()) {
+    require_rereadable(file);
     read_chart(file);
     if (!runs_table.empty()) join_table(runs_table);
   }
@@ -58,12 +62,16 @@ class WandbChartRows : public RowSource {
   void read_chart(const std::filesystem::path& file) {
     CsvReader csv(file);
     if (!csv.next()) throw Error(ErrorCode::parse, file_ + ": is empty, expected a header");
-    const std::vector<std::string> names(csv.fields().begin(), csv.fields().end());
+    const std::vector<std::string> names = csv_header(csv);
+    const bool is_of_internals = std::all_of(names.begin() + 1, names.end(), [](const auto& name) {
+      return is_internal(std::string_view(name).substr(name.rfind(kBetween) + kBetween.size()));
+    });
     std::string metric;
     for (std::size_t i = 1; i < names.size(); ++i) {
       const std::size_t between = names[i].rfind(kBetween);
       if (between == std::string::npos || is_extreme(names[i])) continue;
       const std::string its_metric = names[i].substr(between + kBetween.size());
+      if (is_internal(its_metric) && !is_of_internals) continue;
       if (!metric.empty() && its_metric != metric) {
         csv.fail(", column " + names[i] + ": is of another metric than " + metric +
                  "; export one chart per metric");
@@ -91,7 +99,7 @@ class WandbChartRows : public RowSource {
   void join_table(const std::filesystem::path& file) {
     CsvReader csv(file);
     if (!csv.next()) throw Error(ErrorCode::parse, csv.file() + ": is empty, expected a header");
-    const std::vector<std::string> names(csv.fields().begin(), csv.fields().end());
+    const std::vector<std::string> names = csv_header(csv);
     const auto key =
         static_cast<std::size_t>(std::find(names.begin(), names.end(), "Name") - names.begin());
     if (key == names.size()) csv.fail(": has no column Name, by which runs are joined");
