@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "fit/hyper/excess_loss.h"
+#include "fit/hyper/given_settings.h"
 #include "fit/hyper/hyper_fit.h"
 #include "fit/hyper/mistuning.h"
 #include "fit/interval/surface_intervals.h"
@@ -218,6 +219,12 @@ void fit_hyper_laws(std::span<const GridCell> cells, Fit& fit) {
   }
 }
 
+// Runs of a sweep were given what its plan says: no news, and no optima.
+bool is_planned(const PointSet& points) {
+  return std::any_of(points.points.begin(), points.points.end(),
+                     [](const Point& point) { return point.other.contains("kind"); });
+}
+
 void score_on_largest_budgets(const Runs& runs, Fit& fit) {
   fit.holdout = score_holdouts(runs.curves, fit.valleys, runs.samples, fit.options.holdout,
                                surface_options(fit.options));
@@ -298,6 +305,7 @@ Fit fit(const PointSet& given, const FitOptions& options) {
   fit_surface(runs, result);
   correct_allocation(runs.curves, result);
   fit_hyper_laws(runs.cells, result);
+  if (!result.hyper && !is_planned(points)) result.given_settings = given_settings(runs.samples);
 
   // The same by other forms, estimators and conventions.
   compare_forms(runs, result);

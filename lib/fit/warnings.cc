@@ -12,6 +12,8 @@ namespace isoflop {
 Words collect_warnings(const Fit& fit, std::span<const BudgetGroup> curves,
                        const PointSet& points) {
   Words warnings;
+  warn_of_axes(points, warnings);
+  warn_of_cells(points, warnings);
   warn_of_valleys(fit.valleys, curves, fit.seed_noise, warnings);
   warn_of_disagreement(fit.disagreement, warnings);
   warn_of_allocation({.valleys = fit.valleys,
@@ -27,6 +29,7 @@ Words collect_warnings(const Fit& fit, std::span<const BudgetGroup> curves,
   if (fit.repetition) warn_of_repetition(*fit.repetition, warnings);
   warn_of_forms(fit.lack_of_fit, fit.forms, warnings);
   if (fit.hyper) warn_of_hyper(*fit.hyper, warnings);
+  if (fit.given_settings) warn_of_given_settings(*fit.given_settings, warnings);
   warn_of_mistuning(fit.mistuning, fit.valleys, warnings);
   if (fit.conventions) warn_of_conventions(*fit.conventions, warnings);
   warn_of_holdout(fit, warnings);

@@ -98,6 +98,13 @@ Json cell_json(const HyperCell& cell) {
 
 }  // namespace
 
+Json given_settings_json(const GivenSettings& given) {
+  Json json = Json::object({{"n_runs", given.n_runs}});
+  if (given.batch_tokens_nd) json.set("batch_tokens_nd", form_json(*given.batch_tokens_nd, true));
+  if (given.peak_lr_nd) json.set("peak_lr_nd", form_json(*given.peak_lr_nd, true));
+  return json;
+}
+
 Json hyper_json(const HyperFit& fit) {
   Json json = Json::object({{"band", fit.band},
                             {"batch_tokens", power_law_json(fit.batch_tokens)},

@@ -34,12 +34,39 @@ std::optional<std::int64_t> count_in(const Point& point, const char* column) {
   return value;
 }
 
-bool says(const Point& point, const char* column, const char* value) {
-  const auto entry = point.other.find(column);
-  return entry != point.other.end() && entry->second == value;
+std::string lower_case(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
 }
 
-constexpr std::array kAssumable = {"n_heads", "d_ff"};
+/// Whether the cell of `column` is one of `yes`; not so if it is empty or one of `no`, in upper or
+/// lower case.
+bool says(const Point& point, const char* column, const std::vector<std::string>& yes,
+          const std::vector<std::string>& no) {
+  const auto entry = point.other.find(column);
+  if (entry == point.other.end()) return false;
+  const auto is_in = [value = lower_case(entry->second)](const std::vector<std::string>& words) {
+    return std::find(words.begin(), words.end(), value) != words.end();
+  };
+  if (is_in(yes)) return true;
+  if (is_in(no)) return false;
+  throw Error(ErrorCode::invalid_argument, point.label + ", column " + column +
+                                               ": must be one of " + join(yes, ", ") + " or of " +
+                                               join(no, ", ") + ", got \"" + entry->second + "\"");
+}
+
+// With two matrices, whatever is between them, or gated, with three.
+bool has_plain_ffn(const Point& point) {
+  return says(point, "ffn", {"gelu", "relu", "mlp"}, {"swiglu", "geglu", "reglu", "glu"});
+}
+
+bool has_tied_embeddings(const Point& point) {
+  return says(point, "tied_embeddings", {"true", "yes", "1", "tied"},
+              {"false", "no", "0", "untied"});
+}
+
+constexpr std::array kAssumable = {"n_heads", "n_kv_heads", "d_head",
+                                   "d_ff",    "ffn",        "tied_embeddings"};
 
 // A curve is known by the budget it was planned for, whatever C is by another convention.
 double nearest_budget(std::span<const BudgetGroup> groups, double compute) {
@@ -151,9 +178,8 @@ std::optional<ModelShape> shape_of(const Point& point) {
   shape.n_kv_heads = count_in(point, "n_kv_heads").value_or(shape.n_heads);
   shape.d_head = count_in(point, "d_head").value_or(shape.d_model / shape.n_heads);
   shape.d_ff = count_in(point, "d_ff").value_or(default_d_ff(shape.d_model));
-  if (says(point, "ffn", "gelu")) shape.ffn = FfnKind::gelu;
-  shape.tied_embeddings =
-      says(point, "tied_embeddings", "true") || says(point, "tied_embeddings", "1");
+  if (has_plain_ffn(point)) shape.ffn = FfnKind::gelu;
+  shape.tied_embeddings = has_tied_embeddings(point);
   return shape;
 }
 

@@ -8,6 +8,8 @@ namespace isoflop {
 
 /// What speaks against believing the fit as a whole; each in the .cc of its name.
 void warn_of_conventions(const ConventionLadder& ladder, Words& warnings);
+void warn_of_axes(const PointSet& points, Words& warnings);
+void warn_of_cells(const PointSet& points, Words& warnings);
 void warn_of_holdout(const Fit& fit, Words& warnings);
 void warn_of_targets(std::span<const Target> targets, Words& warnings);
 void warn_of_sample_size(const SampleSize& size, Words& warnings);

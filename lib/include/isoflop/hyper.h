@@ -105,6 +105,13 @@ struct Mistuning {
 };
 [[nodiscard]] std::string_view to_string(Mistuning::Source);
 
+/// How batch size and learning rate go with size and tokens over runs that tried one setting each:
+/// laws of the optima if each was tuned, as a table of best settings is; else what somebody chose.
+struct GivenSettings {
+  std::optional<HyperFormFit> batch_tokens_nd, peak_lr_nd;
+  std::int64_t n_runs = 0;
+};
+
 struct HyperFit {
   double band = 0.0025;               // near-optimal: metric at most (1 + band) x the cell's best
   std::optional<double> noise;        // sd of ln metric about a smooth surface, where it is known

@@ -44,7 +44,10 @@ PointSet small_models() {
                      {"d_model", std::to_string(shape.d_model)},
                      {"n_heads", std::to_string(shape.n_heads)},
                      {"d_head", std::to_string(shape.d_head)},
+                     {"n_kv_heads", std::to_string(shape.n_kv_heads)},
                      {"d_ff", std::to_string(shape.d_ff)},
+                     {"ffn", "swiglu"},
+                     {"tied_embeddings", "false"},
                      {"vocab_size", "8192"},
                      {"seq_len", "64"}};
       set.points.push_back(point);
@@ -100,6 +103,46 @@ TEST_CASE("where conventions disagree the fit warns, and where they agree it doe
   CHECK_FALSE(any_contains(fit(points, options).warnings, "taken as the nominal shape"));
   for (Point& point : points.points) point.other.erase("d_ff");
   CHECK(any_contains(fit(points, options).warnings, "do not state d_ff; taken as the nominal"));
+}
+
+TEST_CASE("every part of a shape that is assumed is named") {
+  PointSet points = small_models();
+  for (Point& point : points.points) point.other.erase("d_head");
+  const auto ladder = fit_conventions(points, ObjectiveKind::mse, 1e-3);
+  REQUIRE(ladder);
+  CHECK(ladder->assumed == std::vector<std::string>{"d_head"});
+  for (Point& point : points.points) {
+    for (const char* column : {"n_kv_heads", "ffn", "tied_embeddings"}) point.other.erase(column);
+  }
+  CHECK(fit_conventions(points, ObjectiveKind::mse, 1e-3)->assumed ==
+        std::vector<std::string>{"d_head", "ffn", "n_kv_heads", "tied_embeddings"});
+}
+
+TEST_CASE("what a shape says in words is read in any case, or refused") {
+  Point point = small_models().points.front();
+  for (const char* yes : {"true", "True", "TRUE", "yes", "1"}) {
+    point.other["tied_embeddings"] = yes;
+    CHECK(shape_of(point)->tied_embeddings);
+  }
+  for (const char* no : {"false", "False", "NO", "0"}) {
+    point.other["tied_embeddings"] = no;
+    CHECK_FALSE(shape_of(point)->tied_embeddings);
+  }
+  point.other["tied_embeddings"] = "maybe";
+  CHECK_THROWS_WITH(shape_of(point),
+                    "run 0, column tied_embeddings: must be one of true, yes, 1, tied or of false, "
+                    "no, 0, untied, got \"maybe\"");
+  point.other["tied_embeddings"] = "false";
+  for (const char* plain : {"gelu", "GELU", "relu", "MLP"}) {
+    point.other["ffn"] = plain;
+    CHECK(shape_of(point)->ffn == FfnKind::gelu);
+  }
+  for (const char* gated : {"swiglu", "SwiGLU", "geglu"}) {
+    point.other["ffn"] = gated;
+    CHECK(shape_of(point)->ffn == FfnKind::swiglu);
+  }
+  point.other["ffn"] = "moe";
+  CHECK_THROWS_WITH(shape_of(point), Catch::Matchers::Contains("column ffn: must be one of gelu"));
 }
 
 TEST_CASE("points without shapes have no ladder, and a shape that is no count is refused") {
