@@ -53,7 +53,9 @@ void TokenFile::read_bytes(std::int64_t first, std::span<std::byte> out) const {
       throw Error(ErrorCode::io, file_.string() + ": cannot be read: " + std::strerror(errno));
     }
     if (got == 0) {
-      fail(file_, "ends after " + std::to_string(first) + " bytes now and had " +
+      struct stat status {};
+      ::fstat(descriptor_, &status);
+      fail(file_, "has " + std::to_string(status.st_size) + " bytes now and had " +
                       std::to_string(n_bytes()) + " when it was opened");
     }
     first += got;

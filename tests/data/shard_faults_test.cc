@@ -36,9 +36,9 @@ TEST_CASE("a shard that is truncated while it is in use is an error of its name"
   std::filesystem::resize_file(dir.path() / "set/train.bin", 0);
   std::filesystem::resize_file(dir.path() / "set/validation.bin", 10);
   CHECK_THAT(ISOFLOP_ERROR_MESSAGE((data->train_sequence(0, 1, out), 0)),
-             Contains("train.bin: ends after "));
+             Contains("train.bin: has 0 bytes now and had "));
   CHECK_THAT(ISOFLOP_ERROR_MESSAGE((data->validation_sequence(0, out), 0)),
-             Contains("validation.bin: ends after 10 bytes now"));
+             Contains("validation.bin: has 10 bytes now and had "));
   CHECK_THAT(ISOFLOP_ERROR_MESSAGE(open_dataset(dir.path() / "set")),
              Contains("train.bin: has 0 bytes"));
 }

@@ -50,5 +50,14 @@ TEST_CASE("a bad row of a curve is named with its column and value") {
   CHECK_THAT(complaint(header + "a,1e6,10\n"), contains("row 2: has 3 fields"));
 }
 
+TEST_CASE("a spike of a curve may be above guessing, and what no loss can be is refused") {
+  const test::TempDir dir;
+  const std::string header = "run_id,params,tokens,loss\n";
+  CHECK(load_curves_csv(dir.write("a.csv", header + "a,1e6,10,200\n")).curves.size() == 1);
+  CHECK_THAT(
+      ISOFLOP_ERROR_MESSAGE(load_curves_csv(dir.write("b.csv", header + "a,1e6,10,1e200\n"))),
+      Catch::Matchers::Contains("b.csv: row 2, column loss: must be at most 1e+06, got 1e+200"));
+}
+
 }  // namespace
 }  // namespace isoflop
