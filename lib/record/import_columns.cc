@@ -169,6 +169,7 @@ class Resolver {
     columns_.reason = mark(preset_.reason);
     if (!preset_.state.empty()) columns_.state = field(preset_.state);
     columns_.experiment = field("experiment");
+    columns_.convention = field("convention");
     for (const auto& [name, value] : options_.where) {
       const auto index = field(name);
       if (!index) {
@@ -219,7 +220,9 @@ class Resolver {
     const std::vector<std::string>& header = rows_.header();
     std::set<std::string> taken;
     for (const std::string_view name : kPointColumnNames) taken.emplace(name);
-    taken.insert({std::string(kOutlierName), std::string(kOutlierReasonName), "convention"});
+    taken.insert({std::string(kOutlierName), std::string(kOutlierReasonName)});
+    // Else the file's own column is the one that a fit reads.
+    if (options_.convention || preset_.convention) taken.insert("convention");
     for (std::size_t i = 0; i < header.size(); ++i) {
       if (i == columns_.outlier || i == columns_.reason || is_copied(i)) continue;
       std::string name = header[i];

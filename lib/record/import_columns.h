@@ -25,7 +25,7 @@ struct ImportColumns {
   std::array<ColumnOrigin, kPointColumnCount> ours;
   bool loss_is_bits_per_byte = false;
   bool tokens_from_compute = false;
-  std::optional<std::size_t> outlier, reason, state, experiment;
+  std::optional<std::size_t> outlier, reason, state, experiment, convention;
   std::vector<std::pair<std::size_t, std::string>> where;  // field, value
   std::vector<std::size_t> others;                         // fields that are kept
   std::vector<std::string> other_names;                    // what they are written as

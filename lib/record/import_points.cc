@@ -42,8 +42,8 @@ class Importer {
   ImportSummary run(const std::filesystem::path& out) {
     if (rules_.needs_learning()) learn();
     rows_->align_to(columns_.measured());
-    const auto convention = options_.convention ? options_.convention : preset_.convention;
-    PointWriter writer(out, columns_, convention);
+    if (!options_.convention) convention_ = preset_.convention;
+    PointWriter writer(out, columns_, convention_);
     const PointRows points(*rows_, columns_);
     Point point;
     while (rows_->next()) {
@@ -55,6 +55,7 @@ class Importer {
           continue;
         }
         points.read(point);
+        require_one_convention();
         find_reasons(point);
       } catch (const Error& error) {
         if (!options_.skip_bad_rows) throw;
@@ -95,6 +96,13 @@ class Importer {
 
   std::string_view cell(std::optional<std::size_t> field) const {
     return field ? rows_->fields()[*field] : std::string_view();
+  }
+
+  void require_one_convention() const {
+    const std::string_view stated = cell(columns_.convention);
+    if (!convention_ || stated.empty() || stated == to_string(*convention_)) return;
+    rows_->fail_in("convention", "is \"" + std::string(stated) + "\", but the import is told " +
+                                     std::string(to_string(*convention_)));
   }
 
   void find_reasons(const Point& point) {
@@ -155,6 +163,7 @@ class Importer {
   ImportColumns columns_;
   OutlierRules rules_;
   UnitWatch watch_;
+  std::optional<FlopsConvention> convention_ = options_.convention;
   std::int64_t n_budgets_off_ = 0;
   std::vector<OutlierReason> reasons_;
   ImportSummary summary_;

@@ -194,5 +194,20 @@ TEST_CASE("loss and bits per byte of two tokenizers in one file are warned of") 
              Contains("a token is from 2.4 (row 3) to 4 bytes (row 2): two tokenizers"));
 }
 
+TEST_CASE("a convention that the file states stays its own, and is not overruled") {
+  const test::TempDir dir;
+  const std::string text = "params,tokens,loss,convention\n1e7,1e9,3,kaplan\n2e7,1e9,2.5,kaplan\n";
+  const auto out = dir.path() / "points.csv";
+  ImportOptions options = of(ImportFormat::csv);
+  import_points(dir.write("theirs", text), out, options);
+  CHECK(load_points_csv(out).frame.convention == FlopsConvention::kaplan);
+  options.convention = FlopsConvention::kaplan;
+  import_points(dir.path() / "theirs", out, options);
+  CHECK(load_points_csv(out).frame.convention == FlopsConvention::kaplan);
+  options.convention = FlopsConvention::palm;
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(import_points(dir.path() / "theirs", out, options)),
+             Contains("row 2, column convention: is \"kaplan\", but the import is told palm"));
+}
+
 }  // namespace
 }  // namespace isoflop
