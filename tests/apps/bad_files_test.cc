@@ -132,3 +132,24 @@ TEST_CASE("a command refuses a column map that the file does not bear out") {
   expect_refused(dir, {"import", "csv", "bad.csv", "--out", "o.csv", "--columns", map}, "bad.csv",
                  bad);
 }
+
+TEST_CASE("train refuses a data set whose token_bytes contradict its shards") {
+  const TempDir dir;
+  std::string train, validation;
+  for (int i = 0; i < 40; ++i) train += static_cast<char>(i % 3);
+  for (int i = 0; i < 20; ++i) validation += static_cast<char>(i % 3);
+  dir.write("data/mini/train.bin", train);
+  dir.write("data/mini/validation.bin", validation);
+  dir.write("spec.json", R"({"schema": "isoflop.run_spec/1",
+    "shape": {"n_layers": 1, "d_model": 8, "n_heads": 1, "vocab_size": 3, "seq_len": 8},
+    "dataset": "mini", "batch_tokens": 8, "n_steps": 20, "warmup_steps": 1, "peak_lr": 0.004,
+    "schedule": "constant", "validation_tokens": 16, "seed": 0})");
+  const BadFile bad{R"({"schema": "isoflop.dataset/1", "name": "mini", "tokenizer": "words",
+    "vocab_size": 3, "bytes_per_token_file": 1,
+    "splits": {"train": {"tokens": 40, "bytes": 39, "documents": 1},
+               "validation": {"tokens": 20, "bytes": 19, "documents": 1}},
+    "hash": "0000000000000000", "source": "composed", "token_bytes": [0, 1, 6]})",
+                    {"/splits/train/bytes: is 39", "stand for 91"}};
+  expect_refused(dir, {"train", "spec.json", "--data-root", "data", "--out", "run"},
+                 "data/mini/dataset.json", bad);
+}

@@ -54,6 +54,7 @@ TEST_CASE("a pipe is read where one reading does, and refused where two are need
   const auto out = dir.path() / "out.csv";
   with_writer([&] { CHECK(import_points(pipe, out, {}).n_points == 2); });
   CHECK_THAT(import_message(pipe, ImportFormat::jsonl), Contains("is a pipe or a device"));
+  CHECK_THAT(import_message(pipe, ImportFormat::tensorboard), Contains("is a pipe or a device"));
   with_writer([&] {
     ImportOptions options;
     options.format = ImportFormat::steplaw;

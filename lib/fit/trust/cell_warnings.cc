@@ -14,7 +14,7 @@ namespace {
 
 // Twice what seeds of one run differ by; small models at small budgets are the noisiest.
 constexpr double kMoreThanSeeds = 0.01;
-// Columns that differ in every row, such as names and times, say nothing.
+// More are no grid of settings.
 constexpr std::size_t kMaxSettings = 30;
 constexpr std::size_t kColumnsNamed = 3;
 
@@ -30,6 +30,9 @@ std::vector<Cell> cells_of(const PointSet& points, bool by_settings) {
   for (const Point& point : points.points) {
     std::vector<std::string> key = {key_of(point.params), key_of(point.flops_per_token),
                                     key_of(point.tokens), key_of(point.budget), point.dataset};
+    // What the form data_constrained knows is no unknown setting.
+    const auto fresh = point.other.find("unique_tokens");
+    key.push_back(fresh == point.other.end() ? std::string() : fresh->second);
     if (by_settings) {
       key.push_back(key_of(point.batch_tokens));
       key.push_back(key_of(point.peak_lr));
@@ -41,6 +44,12 @@ std::vector<Cell> cells_of(const PointSet& points, bool by_settings) {
     if (cell.size() > 1) several.push_back(std::move(cell));
   }
   return several;
+}
+
+bool are_seeds(const Cell& cell) {
+  std::set<std::optional<std::int64_t>> seeds;
+  for (const Point* point : cell) seeds.insert(point->seed);
+  return seeds.size() == cell.size() && !seeds.contains(std::nullopt);
 }
 
 double metric_in(const Point& point, Metric metric) {
@@ -57,26 +66,32 @@ double spread_in(const Cell& cell, Metric metric) {
   return metric_in(**high, metric) / metric_in(**low, metric) - 1;
 }
 
-/// The settings that a column has, if it differs between any two runs of any cell; else none.
+/// The settings that a column has, if it differs within every cell; else none.
 std::set<std::string> settings_in(const std::vector<Cell>& cells, const std::string& column) {
   std::set<std::string> settings;
   for (const Cell& cell : cells) {
     std::set<std::string> of_cell;
     for (const Point* point : cell) {
       const auto found = point->other.find(column);
-      if (found == point->other.end() || !of_cell.insert(found->second).second) return {};
+      if (found == point->other.end()) return {};
+      of_cell.insert(found->second);
     }
+    if (of_cell.size() < 2) return {};
     settings.merge(of_cell);
   }
   return settings;
 }
 
-/// Columns that no part of a fit knows and that tell the runs of every cell apart.
+/// Columns that no part of a fit knows and that tell runs of every cell apart by settings that come
+/// back in others: names and times do not.
 std::vector<std::string> telling_columns(const std::vector<Cell>& cells) {
+  std::size_t n_runs = 0;
+  for (const Cell& cell : cells) n_runs += cell.size();
+  const std::size_t most = cells.size() == 1 ? n_runs : std::min(kMaxSettings, n_runs - 1);
   std::vector<std::string> names;
   for (const auto& [name, value] : cells.front().front()->other) {
     const std::size_t n_settings = settings_in(cells, name).size();
-    if (n_settings > 0 && n_settings <= kMaxSettings) names.push_back(name);
+    if (n_settings > 0 && n_settings <= most) names.push_back(name);
   }
   return names;
 }
@@ -114,10 +129,12 @@ void warn_of_unknown_settings(const PointSet& points, Words& warnings) {
   }
   std::sort(spreads.begin(), spreads.end());
   if (!(spreads[spreads.size() / 2] > kMoreThanSeeds)) return;
+  const std::vector<std::string> columns = telling_columns(cells);
+  if (columns.empty() && std::all_of(cells.begin(), cells.end(), are_seeds)) return;
   warnings.push_back(std::to_string(cells.size()) + " cells of one size and length hold up to " +
                      std::to_string(n_runs) + " runs each whose losses are up to " +
                      percent_text(spreads.back()) + " apart, more than seeds are: every one " +
-                     "enters the laws as if it were tuned. " + advice(telling_columns(cells)));
+                     "enters the laws as if it were tuned. " + advice(columns));
 }
 
 void note_tuned_cells(const PointSet& points, Words& warnings) {

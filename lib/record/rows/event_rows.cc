@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "isoflop/error.h"
 #include "record/rows/event_folders.h"
+#include "record/rows/file_input.h"
 #include "record/rows/row_source.h"
 #include "record/rows/run_scalars.h"
 
@@ -23,6 +24,7 @@ struct LoggedRun {
 std::vector<std::filesystem::path> in_order_of_writing(const EventFolder& folder) {
   std::vector<std::pair<double, std::filesystem::path>> begun;
   for (const std::filesystem::path& file : folder.files) {
+    require_rereadable(file);
     read_event_file(file, [&](const ScalarEvent& first) {
       begun.emplace_back(first.wall_time, file);
       return false;

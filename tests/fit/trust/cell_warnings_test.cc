@@ -65,8 +65,29 @@ TEST_CASE("the column that tells cells apart may be of any setting, or there may
     point.other.erase("weight decay");
   }
   CHECK_THAT(said_of(points).at(0), Contains("--columns batch_tokens=Batch Size"));
+  // A grid of two: neither tells all runs apart alone.
+  PointSet grid = points;
+  for (Point& point : points.points) {
+    point.other["lr"] = "1e-3";
+    Point& other = grid.points.emplace_back(point);
+    other.other["lr"] = "3e-3";
+    *other.loss *= 1.1;
+  }
+  for (std::size_t i = 0; i < points.points.size(); ++i) grid.points[i].other["lr"] = "1e-3";
+  CHECK_THAT(said_of(grid).at(0), Contains("The columns Batch Size, lr tell them apart"));
   for (Point& point : points.points) point.other = {{"name", point.label}};
   CHECK_THAT(said_of(points).at(0), Contains("No column says how they differ"));
+}
+
+TEST_CASE("seeds that are stated, and data that was seen again, are no unknown settings") {
+  PointSet seeds = three_rates(0.05), repeated = three_rates(0.24);
+  for (Point& point : seeds.points) {
+    point.seed = point.other.at("lr") == "0.001" ? 1 : point.other.at("lr") == "0.003" ? 2 : 3;
+    point.other.erase("lr");
+  }
+  CHECK(said_of(seeds).empty());
+  for (Point& point : repeated.points) point.other["unique_tokens"] = point.other.at("lr");
+  CHECK(said_of(repeated).empty());
 }
 
 TEST_CASE("where the setting is mapped the best of each cell enters, and how many is said") {
