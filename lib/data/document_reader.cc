@@ -38,33 +38,35 @@ class Splitter {
 
  private:
   void end_line() {
-    const std::string_view line = std::string_view(document_).substr(line_start_);
+    const std::string_view line = without_end(std::string_view(document_).substr(line_start_));
     if (rule_.separator.empty()) {
-      const bool long_enough = static_cast<std::int64_t>(document_.size()) >= rule_.min_bytes;
-      if (long_enough && trim(line).empty()) return end_document();
-    } else if (is_separator(line)) {
+      // Copies that were saved in different ways end in the same places.
+      if (n_bytes_ > 0 || !line.empty()) n_bytes_ += static_cast<std::int64_t>(line.size()) + 1;
+      if (n_bytes_ >= rule_.min_bytes && line.empty()) return end_document();
+    } else if (line == without_end(rule_.separator)) {
       document_.resize(line_start_);
       return end_document();
     }
     line_start_ = document_.size();
   }
 
-  [[nodiscard]] bool is_separator(std::string_view line) const {
-    if (line.ends_with('\n')) line.remove_suffix(1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    return line == rule_.separator;
+  // Without the line's end and blanks before it.
+  [[nodiscard]] static std::string_view without_end(std::string_view line) {
+    return line.substr(0, line.find_last_not_of(" \t\v\f\r\n") + 1);
   }
 
   void end_document() {
     if (!document_.empty()) on_document_(document_);
     document_.clear();
     line_start_ = 0;
+    n_bytes_ = 0;
   }
 
   const DocumentRule& rule_;
   const std::function<void(std::string_view)>& on_document_;
   std::string document_;
   std::size_t line_start_ = 0;
+  std::int64_t n_bytes_ = 0;  // from the first line of text on, without blanks at the ends of lines
 };
 
 void refuse_nul(std::string_view chunk, std::int64_t offset, const std::filesystem::path& file) {

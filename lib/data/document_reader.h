@@ -10,8 +10,9 @@
 namespace isoflop {
 
 struct DocumentRule {
-  std::string separator;          // a line of its own; empty: blank lines
-  std::int64_t min_bytes = 4096;  // for blank lines: shorter documents go on
+  std::string separator;  // a line of its own, whatever blanks end it; empty: blank lines
+  /// For blank lines: shorter documents go on. Blanks at the ends of lines do not count.
+  std::int64_t min_bytes = 4096;
 };
 
 /// Longer documents are cut, so that memory is bounded whatever the input.

@@ -76,5 +76,31 @@ TEST_CASE("twins of a document never face each other across the split") {
   CHECK(info.train.documents == 2 * static_cast<std::int64_t>(train.size()));
 }
 
+TEST_CASE("twins end in the same places, at separators and at blank lines") {
+  const std::string line_end =
+      GENERATE(std::string("\r\n"), std::string(" \n"), std::string("\t \r\n"));
+  const std::string separator = GENERATE(std::string("---"), std::string());
+  const test::TempDir dir;
+  std::string text;
+  for (int i = 0; i < 400; ++i) {
+    const std::string number = std::to_string(i);
+    for (int line = 0; line < 1 + i % 9; ++line) text += "line of document " + number + "\n";
+    text += separator.empty() ? "\n" : separator + "\n";
+  }
+  BuildOptions options;
+  options.document_separator = separator;
+  options.min_document_bytes = 300;
+  options.validation_share = 0.2;
+  const auto out = dir.path() / "set";
+  const std::vector<std::filesystem::path> files = {dir.write("a", text),
+                                                    dir.write("b", with_line_ends(text, line_end))};
+  build_dataset(files, out, options);
+  const std::set<std::string> train = documents_of(out / "train.bin");
+  for (const std::string& document : documents_of(out / "validation.bin")) {
+    CHECK(train.count(document) == 0);
+  }
+  CHECK(train.size() > 50);
+}
+
 }  // namespace
 }  // namespace isoflop
