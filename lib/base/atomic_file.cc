@@ -11,6 +11,7 @@
 
 #include <unistd.h>
 
+#include "base/output_path.h"
 #include "isoflop/error.h"
 
 namespace isoflop {
@@ -46,8 +47,14 @@ void write_file_atomically(const std::filesystem::path& file, std::string_view c
   out.commit();
 }
 
-AtomicFile::AtomicFile(std::filesystem::path file)
-    : file_(std::move(file)),
+bool create_file_atomically(const std::filesystem::path& file, std::string_view content) {
+  AtomicFile out(file);
+  out.write(std::as_bytes(std::span(content)));
+  return out.commit_new();
+}
+
+AtomicFile::AtomicFile(const std::filesystem::path& file)
+    : file_(output_file(file)),
       temporary_(temporary_name(file_)),
       content_(PosixFile::create(temporary_, file_)) {}
 
@@ -57,12 +64,27 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::write(std::span<const std::byte> content) { content_.write(content); }
 
-void AtomicFile::commit() {
+void AtomicFile::finish_content() {
   content_.sync();
   content_.close();
+}
+
+void AtomicFile::commit() {
+  finish_content();
   if (std::rename(temporary_.c_str(), file_.c_str()) != 0) throw_system_error(file_, "replace");
   committed_ = true;
   sync_folder(file_.parent_path());
+}
+
+bool AtomicFile::commit_new() {
+  finish_content();
+  // rename() would replace what another process has made since; a second name does not.
+  if (::link(temporary_.c_str(), file_.c_str()) != 0) {
+    if (errno == EEXIST) return false;
+    throw_system_error(file_, "create");
+  }
+  sync_folder(file_.parent_path());
+  return true;
 }
 
 void remove_abandoned_temporaries(const std::filesystem::path& file) {

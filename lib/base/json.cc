@@ -38,42 +38,91 @@ void write_string(const std::string& text, std::string& out) {
   out += '"';
 }
 
-enum class Style { compact, canonical, pretty };
+enum class Style { compact, canonical, pretty, one_line };
 constexpr std::size_t kLineWidth = 96;
+constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
-void write(const Json& json, Style style, int depth, std::string& out);
+/// How a value is written, and where: what would make `out` longer than `limit` may be cut off.
+struct Place {
+  Style style = Style::compact;
+  int depth = 0;
+  std::size_t limit = kNoLimit;
+};
 
-// One member or element per line, unless everything fits on this one.
-template <class Range, class WriteOne>
-void write_sequence(const Range& range, char open, char close, Style style, int depth,
-                    std::string& out, const WriteOne& write_one) {
-  const std::size_t start = out.size();
-  const std::size_t line_start = out.rfind('\n') == std::string::npos ? 0 : out.rfind('\n') + 1;
-  const bool pretty = style == Style::pretty;
-  const auto indent = [](int level) {
-    return std::string(2 * static_cast<std::size_t>(level), ' ');
-  };
-  const auto emit = [&](bool broken) {
-    out += open;
-    bool first = true;
-    for (const auto& element : range) {
-      if (!first) out += broken || !pretty ? "," : ", ";
-      first = false;
-      if (broken) out += '\n' + indent(depth + 1);
-      write_one(element, broken ? depth + 1 : depth);
-    }
-    if (broken) out += '\n' + indent(depth);
-    out += close;
-  };
-  emit(false);
-  const bool fits = out.size() - line_start <= kLineWidth && out.find('\n', start) == out.npos;
-  if (pretty && !range.empty() && (!fits || depth == 0)) {
-    out.resize(start);
-    emit(true);
-  }
+void write(const Json& json, const Place& place, std::string& out);
+
+std::string new_line(int depth) {
+  return '\n' + std::string(2 * static_cast<std::size_t>(depth), ' ');
 }
 
-void write(const Json& json, Style style, int depth, std::string& out) {
+template <class Range, class WriteOne>
+void write_on_one_line(const Range& range, const char* brackets, const Place& place,
+                       std::string& out, const WriteOne& write_one) {
+  const bool spaced = place.style == Style::one_line;
+  out += brackets[0];
+  bool first = true;
+  for (const auto& element : range) {
+    if (out.size() > place.limit) return;
+    if (!first) out += spaced ? ", " : ",";
+    first = false;
+    write_one(element, place);
+  }
+  out += brackets[1];
+}
+
+/// Whether it was done: not where it is more than the rest of the line has room for.
+template <class Range, class WriteOne>
+bool write_on_rest_of_line(const Range& range, const char* brackets, std::string& out,
+                           const WriteOne& write_one) {
+  const std::size_t start = out.size();
+  const std::size_t line_end = out.rfind('\n') + 1 + kLineWidth;  // npos + 1 is 0
+  write_on_one_line(range, brackets, {Style::one_line, 0, line_end}, out, write_one);
+  if (out.size() <= line_end) return true;
+  out.resize(start);
+  return false;
+}
+
+/// One member or element per line, unless everything fits on this one.
+template <class Range, class WriteOne>
+void write_sequence(const Range& range, const char* brackets, const Place& place, std::string& out,
+                    const WriteOne& write_one) {
+  if (place.style != Style::pretty) {
+    return write_on_one_line(range, brackets, place, out, write_one);
+  }
+  if ((place.depth > 0 || range.empty()) &&
+      write_on_rest_of_line(range, brackets, out, write_one)) {
+    return;
+  }
+  out += brackets[0];
+  bool first = true;
+  for (const auto& element : range) {
+    if (!first) out += ',';
+    first = false;
+    out += new_line(place.depth + 1);
+    write_one(element, Place{Style::pretty, place.depth + 1});
+  }
+  out += new_line(place.depth);
+  out += brackets[1];
+}
+
+void write_object(const Json::Object& given, const Place& place, std::string& out) {
+  Json::Object sorted;
+  const Json::Object* object = &given;
+  if (place.style == Style::canonical) {
+    sorted = given;
+    std::sort(sorted.begin(), sorted.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    object = &sorted;
+  }
+  const bool spaced = place.style == Style::pretty || place.style == Style::one_line;
+  write_sequence(*object, "{}", place, out, [&](const Json::Member& m, const Place& inner) {
+    write_string(m.first, out);
+    out += spaced ? ": " : ":";
+    write(m.second, inner, out);
+  });
+}
+
+void write(const Json& json, const Place& place, std::string& out) {
   if (json.is_null()) {
     out += "null";
   } else if (const bool* boolean = json.if_bool()) {
@@ -86,22 +135,10 @@ void write(const Json& json, Style style, int depth, std::string& out) {
   } else if (const std::string* text = json.if_string()) {
     write_string(*text, out);
   } else if (const Json::Array* array = json.if_array()) {
-    write_sequence(*array, '[', ']', style, depth, out,
-                   [&](const Json& element, int inner) { write(element, style, inner, out); });
+    write_sequence(*array, "[]", place, out,
+                   [&](const Json& element, const Place& inner) { write(element, inner, out); });
   } else {
-    Json::Object sorted;
-    const Json::Object* object = json.if_object();
-    if (style == Style::canonical) {
-      sorted = *object;
-      std::sort(sorted.begin(), sorted.end(),
-                [](const auto& a, const auto& b) { return a.first < b.first; });
-      object = &sorted;
-    }
-    write_sequence(*object, '{', '}', style, depth, out, [&](const Json::Member& m, int inner) {
-      write_string(m.first, out);
-      out += style == Style::pretty ? ": " : ":";
-      write(m.second, style, inner, out);
-    });
+    write_object(*json.if_object(), place, out);
   }
 }
 
@@ -141,6 +178,14 @@ Json& Json::set(std::string key, Json value) {
   return *this;
 }
 
+Json& Json::add(std::string key, Json value) {
+  if (is_null()) value_ = Object{};
+  Object* object = std::get_if<Object>(&value_);
+  ISOFLOP_CHECK(object != nullptr, "add() is for objects");
+  object->emplace_back(std::move(key), std::move(value));
+  return *this;
+}
+
 Json& Json::push_back(Json value) {
   if (is_null()) value_ = Array{};
   Array* array = std::get_if<Array>(&value_);
@@ -160,19 +205,19 @@ const Json* Json::find(std::string_view key) const {
 
 std::string Json::dump() const {
   std::string out;
-  write(*this, Style::compact, 0, out);
+  write(*this, {Style::compact}, out);
   return out;
 }
 
 std::string Json::pretty() const {
   std::string out;
-  write(*this, Style::pretty, 0, out);
+  write(*this, {Style::pretty}, out);
   return out + "\n";
 }
 
 std::string Json::canonical() const {
   std::string out;
-  write(*this, Style::canonical, 0, out);
+  write(*this, {Style::canonical}, out);
   return out;
 }
 

@@ -44,6 +44,8 @@ class Json {
 
   /// Sets a member of an object, at its end if it is new.
   Json& set(std::string key, Json value);
+  /// The same for one that the caller knows to be new: takes no longer the more members there are.
+  Json& add(std::string key, Json value);
   /// Sets it only if there is a value.
   template <class T>
   Json& set_if(std::string key, const std::optional<T>& value) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one translation unit that pays for nlohmann/json.
+#include <algorithm>
 #include <cmath>
+#include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -34,11 +37,13 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool string(std::string& value) override { return add(Json(std::move(value))); }
   bool binary(nlohmann::json::binary_t&) override { return false; }
   bool start_object(std::size_t) override { return open(Json::object()); }
-  bool end_object() override { return close(); }
+  bool end_object() override {
+    refuse_equal_keys(*stack_.back().if_object());
+    return close();
+  }
   bool start_array(std::size_t) override { return open(Json::array()); }
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
-    if (stack_.back().find(name) != nullptr) complain("the key \"" + name + "\" appears twice");
     keys_.back() = name;
     return true;
   }
@@ -77,6 +82,16 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     keys_.emplace_back();
     return true;
   }
+  void refuse_equal_keys(const Json::Object& object) {
+    std::vector<std::string_view> names;
+    names.reserve(object.size());
+    for (const Json::Member& member : object) names.emplace_back(member.first);
+    std::sort(names.begin(), names.end());
+    const auto twice = std::adjacent_find(names.begin(), names.end());
+    if (twice == names.end()) return;
+    keys_.back() = std::string(*twice);
+    complain("the key \"" + keys_.back() + "\" appears twice");
+  }
   bool close() {
     Json done = std::move(stack_.back());
     stack_.pop_back();
@@ -89,7 +104,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     } else if (stack_.back().if_array()) {
       stack_.back().push_back(std::move(value));
     } else {
-      stack_.back().set(keys_.back(), std::move(value));
+      stack_.back().add(keys_.back(), std::move(value));
     }
     return true;
   }

@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include <cmath>
+#include <ctime>
 #include <limits>
 
 #include "support/catch.h"
@@ -114,4 +115,33 @@ TEST_CASE("JSON files are written and read whole") {
   const JsonFile file = read_json_file(dir.path() / "a.json");
   CHECK(file.document.canonical() == json.canonical());
   CHECK_NOTHROW(file.reader().require_schema("isoflop.test/1"));
+}
+
+TEST_CASE("the time that a document takes is proportional to its size") {
+  Json json = Json::object();
+  for (int i = 0; i < 100'000; ++i) {
+    json.add("tensor " + std::to_string(i),
+             Json::object({{"shape", Json::array_of(std::vector<int>{i, 7})}, {"hash", "0123"}}));
+  }
+  const std::clock_t start = std::clock();
+  const std::string compact = json.dump(), pretty = json.pretty();
+  CHECK(parsed(compact).dump() == compact);
+  CHECK(parsed(pretty).pretty() == pretty);
+  // Half a second; it was a quarter of an hour where every member looked at all before it.
+  CHECK(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC < 20);
+}
+
+TEST_CASE("pretty text breaks what does not fit into a line, and nothing else") {
+  const std::vector<int> few(20, 1234);
+  const Json json = Json::object(
+      {{"few", Json::array_of(few)},
+       {"deep", Json::object({{"few", Json::array_of(few)}, {"empty", Json::object()}})},
+       {"text", std::string(100, 'x')}});
+  const std::string list =
+      "[\n    1234,\n";  // 20 numbers of 6 characters do not fit, each is on a line of its own
+  CHECK_THAT(json.pretty(), contains("\"few\": " + list));
+  CHECK(Json::object({{"a", Json::array_of(std::vector<int>{1, 2})}}).pretty() ==
+        "{\n  \"a\": [1, 2]\n}\n");
+  CHECK(Json::object().pretty() == "{}\n");
+  CHECK_THAT(json.pretty(), contains("\"empty\": {}"));
 }

@@ -25,6 +25,10 @@ TEST_CASE("only a whole number parses as a number") {
   CHECK_FALSE(parse_double("1e3x"));
   CHECK_FALSE(parse_double(""));
   CHECK_FALSE(parse_double(" 1"));
+  for (const char* bad : {"+-1", "++1", "0x10", "1e999", "1'000"}) CHECK_FALSE(parse_double(bad));
+  for (const char* bad : {"+-1", "0x10", "9223372036854775808"}) CHECK_FALSE(parse_integer(bad));
+  CHECK(parse_integer("010") == 10);  // no octal
+  CHECK(parse_integer("+5") == 5);
   CHECK(std::isnan(*parse_double("nan")));
   CHECK(parse_integer("-12") == -12);
   CHECK_FALSE(parse_integer("12.0"));
