@@ -6,6 +6,7 @@
 #include <string>
 
 #include "isoflop/run_spec.h"
+#include "isoflop/train.h"
 #include "train/contract/backend.h"
 #include "train/ranks/mesh.h"
 
@@ -23,5 +24,12 @@ struct DoesNotFit : std::runtime_error {
 /// Throws DoesNotFit where the part of a run that this rank would carry needs more memory than its
 /// backend has left: how much, and the micro-batch with which it would fit.
 void check_memory(const RunSpec& spec, const Mesh& mesh, const Backend& backend);
+
+/// Of one copy of the model: a lower bound of memory_needed() that takes no memory to find.
+[[nodiscard]] double weight_bytes(const RunSpec& spec);
+
+/// Throws DoesNotFit where all ranks of this process together, trained on the CPU, need more memory
+/// than this process may fill.
+void check_host_memory(const RunSpec& spec, const TrainOptions& options, int n_local_ranks);
 
 }  // namespace isoflop

@@ -282,18 +282,22 @@ TrainResult train_observed(const RunSpec& spec, const Dataset& dataset, const Tr
   const int n_local = count_local_ranks(spec, options);
   SharedRun run{spec, dataset, options, observe, make, n_local, RunCheckpoints(spec, options),
                 {},   {}};
+  const MeetingWatch watch{options.on_wait, options.stop};
   try {
-    run_process_ranks(options.launch, n_local,
-                      [&](Communicator& world) { RankTrainer(run, world).run(); });
+    check_host_memory(spec, options, n_local);
+    run_process_ranks(
+        options.launch, n_local, [&](Communicator& world) { RankTrainer(run, world).run(); }, {},
+        watch);
+  } catch (const StoppedWaiting& why) {
+    run.result.outcome = RunOutcome::interrupted;
+    run.result.message = why.what();
   } catch (const DoesNotFit& why) {
     run.result.outcome = RunOutcome::out_of_memory;
     run.result.message = why.what();
   } catch (const std::bad_alloc&) {
     run.result.outcome = RunOutcome::out_of_memory;
-    run.result.message = "out of memory; the run takes about " +
-                         si_text(static_cast<double>(estimate_memory_bytes(
-                             spec, options.n_threads, options.tensor_parallel))) +
-                         "B";
+    run.result.message =
+        "out of memory; the weights alone take " + si_text(weight_bytes(spec)) + "B";
   }
   return std::move(run.result);
 }

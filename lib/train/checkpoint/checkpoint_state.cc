@@ -66,7 +66,7 @@ Progress progress_from(const JsonReader& reader) {
 
 Json to_json(const CheckpointFile& file) {
   Json tensors = Json::object();
-  for (const auto& [name, hash] : file.tensor_hashes) tensors.set(name, hash);
+  for (const auto& [name, hash] : file.tensor_hashes) tensors.add(name, hash);
   return Json::object(
       {{"bytes", file.n_bytes}, {"header", file.header_hash}, {"tensors", std::move(tensors)}});
 }

@@ -81,7 +81,7 @@ std::string safetensors_header(
   std::int64_t begin = 0;
   for (const auto& [name, shape] : tensors) {
     const std::int64_t end = begin + n_elements(shape) * kElementBytes;
-    object.set(name, Json::object({{"dtype", "F32"},
+    object.add(name, Json::object({{"dtype", "F32"},
                                    {"shape", Json::array_of(shape)},
                                    {"data_offsets", Json(Json::Array{begin, end})}}));
     begin = end;

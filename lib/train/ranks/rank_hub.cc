@@ -24,14 +24,22 @@ std::string seconds_text(std::chrono::milliseconds time) {
 
 }  // namespace
 
-RankHub::RankHub(Descriptor listener, std::string word, int n_ranks, const RankTiming& timing)
+RankHub::RankHub(Descriptor listener, std::string word, std::string where, int n_ranks,
+                 const RankTiming& timing, const MeetingWatch& watch)
     : listener_(std::move(listener)),
       word_(std::move(word)),
+      where_(std::move(where)),
       timing_(timing),
+      waiting_(watch),
       members_(static_cast<std::size_t>(n_ranks)),
       thread_([this] { serve(); }) {}
 
 RankHub::~RankHub() = default;
+
+void RankHub::close() {
+  const std::lock_guard lock(mutex_);
+  closing_ = true;
+}
 
 void RankHub::fail(ErrorCode code, const std::string& message) {
   const std::lock_guard lock(mutex_);
@@ -48,8 +56,10 @@ void RankHub::serve() {
     });
     look_for_deadlock();
     look_for_silence();
+    look_for_late();
     send_heartbeats();
     const std::lock_guard lock(mutex_);
+    if (closing_ && !failure_.empty()) return;
     if (ordered_) spread(ordered_->code(), ordered_->what());
   }
 }
@@ -232,15 +242,26 @@ void RankHub::look_for_silence() {
     spread(ErrorCode::device, name_of(guest->rank) + " was lost: it has been silent for " +
                                   seconds_text(timing_.lost_after));
   }
-  if (count(Presence::expected) == 0 || now - opened_ <= timing_.meeting) return;
+}
+
+void RankHub::look_for_late() {
+  if (!failure_.empty() || count(Presence::expected) == 0) return;
+  const std::string of_all = "of " + std::to_string(members_.size()) + " ranks these have not come";
+  if (Clock::now() - opened_ > timing_.meeting) {
+    spread(ErrorCode::unavailable,
+           of_all + " within " + seconds_text(timing_.meeting) + ": " + missing_ranks());
+  }
+  waiting_.tell("rank 0 (" + this_process() + ") waits at " + where_ + ": " + of_all + ": " +
+                missing_ranks());
+}
+
+std::string RankHub::missing_ranks() const {
   std::string missing;
   for (std::size_t rank = 0; rank < members_.size(); ++rank) {
     if (members_[rank].presence != Presence::expected) continue;
     missing += (missing.empty() ? "" : ", ") + std::to_string(rank);
   }
-  spread(ErrorCode::unavailable, "of " + std::to_string(members_.size()) +
-                                     " ranks these have not come within " +
-                                     seconds_text(timing_.meeting) + ": " + missing);
+  return missing;
 }
 
 void RankHub::send_heartbeats() {

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "train/ranks/meeting_watch.h"
 #include "train/ranks/rank_messages.h"
 #include "train/ranks/tcp_socket.h"
 
@@ -18,10 +19,15 @@ namespace isoflop {
 /// and ranks of other jobs, are refused.
 class RankHub {
  public:
-  RankHub(Descriptor listener, std::string word, int n_ranks, const RankTiming& timing);
+  /// `where` the ranks meet, for what it tells the watch.
+  RankHub(Descriptor listener, std::string word, std::string where, int n_ranks,
+          const RankTiming& timing, const MeetingWatch& watch);
   /// Returns when all ranks have left, or have been told of a failure.
   ~RankHub();
 
+  /// Rank 0's process is to end: those that are here are told of the failure, which there must be,
+  /// those that come late find nobody.
+  void close();
   /// Ends the job, from outside.
   void fail(ErrorCode code, const std::string& message);
 
@@ -63,14 +69,17 @@ class RankHub {
   void end_of(Guest& guest);
   void look_for_deadlock();
   void look_for_silence();
+  void look_for_late();
+  [[nodiscard]] std::string missing_ranks() const;
   void send_heartbeats();
   void spread(ErrorCode code, const std::string& message);
   [[nodiscard]] int count(Presence presence) const;
   [[nodiscard]] std::string name_of(int rank) const;
 
   Descriptor listener_;
-  const std::string word_;
+  const std::string word_, where_;
   const RankTiming timing_;
+  Waiting waiting_;
   std::vector<std::unique_ptr<Guest>> guests_;
   std::vector<Member> members_;
   std::map<std::string, Round> rounds_;
@@ -78,6 +87,7 @@ class RankHub {
   Clock::time_point opened_ = Clock::now(), failed_, heartbeat_, looked_ = Clock::now();
   std::mutex mutex_;
   std::unique_ptr<Error> ordered_;  // fail() was called
+  bool closing_ = false;            // close() was called
   std::jthread thread_;
 };
 

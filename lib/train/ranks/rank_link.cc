@@ -18,9 +18,11 @@ constexpr std::chrono::milliseconds kBetweenAttempts{50};
 
 /// The next frame within `patience`.
 std::optional<RankFrame> wait_for_frame(FramedConnection& connection,
-                                        std::chrono::milliseconds patience) {
+                                        std::chrono::milliseconds patience,
+                                        const std::function<void()>& meanwhile) {
   const auto until = std::chrono::steady_clock::now() + patience;
   for (;;) {
+    meanwhile();
     const bool open = connection.transfer();
     if (std::optional<RankFrame> frame = connection.take()) return frame;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -28,24 +30,34 @@ std::optional<RankFrame> wait_for_frame(FramedConnection& connection,
     if (!open || left.count() <= 0) return std::nullopt;
     const bool sends = connection.must_send();
     pollfd event{connection.descriptor(), static_cast<short>(POLLIN | (sends ? POLLOUT : 0)), 0};
-    (void)::poll(&event, 1, static_cast<int>(left.count()));
+    (void)::poll(&event, 1, static_cast<int>(std::min(left, kBetweenAttempts).count()));
   }
 }
 
 }  // namespace
 
 RankLink::RankLink(const std::function<std::optional<MeetingPoint>()>& find, int rank, int n_ranks,
-                   const RankTiming& timing)
-    : timing_(timing), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+                   const RankTiming& timing, const MeetingWatch& watch)
+    : timing_(timing),
+      watch_(watch),
+      name_("rank " + std::to_string(rank) + " (" + this_process() + ")"),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   std::string problem = "rank 0 has not said where it is";
   const auto until = Clock::now() + timing.meeting;
+  Waiting waiting(watch);
   for (;;) {
     const std::optional<MeetingPoint> point = find();
-    if (point && introduce(*point, rank, n_ranks, problem)) break;
+    const std::string target = point ? "rank 0 at " + to_text(point->place) : "rank 0";
+    const auto meanwhile = [&] {
+      if (waiting.is_stopped()) {
+        throw StoppedWaiting(name_ + " was stopped while it waited for " + target);
+      }
+      waiting.tell(name_ + " waits for " + target + ": " + problem);
+    };
+    meanwhile();
+    if (point && introduce(*point, rank, n_ranks, meanwhile, problem)) break;
     if (Clock::now() > until) {
-      throw Error(ErrorCode::unavailable,
-                  "rank " + std::to_string(rank) + " (" + this_process() + ") cannot reach rank 0" +
-                      (point ? " at " + to_text(point->place) : "") + ": " + problem);
+      throw Error(ErrorCode::unavailable, name_ + " cannot reach " + target + ": " + problem);
     }
     std::this_thread::sleep_for(kBetweenAttempts);
   }
@@ -63,9 +75,14 @@ RankLink::~RankLink() {
   wake();
 }
 
-bool RankLink::introduce(const MeetingPoint& point, int rank, int n_ranks, std::string& problem) {
-  Descriptor socket = connect_to(point.place, timing_.lost_after, problem);
-  if (!socket.is_open()) return false;
+bool RankLink::introduce(const MeetingPoint& point, int rank, int n_ranks,
+                         const std::function<void()>& meanwhile, std::string& problem) {
+  std::string refused;
+  Descriptor socket = connect_to(point.place, timing_.lost_after, refused, meanwhile);
+  if (!socket.is_open()) {
+    problem = refused;
+    return false;
+  }
   FramedConnection connection(std::move(socket));
   connection.post(static_cast<int>(RankMessage::hello), MessageWriter()
                                                             .text(kRankProtocol)
@@ -74,7 +91,7 @@ bool RankLink::introduce(const MeetingPoint& point, int rank, int n_ranks, std::
                                                             .number(n_ranks)
                                                             .text(this_process())
                                                             .bytes());
-  const std::optional<RankFrame> answer = wait_for_frame(connection, timing_.lost_after);
+  const std::optional<RankFrame> answer = wait_for_frame(connection, timing_.lost_after, meanwhile);
   problem = answer ? "something else answers there" : "nobody answers there";
   if (!answer) return false;
   MessageReader message(answer->content);
@@ -97,8 +114,10 @@ std::vector<std::string> RankLink::exchange(const std::string& group, int index,
   if (failure_) throw *failure_;
   post(RankMessage::exchange,
        MessageWriter().text(group).number(index).number(n).text(what).text(content));
+  if (!has_met_) wait_for_others(lock);
   changed_.wait(lock, [&] { return gathered_ || failure_; });
   if (!gathered_) throw *failure_;
+  has_met_ = true;
   const std::string bytes = std::move(*gathered_);
   gathered_.reset();
   lock.unlock();
@@ -107,6 +126,18 @@ std::vector<std::string> RankLink::exchange(const std::string& group, int index,
   all.reserve(static_cast<std::size_t>(n));
   for (int member = 0; member < n; ++member) all.emplace_back(message.text());
   return all;
+}
+
+/// The first answer comes when all ranks have come; afterwards a signal is heard between steps.
+void RankLink::wait_for_others(std::unique_lock<std::mutex>& lock) {
+  Waiting waiting(watch_);
+  while (!changed_.wait_for(lock, kBetweenAttempts, [&] { return gathered_ || failure_; })) {
+    lock.unlock();
+    if (waiting.is_stopped())
+      throw StoppedWaiting(name_ + " was stopped while it waited for others");
+    waiting.tell(name_ + " waits for other ranks, which rank 0 (" + hub_process_ + ") names");
+    lock.lock();
+  }
 }
 
 void RankLink::fail(ErrorCode code, const std::string& message) {

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "train/ranks/meeting_watch.h"
 #include "train/ranks/rank_messages.h"
 #include "train/ranks/rendezvous.h"
 
@@ -24,14 +25,15 @@ class OtherRankFailed : public Error {
 /// rank computes.
 class RankLink {
  public:
-  /// Looks for the hub until it is found, or throws Error(unavailable).
+  /// Looks for the hub until it is found, or throws Error(unavailable), or StoppedWaiting.
   RankLink(const std::function<std::optional<MeetingPoint>()>& find, int rank, int n_ranks,
-           const RankTiming& timing);
+           const RankTiming& timing, const MeetingWatch& watch);
   /// Leaves: the hub knows that nothing is wrong.
   ~RankLink();
 
   /// What each of the `n` members of `group` gives, in their order; this rank is number `index`
-  /// and does `what`, as all others must.
+  /// and does `what`, as all others must. The first time, when others may not have come yet, it may
+  /// throw StoppedWaiting.
   [[nodiscard]] std::vector<std::string> exchange(const std::string& group, int index, int n,
                                                   std::string_view what, std::string_view content);
   /// Tells all other ranks, and this one.
@@ -42,7 +44,8 @@ class RankLink {
   using Clock = std::chrono::steady_clock;
 
   [[nodiscard]] bool introduce(const MeetingPoint& point, int rank, int n_ranks,
-                               std::string& problem);
+                               const std::function<void()>& meanwhile, std::string& problem);
+  void wait_for_others(std::unique_lock<std::mutex>& lock);
   void listen();
   void handle(const RankFrame& frame);
   void look_after_hub(Clock::time_point now);
@@ -51,6 +54,9 @@ class RankLink {
   void wake();
 
   const RankTiming timing_;
+  const MeetingWatch& watch_;
+  const std::string name_;
+  bool has_met_ = false;  // all others
   std::string hub_process_;
   std::mutex mutex_;
   std::condition_variable changed_;

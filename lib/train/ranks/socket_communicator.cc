@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/ranks/socket_communicator.h"
 
+#include <atomic>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -198,15 +199,17 @@ Error current_error() {
 
 class ProcessRanks {
  public:
-  ProcessRanks(const LaunchEnvironment& environment, int n_local_ranks, const RankTiming& timing)
+  ProcessRanks(const LaunchEnvironment& environment, int n_local_ranks, const RankTiming& timing,
+               const MeetingWatch& watch)
       : environment_(environment),
         n_local_(n_local_ranks),
         n_ranks_(environment.n_processes * n_local_ranks),
-        timing_(timing) {
+        timing_(timing),
+        watch_(watch) {
     if (environment.process != 0) return;
     meeting_ = std::make_unique<OpenMeeting>(environment);
-    hub_ = std::make_unique<RankHub>(meeting_->take_listener(), meeting_->point().word, n_ranks_,
-                                     timing);
+    hub_ = std::make_unique<RankHub>(meeting_->take_listener(), meeting_->point().word,
+                                     to_text(meeting_->point().place), n_ranks_, timing, watch_);
   }
 
   void run(const std::function<void(Communicator&)>& body) {
@@ -220,6 +223,7 @@ class ProcessRanks {
     }
     run_rank(0, body);
     threads.clear();
+    if (hub_ && was_stopped_) hub_->close();
     hub_.reset();
     failures_.rethrow();
   }
@@ -232,11 +236,14 @@ class ProcessRanks {
     };
     std::unique_ptr<RankLink> link;
     try {
-      link = std::make_unique<RankLink>(find, rank, n_ranks_, timing_);
+      link = std::make_unique<RankLink>(find, rank, n_ranks_, timing_, watch_);
       SocketCommunicator world(*link, "world", rank, n_ranks_);
       body(world);
     } catch (const OtherRankFailed&) {
       failures_.keep(std::current_exception(), /*own=*/false);
+    } catch (const StoppedWaiting&) {
+      was_stopped_ = true;
+      fail(link.get());
     } catch (...) {
       fail(link.get());
     }
@@ -256,7 +263,9 @@ class ProcessRanks {
   const LaunchEnvironment& environment_;
   const int n_local_, n_ranks_;
   const RankTiming timing_;
+  const MeetingWatch& watch_;
   Failures failures_;
+  std::atomic<bool> was_stopped_ = false;
   std::unique_ptr<OpenMeeting> meeting_;
   std::unique_ptr<RankHub> hub_;
 };
@@ -264,9 +273,10 @@ class ProcessRanks {
 }  // namespace
 
 void run_process_ranks(const LaunchEnvironment& environment, int n_local_ranks,
-                       const std::function<void(Communicator&)>& body, const RankTiming& timing) {
+                       const std::function<void(Communicator&)>& body, const RankTiming& timing,
+                       const MeetingWatch& watch) {
   if (environment.n_processes == 1) return run_ranks(n_local_ranks, body);
-  ProcessRanks(environment, n_local_ranks, timing).run(body);
+  ProcessRanks(environment, n_local_ranks, timing, watch).run(body);
 }
 
 }  // namespace isoflop

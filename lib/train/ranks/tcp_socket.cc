@@ -5,8 +5,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <future>
 #include <memory>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -159,8 +161,10 @@ Descriptor accept_from(const Descriptor& listener) {
   return socket;
 }
 
-Descriptor connect_to(const HostPort& place, std::chrono::milliseconds patience,
-                      std::string& problem) {
+namespace {
+
+Descriptor connect_now(const HostPort& place, std::chrono::milliseconds patience,
+                       std::string& problem) {
   const Addresses addresses = resolve(place, 0, problem);
   for (const addrinfo* a = addresses.get(); a != nullptr; a = a->ai_next) {
     Descriptor socket = open_socket(*a);
@@ -175,6 +179,31 @@ Descriptor connect_to(const HostPort& place, std::chrono::milliseconds patience,
     problem = reason(error);
   }
   return {};
+}
+
+/// An attempt on a thread of its own, which outlives it where nobody waits for its end.
+struct Attempt {
+  HostPort place;
+  std::chrono::milliseconds patience;
+  std::promise<void> done = {};
+  Descriptor socket = {};
+  std::string problem = {};
+};
+
+}  // namespace
+
+Descriptor connect_to(const HostPort& place, std::chrono::milliseconds patience,
+                      std::string& problem, const std::function<void()>& meanwhile) {
+  constexpr std::chrono::milliseconds kBetweenLooks{20};
+  const auto attempt = std::make_shared<Attempt>(Attempt{place, patience});
+  const std::future<void> done = attempt->done.get_future();
+  std::thread([attempt] {
+    attempt->socket = connect_now(attempt->place, attempt->patience, attempt->problem);
+    attempt->done.set_value();
+  }).detach();
+  while (done.wait_for(kBetweenLooks) != std::future_status::ready) meanwhile();
+  problem = attempt->problem;
+  return std::move(attempt->socket);
 }
 
 void FramedConnection::post(int kind, std::string_view content) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,9 +44,12 @@ struct HostPort {
 [[nodiscard]] Descriptor listen_at(const HostPort& place, int& port);
 /// The next connection that waits, without waiting; not open where there is none.
 [[nodiscard]] Descriptor accept_from(const Descriptor& listener);
-/// Not open, and `problem` says why, where nobody answers within `patience`.
-[[nodiscard]] Descriptor connect_to(const HostPort& place, std::chrono::milliseconds patience,
-                                    std::string& problem);
+/// Not open, and `problem` says why, where nobody answers within `patience`. meanwhile() is called
+/// several times a second, also while the system looks for the name, which takes as long as it
+/// likes; what it throws ends the attempt.
+[[nodiscard]] Descriptor connect_to(
+    const HostPort& place, std::chrono::milliseconds patience, std::string& problem,
+    const std::function<void()>& meanwhile = [] {});
 
 struct RankFrame {
   int kind = 0;
