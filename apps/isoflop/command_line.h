@@ -14,8 +14,9 @@
 
 namespace isoflop::cli {
 
-/// What an option's value is read into. The variable must live until the command has run; one that
-/// is not named on the command line keeps what it holds.
+/// What an option's value is read into. Numbers are decimal and finite, integers within their type
+/// and below 2^63; no value is empty: all else is refused by the option's name. The variable must
+/// live until the command has run; one that is not named on the command line keeps what it holds.
 using Variable = std::variant<
     std::reference_wrapper<std::string>, std::reference_wrapper<int>,
     std::reference_wrapper<std::int64_t>, std::reference_wrapper<std::uint64_t>,

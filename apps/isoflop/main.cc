@@ -3,11 +3,15 @@
 #include <exception>
 #include <iostream>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/build_info.h"
 #include "base/json.h"
 #include "commands.h"
 #include "environment.h"
 #include "isoflop/error.h"
+#include "stop_signal.h"
 #include "train/device/device.h"
 
 namespace {
@@ -78,21 +82,39 @@ int run(int argc, char** argv) {
   if (version) {
     print_version(as_json);
   } else if (!program.subcommand_given()) {
-    std::cout << program.help();
+    std::cerr << "isoflop: name a command\n\n" << program.help();
+    return kBadInput;
   }
   return program.exit_code();
+}
+
+/// A stream that the caller has closed is opened, so that no result file gets its number and what
+/// is printed: whatever goes there still fails, but for complaints, which nobody wants.
+void occupy_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0) continue;
+    (void)::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
+/// Whether all that was said has been heard: a full disk is a failure. The last flush alone does
+/// not tell, when the lines before it were lost.
+bool is_output_whole() {
+  const bool flushed = std::fflush(stdout) == 0 && std::cout.flush().good();
+  return flushed && std::ferror(stdout) == 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  occupy_standard_streams();
   try {
     const int exit_code = run(argc, argv);
-    // What was said must have been heard: a full disk behind a pipe is a failure.
-    if (std::fflush(stdout) != 0 || !std::cout.flush()) {
+    if (!is_output_whole()) {
       std::fprintf(stderr, "isoflop: standard output cannot be written\n");
       return kFailures;
     }
+    if (exit_code == kFailures) end_as_stopped();
     return exit_code;
   } catch (const Error& error) {
     std::fprintf(stderr, "isoflop: %s\n", error.what());
