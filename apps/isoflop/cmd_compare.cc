@@ -65,6 +65,7 @@ Side load_side(const std::string& what, const std::string& columns) {
   std::filesystem::path path = what;
   if (!path.has_filename()) path = path.parent_path();
   side.name = path.stem().string();
+  side.warnings = loaded.warnings;
   side.law = to_law(*side.fit, side.name, loaded.source);
   for (const Valley& valley : side.fit->valleys) {
     if (valley.usable()) side.losses.push_back({valley.compute, valley.loss_opt});
@@ -93,7 +94,11 @@ void add_compare_command(Command& program) {
   command.set_action([options] {
     Side a = load_side(options->a, options->columns), b = load_side(options->b, options->columns);
     tell_apart(a, b, *options);
-    const Comparison comparison = compare(a, b, options->comparison);
+    Comparison comparison = compare(a, b, options->comparison);
+    for (const Side* side : {&a, &b}) {
+      comparison.warnings.insert(comparison.warnings.begin(), side->warnings.begin(),
+                                 side->warnings.end());
+    }
     const std::string text = options->json ? to_json(comparison).pretty() : text_of(comparison);
     std::printf("%s", text.c_str());
     return kDone;

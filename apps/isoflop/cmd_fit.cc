@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
+#include <iterator>
 #include <memory>
 
 #include "base/atomic_file.h"
 #include "base/text.h"
+#include "checks/curve_checks.h"
+#include "checks/target_check.h"
 #include "commands.h"
 #include "environment.h"
 #include "gpu_options.h"
@@ -57,6 +60,10 @@ ReportChapter chapter_of(const LoadedPoints& loaded, Fit result) {
   return chapter;
 }
 
+void append(std::vector<std::string>& to, std::vector<std::string> from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
 // mine.json is explained by mine.METHODS.md.
 std::filesystem::path methods_file(std::filesystem::path law_file) {
   return law_file.replace_extension(".METHODS.md");
@@ -74,8 +81,15 @@ std::vector<TrainingCurve> load_curves(const std::string& file, const PointSet& 
 int run_fit(const FitArguments& options) {
   const LoadedPoints loaded = load_points(options.source);
   FitOptions settings = fit_options(options);
-  if (!options.curves.empty()) settings.curves = load_curves(options.curves, loaded.points);
-  const ReportChapter chapter = chapter_of(loaded, fit(loaded.points, settings));
+  for (const double target : settings.targets) check_target(target, smallest_run(loaded.points));
+  std::vector<std::string> warnings = loaded.warnings;
+  if (!options.curves.empty()) {
+    settings.curves = load_curves(options.curves, loaded.points);
+    append(warnings, curve_warnings(options.curves, settings.curves, loaded.points));
+  }
+  ReportChapter chapter = chapter_of(loaded, fit(loaded.points, settings));
+  append(warnings, std::move(chapter.fit->warnings));
+  chapter.fit->warnings = std::move(warnings);
   const Fit& result = *chapter.fit;
   std::printf("%s", options.json ? to_json(result).c_str() : text_summary(chapter).c_str());
   print_points_notes(loaded.points, options.source.skip_outliers);

@@ -12,6 +12,12 @@
 namespace isoflop::cli {
 namespace {
 
+void warn_of_mixed_data(const Forecast& forecast) {
+  if (const auto warning = mixed_data_warning(forecast)) {
+    std::fprintf(stderr, "warning: %s\n", warning->c_str());
+  }
+}
+
 void print_score(const Forecast& forecast, const ForecastScore& score, bool json) {
   if (json) {
     std::printf("%s", Json::object({{"schema", "isoflop.forecast_score/1"},
@@ -43,6 +49,7 @@ void add_check(Command& forecast) {
   command.add_flag("--json", options->json, "Print JSON");
   command.set_action([options] {
     const Forecast read = load_forecast(options->forecast);
+    warn_of_mixed_data(read);
     print_score(read, score(read, load_record_of(options->run)), options->json);
     return kDone;
   });
@@ -55,6 +62,7 @@ struct ForecastArguments {
 void write_forecast(const ForecastArguments& options) {
   const Forecast forecast = make_forecast(find_law(options.law), load_run_spec(options.spec));
   save_forecast(forecast, options.out);
+  warn_of_mixed_data(forecast);
   std::printf("%s: run %s, %s, written to %s\n", forecast.spec.dataset.c_str(),
               forecast.run_id.c_str(), describe(forecast).c_str(), options.out.c_str());
 }

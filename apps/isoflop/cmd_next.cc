@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/text.h"
+#include "checks/target_check.h"
 #include "commands.h"
 #include "environment.h"
 #include "isoflop/error.h"
@@ -124,6 +125,32 @@ void report(const NextArguments& options, const NextRuns& next,
   }
 }
 
+/// What the experiment names now, where it can be found from here.
+std::optional<Law> named_prior(const Plan& plan) {
+  try {
+    return find_law(plan.experiment.prior);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+/// The law that the plan was made with, which it keeps: the file may be out of reach, or fitted
+/// anew.
+Law prior_of(const Plan& plan, std::vector<std::string>& warnings) {
+  if (plan.experiment.prior.empty()) return {};
+  if (!plan.prior_law) {
+    warnings.push_back("the plan, of an older version, does not keep its prior; " +
+                       plan.experiment.prior + " is taken as it is now");
+    return find_law(plan.experiment.prior);
+  }
+  const std::optional<Law> now = named_prior(plan);
+  if (now && to_json(*now) != to_json(*plan.prior_law)) {
+    warnings.push_back("the prior " + plan.experiment.prior +
+                       " has changed since the sweep was planned; the plan's own copy is taken");
+  }
+  return *plan.prior_law;
+}
+
 void next_of_csv(const NextArguments& options, const PointSet& points) {
   if (!options.out.empty()) {
     throw Error(ErrorCode::invalid_argument,
@@ -138,13 +165,15 @@ void next_of_csv(const NextArguments& options, const PointSet& points) {
 void next_of_sweep(const NextArguments& options, const LoadedPoints& loaded) {
   const std::string& sweep = options.source.files_or_sweeps.front();
   const Plan plan = load_plan(SweepFolder{sweep}.plan_file());
-  const Law prior = plan.experiment.prior.empty() ? Law{} : find_law(plan.experiment.prior);
+  std::vector<std::string> warnings = loaded.warnings;
+  const Law prior = prior_of(plan, warnings);
   std::vector<std::string> done;
   for (const RunRecord& record : loaded.records) done.push_back(record.run_id);
   const std::vector<PlannedRun> runs = sweep_candidates(plan, prior, done);
   const std::vector<CandidateRun> candidates = candidate_runs(runs, options.next.scale);
   NextRuns next = next_runs(loaded.points, candidates, options.next);
   predict_as_fit(loaded.points, next);
+  next.warnings.insert(next.warnings.begin(), warnings.begin(), warnings.end());
   if (!options.out.empty()) save(options, sweep, next, runs, plan);
   report(options, next, candidates);
 }
@@ -153,6 +182,9 @@ void run_next(NextArguments options) {
   options.next.scale =
       options.scale == "params" ? LossLaw::Scale::params : LossLaw::Scale::flops_per_token;
   const LoadedPoints loaded = load_points(options.source);
+  if (options.next.target_compute) {
+    check_target(*options.next.target_compute, smallest_run(loaded.points));
+  }
   if (std::filesystem::is_directory(options.source.files_or_sweeps.front())) {
     next_of_sweep(options, loaded);
   } else {

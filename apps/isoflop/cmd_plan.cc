@@ -52,12 +52,15 @@ void print_plan(const Plan& plan) {
 struct PlanArguments {
   PlanSource source;
   std::string out;
-  bool dry_run = false, json = false;
+  bool dry_run = false, drop_runs = false, json = false;
 };
 
 void run_plan(const PlanArguments& options) {
   const ResolvedPlan resolved = resolve_plan(options.source);
-  if (!options.dry_run && !options.out.empty()) save_sweep({options.out}, resolved.plan);
+  if (!options.dry_run && !options.out.empty()) {
+    save_sweep({options.out}, resolved.plan,
+               options.drop_runs ? OldRuns::may_leave : OldRuns::may_leave_if_not_begun);
+  }
   if (options.json) {
     std::printf("%s", to_json(resolved.plan).c_str());
   } else {
@@ -75,6 +78,7 @@ void add_plan_command(Command& program) {
   Command& command = program.add_subcommand("plan", "Every run of an experiment, with its cost");
   add_plan_source_options(command, options->source);
   command.add_option("--out", options->out, "Sweep folder to write plan.json to");
+  add_drop_runs_flag(command, options->drop_runs);
   command.add_flag("--dry-run", options->dry_run, "Write nothing");
   command.add_flag("--json", options->json, "Print JSON");
   command.set_action([options] {

@@ -26,6 +26,16 @@ struct ProposeArguments {
   bool json = false;
 };
 
+/// The vocabulary and the tokens of the data set that is named, unless they are given.
+void take_from_dataset(const ProposeArguments& options, ProposalRequest& request) {
+  if (options.dataset.empty()) return;
+  const DatasetInfo info = find_dataset(options.dataset, data_root(options.data_root))->info();
+  if (!request.vocab_size) request.vocab_size = info.vocab_size;
+  if (!request.data_tokens && !info.generated) {
+    request.data_tokens = static_cast<double>(info.train.tokens);
+  }
+}
+
 ProposalRequest request_of(const ProposeArguments& options) {
   ProposalRequest request;
   request.compute_budget = Flops(options.compute);
@@ -39,6 +49,7 @@ ProposalRequest request_of(const ProposeArguments& options) {
   }
   request.price_per_gpu_hour = options.gpu.price;
   request.n_gpus = options.gpus;
+  take_from_dataset(options, request);
   return request;
 }
 
@@ -132,7 +143,13 @@ void save_spec(const Proposal& proposal, const ProposeArguments& options) {
 
 void run_propose(const ProposeArguments& options) {
   const Law law = find_law(options.law);
-  const Proposal proposal = propose(request_of(options), law);
+  Proposal proposal = propose(request_of(options), law);
+  if (!options.dataset.empty() && !law.frame.dataset.empty() &&
+      law.frame.dataset != options.dataset) {
+    proposal.warnings.push_back("The law is of data set " + law.frame.dataset + ", the spec of " +
+                                options.dataset +
+                                ": another text has another loss, and other optima.");
+  }
   if (options.json) {
     std::printf("%s", to_json(proposal).c_str());
   } else {
@@ -149,14 +166,17 @@ void add_propose_command(Command& program) {
   command.add_option("--compute", options->compute, "Budget [FLOPs]", {.required = true});
   command.add_option("--law", options->law, "Law id, or a law file", {.show_default = true});
   command.add_option("--seq-len", options->seq_len, "Sequence length (default: the law's)");
-  command.add_option("--vocab-size", options->vocab_size, "Vocabulary (default: the law's)");
-  command.add_option("--data-tokens", options->data_tokens, "Unique tokens at hand");
+  command.add_option("--vocab-size", options->vocab_size,
+                     "Vocabulary (default: the data set's, else the law's)");
+  command.add_option("--data-tokens", options->data_tokens,
+                     "Unique tokens at hand (default: the data set's)");
   command.add_option("--inference-tokens", options->inference_tokens,
                      "Tokens of use after training, for the least compute in all");
   add_gpu_options(command, options->gpu);
   command.add_option("--gpus", options->gpus, "How many", {.range = Range{1, 1'000'000}});
   command.add_option("--out", options->out, "Spec file to write, for `isoflop train`");
-  command.add_option("--dataset", options->dataset, "Data set of that spec");
+  command.add_option("--dataset", options->dataset,
+                     "Data set of that spec; its vocabulary and tokens are taken, too");
   command.add_option("--data-root", options->data_root,
                      "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
   command.add_option("--validation-tokens", options->validation_tokens, "Of that spec",

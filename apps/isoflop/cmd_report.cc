@@ -67,6 +67,10 @@ ReportChapter chapter_of(const std::vector<std::string>& sources, const ReportAr
   chapter.title = title_of(loaded.points, sources);
   chapter.sources = sources;
   chapter.question = join(loaded.questions, " ");
+  chapter.notes = loaded.warnings;
+  for (const std::string& warning : loaded.warnings) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
   FitOptions settings;
   settings.scale = scale_of(loaded.points, options.scale);
   chapter.fit = fit(loaded.points, settings);

@@ -27,13 +27,25 @@ struct SweepArguments {
   std::string out, device = "cpu", executor = "local", trainer;
   int jobs = 0, pack = 1;
   double checkpoint_seconds = 300;
+  bool drop_runs = false;
 };
 
 std::filesystem::path sweep_folder(const SweepArguments& options, const ResolvedPlan& resolved) {
+  if (resolved.from_sweep && !options.out.empty()) {
+    throw Error(ErrorCode::invalid_argument, "--out: the sweep folder " +
+                                                 options.source.experiment_or_sweep +
+                                                 " is where its runs go, got " + options.out);
+  }
   if (resolved.from_sweep) return options.source.experiment_or_sweep;
   if (!options.out.empty()) return options.out;
   return std::filesystem::path("sweeps") /
          std::filesystem::path(options.source.experiment_or_sweep).stem();
+}
+
+/// Two experiment files of one name have the same default folder.
+OldRuns old_runs(const SweepArguments& options) {
+  if (options.drop_runs) return OldRuns::may_leave;
+  return options.out.empty() ? OldRuns::must_stay : OldRuns::may_leave_if_not_begun;
 }
 
 int report_ending(const SweepStatus& status, const std::string& folder) {
@@ -97,7 +109,7 @@ int sweep(const SweepArguments& options) {
   catch_stop_signals();
   const ResolvedPlan resolved = resolve_plan(options.source);
   const std::filesystem::path folder = sweep_folder(options, resolved);
-  if (!resolved.from_sweep) save_sweep({folder}, resolved.plan);
+  if (!resolved.from_sweep) save_sweep({folder}, resolved.plan, old_runs(options));
   for (const std::string& warning : resolved.plan.warnings) {
     std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }
@@ -155,6 +167,7 @@ void print_status(const SweepStatus& status) {
       std::printf("running %3.0f %%  %s %s\n", 100 * cell.progress,
                   short_name(cell.run.spec.shape).c_str(), cell.run.run_id.c_str());
     }
+    if (cell.state == CellState::failed) std::printf("failed  %s\n", describe(cell).c_str());
     if (cell.state != CellState::completed) continue;
     const CellStatus*& leader = best[cell.run.budget];
     if (leader == nullptr ||
@@ -164,14 +177,13 @@ void print_status(const SweepStatus& status) {
   }
   for (const auto& [budget, cell] : best) std::printf("best  %s\n", describe(*cell).c_str());
   std::printf(
-      "%lld completed, %lld running, %lld waiting, %lld diverged, %lld failed; %.1f %% of %s "
+      "%lld completed, %lld running, %lld waiting, %lld diverged, %lld failed; %s %% of %s "
       "FLOPs\n",
       static_cast<long long>(status.count(CellState::completed)),
       static_cast<long long>(status.count(CellState::running)),
       static_cast<long long>(status.count(CellState::waiting)),
       static_cast<long long>(status.count(CellState::diverged)),
-      static_cast<long long>(status.count(CellState::failed)),
-      100 * status.compute_done / status.compute_total,
+      static_cast<long long>(status.count(CellState::failed)), percent_done(status).c_str(),
       rounded_text(status.compute_total, 3).c_str());
 }
 
@@ -202,6 +214,7 @@ void add_sweep_command(Command& program) {
       "sweep", "Run what is not done yet; safe to repeat, to kill, to run twice");
   add_plan_source_options(command, options->source);
   command.add_option("--out", options->out, "Sweep folder (default: sweeps/<experiment>)");
+  add_drop_runs_flag(command, options->drop_runs);
   command.add_option("--device", options->device,
                      "cpu; cuda, whose GPUs the workers share out; or cuda:N, that GPU",
                      {.show_default = true});

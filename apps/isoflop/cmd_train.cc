@@ -166,6 +166,9 @@ int train_command(const TrainArguments& options) {
   run_options.peak_flops_per_second = options.peak_flops;
   run_options.trunk_folder = options.trunk;
   run_options.stop = stop_requested;
+  run_options.on_wait = [](const std::string& what) {
+    std::fprintf(stderr, "isoflop: %s\n", what.c_str());
+  };
   if (!options.beside.empty()) return train_pack(options, spec, run_options, *dataset);
   run_options.on_step = [&](const StepMetrics& step) { display.show(step); };
   const RunRecord record = run_one(spec, *dataset, run_options);

@@ -15,8 +15,9 @@ namespace isoflop::cli {
 struct Side {
   std::string name;
   Law law;
-  std::optional<Fit> fit;          // of points; a law file carries none
-  std::vector<BoughtLoss> losses;  // best loss per budget
+  std::optional<Fit> fit;                  // of points; a law file carries none
+  std::vector<BoughtLoss> losses;          // best loss per budget
+  std::vector<std::string> warnings = {};  // of points that are not all there
 };
 
 /// One number of both sides; a law file has no interval.

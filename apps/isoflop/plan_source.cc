@@ -6,6 +6,7 @@
 #include "base/atomic_file.h"
 #include "base/json.h"
 #include "environment.h"
+#include "isoflop/error.h"
 #include "isoflop/run.h"
 #include "plan/experiment_json.h"
 #include "spec_patch.h"
@@ -20,6 +21,24 @@ void add_plan_source_options(Command& command, PlanSource& source) {
                      "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
 }
 
+void add_drop_runs_flag(Command& command, bool& drop_runs) {
+  command.add_flag("--drop-runs", drop_runs,
+                   "Let runs that the folder's plan has and this one has not leave its points");
+}
+
+namespace {
+
+/// A law file is named from where we are, or from the experiment's folder.
+std::string prior_place(const std::string& prior, const PlanSource& source) {
+  const std::filesystem::path beside =
+      std::filesystem::path(source.experiment_or_sweep).parent_path() / prior;
+  std::error_code ignored;
+  const bool is_here = std::filesystem::exists(prior, ignored);
+  return !is_here && std::filesystem::is_regular_file(beside, ignored) ? beside.string() : prior;
+}
+
+}  // namespace
+
 DatasetSummary summary_of(const DatasetInfo& info) {
   return {.name = info.name,
           .hash = info.hash,
@@ -32,13 +51,19 @@ DatasetSummary summary_of(const DatasetInfo& info) {
 
 ResolvedPlan resolve_plan(const PlanSource& source) {
   if (std::filesystem::is_directory(source.experiment_or_sweep)) {
+    if (!source.settings.empty()) {
+      throw Error(ErrorCode::invalid_argument,
+                  "--set: changes an experiment file; the plan of the sweep folder " +
+                      source.experiment_or_sweep + " is made, got " + source.settings.front());
+    }
     return {load_plan(SweepFolder{source.experiment_or_sweep}.plan_file()), true};
   }
   const JsonFile file = read_json_file(source.experiment_or_sweep);
   const Json json = patched(file.document, source.settings);
   const Experiment experiment = read_experiment(JsonReader(json, file.name));
   const auto dataset = find_dataset(experiment.dataset, data_root(source.data_root));
-  const Law prior = experiment.prior.empty() ? Law{} : find_law(experiment.prior);
+  const Law prior =
+      experiment.prior.empty() ? Law{} : find_law(prior_place(experiment.prior, source));
   return {make_plan(experiment, prior, summary_of(dataset->info())), false};
 }
 

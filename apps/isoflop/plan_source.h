@@ -26,6 +26,9 @@ struct ResolvedPlan {
 
 void add_plan_source_options(Command& command, PlanSource& source);
 
+/// For commands that write a plan into a folder that may have one.
+void add_drop_runs_flag(Command& command, bool& drop_runs);
+
 /// Loads, or makes, the plan. Opens the data set for its size and hash.
 [[nodiscard]] ResolvedPlan resolve_plan(const PlanSource& source);
 

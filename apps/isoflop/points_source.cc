@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "points_source.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <iterator>
@@ -32,7 +33,11 @@ LoadedPoints load_sweep(const std::string& folder) {
   LoadedPoints loaded;
   loaded.points = collect_points(sweep, plan);
   loaded.questions = {plan.experiment.question};
-  for (CellStatus& cell : sweep_status(sweep, plan).cells) {
+  SweepStatus status = sweep_status(sweep, plan);
+  for (const std::string& warning : unfinished_warnings(status)) {
+    loaded.warnings.push_back(folder + ": " + warning);
+  }
+  for (CellStatus& cell : status.cells) {
     if (cell.record) loaded.records.push_back(std::move(*cell.record));
   }
   loaded.source = "isoflop sweep: " + plan.experiment.question;
@@ -58,6 +63,16 @@ LoadedPoints load_one(const std::string& file_or_sweep, const PointsSource& sour
   return loaded;
 }
 
+void refuse_idle_columns(const PointsSource& source) {
+  const auto is_folder = [](const std::string& name) {
+    return std::filesystem::is_directory(name);
+  };
+  const std::vector<std::string>& names = source.files_or_sweeps;
+  if (source.columns.empty() || !std::all_of(names.begin(), names.end(), is_folder)) return;
+  throw Error(ErrorCode::invalid_argument,
+              "--columns: names the columns of CSVs; " + names.front() + " is a sweep folder");
+}
+
 template <class T>
 void append(std::vector<T>& to, std::vector<T> from) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
@@ -77,6 +92,7 @@ void add_points_source_options(Command& command, PointsSource& source) {
 }
 
 LoadedPoints load_points(const PointsSource& source) {
+  refuse_idle_columns(source);
   LoadedPoints all = load_one(source.files_or_sweeps.front(), source);
   for (std::size_t i = 1; i < source.files_or_sweeps.size(); ++i) {
     LoadedPoints next = load_one(source.files_or_sweeps[i], source);
@@ -84,6 +100,7 @@ LoadedPoints load_points(const PointsSource& source) {
     append(all.points.points, std::move(next.points.points));
     append(all.questions, std::move(next.questions));
     append(all.records, std::move(next.records));
+    append(all.warnings, std::move(next.warnings));
     all.points.n_skipped_rows += next.points.n_skipped_rows;
     all.points.n_outliers += next.points.n_outliers;
     append(all.points.warnings, std::move(next.points.warnings));

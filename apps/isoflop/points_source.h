@@ -22,10 +22,12 @@ struct LoadedPoints {
   std::vector<std::string> questions;  // of the sweeps
   std::vector<RunRecord> records;      // of the sweeps, whatever became of the runs
   std::string source;                  // in words, for a law's `source`
+  std::vector<std::string> warnings;   // of sweeps that are not finished
 };
 
 void add_points_source_options(Command& command, PointsSource& source);
-/// All sources together. Throws Error(frame_mismatch) if they do not share a frame.
+/// All sources together. Throws Error(frame_mismatch) if they do not share a frame, and
+/// Error(invalid_argument) for names of columns where no source is a CSV.
 [[nodiscard]] LoadedPoints load_points(const PointsSource& source);
 
 /// Says on stderr what was left out, what is suspected, and which units cannot be meant.

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sweep_display.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include <unistd.h>
 
@@ -42,11 +45,48 @@ std::string describe(const CellStatus& cell) {
 SweepDisplay::SweepDisplay(std::string name)
     : name_(std::move(name)), terminal_(isatty(STDERR_FILENO) == 1) {}
 
-void SweepDisplay::print_ended(const SweepStatus& status) {
-  std::int64_t n_ended = 0;
-  for (const CellStatus& cell : status.cells) n_ended += has_ended(cell.state);
+std::string percent_done(const SweepStatus& status) {
+  const bool all_final =
+      std::all_of(status.cells.begin(), status.cells.end(), [](const CellStatus& cell) {
+        return cell.state == CellState::completed || cell.state == CellState::diverged;
+      });
+  const double share = status.compute_total > 0 ? status.compute_done / status.compute_total : 0;
+  const double percent = all_final ? 100 : std::min(99.9, std::floor(1000 * share) / 10);
+  char text[16];
+  std::snprintf(text, sizeof text, "%.1f", percent);
+  return text;
+}
+
+/// What has changed since we looked last; before the first look, everything is of earlier launches.
+void SweepDisplay::look_at(const SweepStatus& status) {
   for (const CellStatus& cell : status.cells) {
-    if (!has_ended(cell.state) || !told_.insert(cell.run.run_id).second || first_) continue;
+    if (first_ && cell.state == CellState::failed) failed_before_.insert(cell.run.run_id);
+    if (cell.state != CellState::failed) failed_before_.erase(cell.run.run_id);
+  }
+}
+
+void SweepDisplay::print_before(const SweepStatus& status) const {
+  const std::int64_t n_done =
+      status.count(CellState::completed) + status.count(CellState::diverged);
+  if (n_done > 0) {
+    std::fprintf(stderr, "%s  %lld of %zu runs were done before\n", name_.c_str(),
+                 static_cast<long long>(n_done), status.cells.size());
+  }
+  if (!failed_before_.empty()) {
+    std::fprintf(stderr, "%s  %zu of %zu runs failed before and are tried again\n", name_.c_str(),
+                 failed_before_.size(), status.cells.size());
+  }
+}
+
+void SweepDisplay::print_ended(const SweepStatus& status) {
+  const auto ended_here = [this](const CellStatus& cell) {
+    return has_ended(cell.state) && failed_before_.count(cell.run.run_id) == 0;
+  };
+  const auto n_ended = std::count_if(status.cells.begin(), status.cells.end(), ended_here);
+  for (const CellStatus& cell : status.cells) {
+    const auto [seen, is_new] = seen_.emplace(cell.run.run_id, cell.state);
+    const bool has_changed = std::exchange(seen->second, cell.state) != cell.state;
+    if (is_new || !has_changed || !ended_here(cell)) continue;
     std::fprintf(stderr, "%s  %3lld/%zu  %s\n", name_.c_str(), static_cast<long long>(n_ended),
                  status.cells.size(), describe(cell).c_str());
   }
@@ -54,8 +94,7 @@ void SweepDisplay::print_ended(const SweepStatus& status) {
 
 std::string SweepDisplay::summary(const SweepStatus& status) const {
   std::string text = name_ + "  " + std::to_string(status.count(CellState::completed)) + " of " +
-                     std::to_string(status.cells.size()) + " runs, " +
-                     rounded_text(100 * status.compute_done / status.compute_total, 3) +
+                     std::to_string(status.cells.size()) + " runs, " + percent_done(status) +
                      " % of the compute";
   if (status.eta_seconds) text += ", " + duration_text(*status.eta_seconds) + " to go";
   return text;
@@ -63,11 +102,9 @@ std::string SweepDisplay::summary(const SweepStatus& status) const {
 
 void SweepDisplay::update(const SweepStatus& status) {
   if (terminal_) std::fprintf(stderr, "\r\x1b[K");
+  look_at(status);
+  if (first_) print_before(status);
   print_ended(status);
-  if (first_ && !told_.empty()) {
-    std::fprintf(stderr, "%s  %zu of %zu runs were done before\n", name_.c_str(), told_.size(),
-                 status.cells.size());
-  }
   for (const std::string& warning : status.warnings) {
     if (told_.insert(warning).second) std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <set>
 #include <string>
 
@@ -20,17 +21,24 @@ class SweepDisplay {
 
  private:
   using Clock = std::chrono::steady_clock;
+  void look_at(const SweepStatus& status);
+  void print_before(const SweepStatus& status) const;
   void print_ended(const SweepStatus& status);
   [[nodiscard]] std::string summary(const SweepStatus& status) const;
 
   std::string name_;
   bool terminal_;
   bool first_ = true;
-  std::set<std::string> told_;
+  std::map<std::string, CellState> seen_;  // of each run, when we looked last
+  std::set<std::string> failed_before_;    // by earlier launches, and not tried again yet
+  std::set<std::string> told_;             // warnings
   Clock::time_point last_line_ = Clock::now();
 };
 
 /// "d48 L2 h2, 6.4M tokens, lr 0.004, batch 1024: 2.371 bits/byte" or how else it ended.
 [[nodiscard]] std::string describe(const CellStatus& cell);
+
+/// Share of the compute that is done, with one decimal; 100 only where every run is final.
+[[nodiscard]] std::string percent_done(const SweepStatus& status);
 
 }  // namespace isoflop::cli

@@ -162,6 +162,8 @@ Json frontier_json(const FrontierLaw& law) {
   return json;
 }
 
+}  // namespace
+
 Law read_law(const JsonReader& json) {
   json.require_schema(kSchema);
   json.allow_only({"schema", "id", "source", "frame", "fitted_from", "fitted_to", "vocab_size",
@@ -207,8 +209,6 @@ Json law_json(const Law& law) {
   if (law.frontier) json.set("frontier", frontier_json(*law.frontier));
   return json;
 }
-
-}  // namespace
 
 Law load_law(const std::filesystem::path& file) {
   const JsonFile document = read_json_file(file);

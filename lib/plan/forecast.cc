@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isoflop/forecast.h"
 
+#include "base/atomic_file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "isoflop/error.h"
+#include "plan/beyond_chance.h"
 #include "record/run_spec_json.h"
 
 namespace isoflop {
@@ -13,16 +15,18 @@ namespace {
 constexpr char kForecastSchema[] = "isoflop.forecast/1";
 
 Json content_json(const Forecast& forecast) {
-  return Json::object({{"schema", kForecastSchema},
-                       {"law", forecast.law_id},
-                       {"law_hash", forecast.law_hash},
-                       {"run_id", forecast.run_id},
-                       {"metric", to_string(forecast.metric)},
-                       {"predicted", forecast.predicted.value},
-                       {"low", forecast.predicted.low},
-                       {"high", forecast.predicted.high},
-                       {"extrapolation", forecast.extrapolation},
-                       {"spec", run_spec_json(forecast.spec)}});
+  Json json = Json::object({{"schema", kForecastSchema},
+                            {"law", forecast.law_id},
+                            {"law_hash", forecast.law_hash},
+                            {"run_id", forecast.run_id},
+                            {"metric", to_string(forecast.metric)},
+                            {"predicted", forecast.predicted.value},
+                            {"low", forecast.predicted.low},
+                            {"high", forecast.predicted.high},
+                            {"extrapolation", forecast.extrapolation},
+                            {"spec", run_spec_json(forecast.spec)}});
+  if (!forecast.law_dataset.empty()) json.set("law_dataset", forecast.law_dataset);
+  return json;
 }
 
 }  // namespace
@@ -33,8 +37,12 @@ Forecast make_forecast(const Law& law, const RunSpec& spec) {
   if (!predicted) {
     throw Error(ErrorCode::invalid_argument, "law " + law.id + " predicts no loss");
   }
+  if (const auto nonsense = beyond_chance(law, spec.shape, predicted->value)) {
+    throw Error(ErrorCode::frame_mismatch, *nonsense);
+  }
   Forecast forecast;
   forecast.law_id = law.id;
+  forecast.law_dataset = law.frame.dataset;
   forecast.law_hash = hash_hex(to_json(law));
   forecast.run_id = run_id(spec);
   forecast.spec = spec;
@@ -43,6 +51,13 @@ Forecast make_forecast(const Law& law, const RunSpec& spec) {
   forecast.extrapolation =
       extrapolation(law, flops_per_token(spec.shape, law.frame.convention) * spec.tokens());
   return forecast;
+}
+
+std::optional<std::string> mixed_data_warning(const Forecast& forecast) {
+  const std::string& dataset = forecast.spec.dataset;
+  if (forecast.law_dataset.empty() || forecast.law_dataset == dataset) return std::nullopt;
+  return "law " + forecast.law_id + " is of data set " + forecast.law_dataset + ", the run of " +
+         dataset + ": the error says as much about the data as about the law";
 }
 
 ForecastScore score(const Forecast& forecast, const RunRecord& record) {
@@ -68,11 +83,12 @@ Forecast load_forecast(const std::filesystem::path& file) {
   const JsonFile json = read_json_file(file);
   const JsonReader reader = json.reader();
   reader.require_schema(kForecastSchema);
-  reader.allow_only({"schema", "law", "law_hash", "run_id", "metric", "predicted", "low", "high",
-                     "extrapolation", "spec", "hash"});
+  reader.allow_only({"schema", "law", "law_hash", "law_dataset", "run_id", "metric", "predicted",
+                     "low", "high", "extrapolation", "spec", "hash"});
   Forecast forecast;
   forecast.law_id = reader.at("law").string();
   forecast.law_hash = reader.at("law_hash").string();
+  if (const auto dataset = reader.find("law_dataset")) forecast.law_dataset = dataset->string();
   forecast.run_id = reader.at("run_id").string();
   forecast.metric = reader.at("metric").one_of({"loss_nats", "bits_per_byte"}) == 0
                         ? Metric::loss_nats
@@ -91,12 +107,11 @@ Forecast load_forecast(const std::filesystem::path& file) {
 void save_forecast(const Forecast& forecast, const std::filesystem::path& file) {
   Json json = content_json(forecast);
   json.set("hash", hash_hex(json.canonical()));
-  if (std::filesystem::exists(file) &&
-      read_json_file(file).document.canonical() != json.canonical()) {
+  if (create_file_atomically(file, json.pretty())) return;
+  if (read_json_file(file).document.canonical() != json.canonical()) {
     throw Error(ErrorCode::invalid_argument,
                 file.string() + ": holds another forecast; forecasts are not replaced");
   }
-  write_json_file(json, file);
 }
 
 }  // namespace isoflop

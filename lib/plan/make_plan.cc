@@ -33,6 +33,7 @@ class Planner {
     plan_.experiment = experiment;
     plan_.dataset = dataset;
     plan_.prior = prior.id;
+    if (!prior.id.empty()) plan_.prior_law = prior;
   }
 
   Plan make() {

@@ -4,9 +4,11 @@
 #include <set>
 
 #include "base/atomic_file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "isoflop/plan.h"
 #include "isoflop/run_record.h"
+#include "law/law_json.h"
 #include "plan/experiment_json.h"
 #include "plan/trunks.h"
 #include "record/run_spec_json.h"
@@ -40,6 +42,19 @@ DatasetSummary read_dataset(const JsonReader& reader) {
           [](const JsonReader& member) { return member.positive(); });
   dataset.validation_tokens = reader.at("validation_tokens").integer(0, kMaxCount);
   return dataset;
+}
+
+std::string hash_of(const Law& law) { return hash_hex(law_json(law).canonical()); }
+
+std::optional<Law> read_prior(const JsonReader& plan) {
+  const std::optional<JsonReader> member = plan.find("prior_law");
+  if (!member) return std::nullopt;
+  Law law = read_law(*member);
+  if (plan.at("prior_hash").string() != hash_of(law)) {
+    plan.at("prior_hash")
+        .fail("is not that of prior_law, which was changed after the plan was made");
+  }
+  return law;
 }
 
 Json trunk_json(const Trunk& trunk, const Plan& plan) {
@@ -103,6 +118,9 @@ std::string to_json(const Plan& plan) {
       Json::object({{"schema", kPlanSchema}, {"experiment", experiment_json(plan.experiment)}});
   json.set("dataset", dataset_json(plan.dataset));
   json.set("prior", plan.prior);
+  if (plan.prior_law) {
+    json.set("prior_hash", hash_of(*plan.prior_law)).set("prior_law", law_json(*plan.prior_law));
+  }
   json.set("total_compute", plan.total_compute().value());
   json.set("trained_compute", plan.trained_compute().value());
   json.set("warnings", Json::array_of(plan.warnings));
@@ -122,12 +140,13 @@ Plan load_plan(const std::filesystem::path& file) {
   const JsonReader reader = json.reader();
   reader.require_schema(kPlanSchema);
   // What follows from the runs is there for other programs, and not read.
-  reader.allow_only({"schema", "experiment", "dataset", "prior", "total_compute", "trained_compute",
-                     "warnings", "trunks", "runs"});
+  reader.allow_only({"schema", "experiment", "dataset", "prior", "prior_hash", "prior_law",
+                     "total_compute", "trained_compute", "warnings", "trunks", "runs"});
   Plan plan;
   plan.experiment = read_experiment(reader.at("experiment"));
   plan.dataset = read_dataset(reader.at("dataset"));
   plan.prior = reader.at("prior").string();
+  plan.prior_law = read_prior(reader);
   for (const JsonReader& warning : reader.at("warnings").elements()) {
     plan.warnings.push_back(warning.string());
   }

@@ -7,6 +7,7 @@
 #include "isoflop/deadweight.h"
 #include "isoflop/error.h"
 #include "isoflop/proposal.h"
+#include "plan/beyond_chance.h"
 #include "plan/proposal_warnings.h"
 
 namespace isoflop {
@@ -148,6 +149,16 @@ void set_effective_tokens(Proposal& proposal, const ProposalRequest& request) {
   proposal.effective_tokens = effective_tokens(tokens, *request.data_tokens);
 }
 
+/// Why the law's prediction was not taken, if it was not.
+std::optional<std::string> set_prediction(Proposal& proposal, const Law& law) {
+  const std::optional<Prediction> prediction = predict(law, proposal.spec.shape, proposal.tokens);
+  if (!prediction) return std::nullopt;
+  if (auto nonsense = beyond_chance(law, proposal.spec.shape, prediction->value)) return nonsense;
+  (law.frame.metric == Metric::bits_per_byte ? proposal.bits_per_byte : proposal.loss_nats) =
+      prediction;
+  return std::nullopt;
+}
+
 void set_cost(Proposal& proposal, const ProposalRequest& request) {
   if (!request.gpu_peak_flops || !request.mfu) return;
   const FlopsPerToken exact = flops_per_token(proposal.spec.shape, FlopsConvention::exact);
@@ -158,6 +169,10 @@ void set_cost(Proposal& proposal, const ProposalRequest& request) {
   proposal.gpu_hours = rate.gpu_hours(flops);
   proposal.wall_hours = *proposal.gpu_hours / static_cast<double>(request.n_gpus);
   proposal.price = rate.price(flops);
+  if (!std::isfinite(proposal.price.value_or(0)) || !std::isfinite(*proposal.gpu_hours)) {
+    refuse("price_per_gpu_hour: what " + rounded_text(flops) +
+           " FLOPs cost is beyond what a number can hold; give a smaller price or budget");
+  }
 }
 
 }  // namespace
@@ -184,13 +199,12 @@ Proposal propose(const ProposalRequest& request, const Law& law) {
   if (proposal.law_peak_lr) {
     proposal.spec.peak_lr = parse_double(rounded_text(*proposal.law_peak_lr, 4)).value();
   }
-  auto& prediction =
-      law.frame.metric == Metric::bits_per_byte ? proposal.bits_per_byte : proposal.loss_nats;
-  prediction = predict(law, proposal.spec.shape, proposal.tokens);
+  const std::optional<std::string> nonsense = set_prediction(proposal, law);
   set_inference_aware(proposal, request, law);
   set_effective_tokens(proposal, request);
   set_cost(proposal, request);
   proposal.warnings = proposal_warnings(proposal, request, law);
+  if (nonsense) proposal.warnings.push_back("No loss is predicted: " + *nonsense + ".");
   return proposal;
 }
 

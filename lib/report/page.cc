@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/atomic_file.h"
+#include "base/output_path.h"
 #include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/report.h"
@@ -207,11 +208,7 @@ void write_html(const Report& report, const std::filesystem::path& file,
 }
 
 void write_figures(const Report& report, const std::filesystem::path& folder) {
-  std::error_code failure;
-  std::filesystem::create_directories(folder, failure);
-  if (failure) {
-    throw Error(ErrorCode::io, folder.string() + ": cannot make the folder: " + failure.message());
-  }
+  make_output_folder(folder);
   for (std::size_t i = 0; i < report.chapters.size(); ++i) {
     const std::string stem = file_stem(report.chapters[i].title, i);
     for (const FigureRow& row : figures_of(report.chapters[i])) {

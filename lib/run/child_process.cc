@@ -96,18 +96,22 @@ ChildProcess::ChildProcess(const ChildCommand& command) {
   if (pid_ == 0) {
     become(argv.data(), envp.data(), in.get(), log.get(), command.inherited_descriptors, parent);
   }
+  // As the child does: whoever comes first, the group is there when we go on.
+  ::setpgid(pid_, pid_);
+  group_ = pid_;
 }
 
 ChildProcess::~ChildProcess() {
-  if (pid_ < 0) return;
   send(SIGKILL);
-  wait();
+  if (pid_ >= 0) wait();
 }
 
-ChildProcess::ChildProcess(ChildProcess&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+ChildProcess::ChildProcess(ChildProcess&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), group_(std::exchange(other.group_, -1)) {}
 
 ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
   std::swap(pid_, other.pid_);
+  std::swap(group_, other.group_);
   return *this;
 }
 
@@ -127,8 +131,11 @@ int ChildProcess::wait() {
 }
 
 void ChildProcess::send(int signal) {
-  if (pid_ >= 0) ::kill(pid_, signal);
+  // Once we have waited for its first process, the group's number is free as soon as it is empty.
+  if (group_ >= 0 && ::kill(-group_, signal) != 0 && pid_ < 0) group_ = -1;
 }
+
+bool ChildProcess::has_heirs() const { return pid_ < 0 && group_ >= 0 && ::kill(-group_, 0) == 0; }
 
 std::string describe_wait_status(int status) {
   if (WIFSIGNALED(status)) {

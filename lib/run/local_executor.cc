@@ -44,6 +44,7 @@ struct Worker {
   int number = 0;  // below n_jobs, of no other worker at the time
   std::vector<ClaimedRun> runs;
   ChildProcess child;
+  std::optional<int> ended = {};  // how, as waitpid() says
 };
 
 class LocalExecutor {
@@ -65,6 +66,7 @@ class LocalExecutor {
 
   SweepStatus run() {
     Seconds pause = kShortestPause;
+    tidy_finished();
     while (true) {
       const bool stopping = options_.stop && options_.stop();
       const bool moved = reap();
@@ -175,8 +177,7 @@ class LocalExecutor {
                                  ", the run is done again");
     }
     if (file.is_final()) {
-      cell = finished_cell(cell.run, std::move(*file.record));
-      points_are_stale_ = true;
+      finish(cell, std::move(*file.record));
       return std::nullopt;
     }
     std::optional<RunClaim> trunk_claim;
@@ -215,6 +216,30 @@ class LocalExecutor {
     if (workers_.empty() && !anything_left()) trunks_.remove_root();
   }
 
+  /// Only under the claim.
+  void finish(CellStatus& cell, RunRecord record) {
+    cell = finished_cell(cell.run, std::move(record));
+    points_are_stale_ = true;
+    remove_checkpoint(folder(cell));
+  }
+
+  /// Of a final run, left by a trainer that was killed between its record and this.
+  static void remove_checkpoint(const std::filesystem::path& run_folder) {
+    std::error_code ignored;
+    std::filesystem::remove_all(run_folder / "checkpoint", ignored);
+  }
+
+  /// What earlier launches did not come to. A run that somebody holds is his to tidy.
+  void tidy_finished() const {
+    for (const CellStatus& cell : status_.cells) {
+      std::error_code ignored;
+      if (!is_done(cell) || !std::filesystem::exists(folder(cell) / "checkpoint", ignored)) {
+        continue;
+      }
+      if (RunClaim::acquire(folder(cell))) remove_checkpoint(folder(cell));
+    }
+  }
+
   /// Removes what earlier attempts left, their half-written files too. Only under the claim.
   static void tidy(const std::filesystem::path& run_folder) {
     clear_failure(run_folder);
@@ -227,12 +252,15 @@ class LocalExecutor {
   bool reap() {
     bool any = false;
     for (std::size_t w = 0; w < workers_.size();) {
-      const std::optional<int> ended = workers_[w].child.poll();
-      if (!ended) {
+      Worker& worker = workers_[w];
+      if (!worker.ended) worker.ended = worker.child.poll();
+      // Who was told to end may be the children of a script, which has ended at once.
+      if (!worker.ended || (ending_ && worker.child.has_heirs())) {
         ++w;
         continue;
       }
-      judge(workers_[w], *ended);
+      worker.child.send(SIGKILL);  // those that are left would hold the claim for ever
+      judge(worker, *worker.ended);
       workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(w));
       any = true;
     }
@@ -249,24 +277,20 @@ class LocalExecutor {
   void judge(std::size_t i, int wait_status, bool was_packed) {
     CellStatus& cell = status_.cells[i];
     RecordFile file = read_record(store_, cell.run.run_id);
-    if (file.is_final()) {
-      cell = finished_cell(cell.run, std::move(*file.record));
-      points_are_stale_ = true;
-      return;
-    }
+    if (file.is_final()) return finish(cell, std::move(*file.record));
     if (ending_ || was_packed) {
       // Who ended the pack, and whether this run fits the device by itself, shows when it is alone.
       cell.state = CellState::waiting;
       alone_[i] = was_packed;
       return;
     }
-    cell.state = CellState::failed;
-    cell.message = file.complaint();
-    if (cell.message.empty()) {
+    std::string why = file.complaint();
+    if (why.empty()) {
       const std::string line = last_line(folder(cell) / "log.txt");
-      cell.message = describe_wait_status(wait_status) + " without a record" +
-                     (line.empty() ? "" : "; its last words: " + line);
+      why = describe_wait_status(wait_status) + " without a record" +
+            (line.empty() ? "" : "; its last words: " + line);
     }
+    fail(cell, why);
     failed_here_[i] = true;
     note_failure(folder(cell), cell.message);
   }
@@ -281,7 +305,8 @@ class LocalExecutor {
     }
     for (Worker& worker : workers_) {
       worker.child.send(SIGKILL);
-      judge(worker, worker.child.wait());
+      if (!worker.ended) worker.ended = worker.child.wait();
+      judge(worker, *worker.ended);
     }
     workers_.clear();
   }

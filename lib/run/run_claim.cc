@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
-#include <system_error>
+#include <string>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/output_path.h"
+#include "base/process_tag.h"
+#include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/run.h"
 
@@ -27,23 +32,66 @@ bool try_lock(int descriptor, int kind, const std::filesystem::path& file) {
   return true;
 }
 
+constexpr char kLauncherVariable[] = "ISOFLOP_LAUNCHER";
+constexpr char kLockFile[] = "lock";
+
+/// "<process tag>@<host>"
+std::string this_holder() {
+  std::array<char, 256> host{};
+  (void)::gethostname(host.data(), host.size() - 1);
+  return process_tag() + "@" + host.data();
+}
+
+/// What the holder of a folder has written into its lock; for those who meet it, of no consequence.
+void sign(int descriptor) {
+  const std::string holder = this_holder();
+  if (::ftruncate(descriptor, 0) != 0) return;
+  (void)!::pwrite(descriptor, holder.data(), holder.size(), 0);
+}
+
+std::string signature(const std::filesystem::path& run_folder) {
+  const int descriptor =
+      ::open((run_folder / kLockFile).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor < 0) return "";
+  std::array<char, 512> text{};
+  const ssize_t n = ::read(descriptor, text.data(), text.size());
+  ::close(descriptor);
+  return {text.data(), n > 0 ? static_cast<std::size_t>(n) : 0};
+}
+
 }  // namespace
 
 std::optional<RunClaim> RunClaim::acquire(const std::filesystem::path& run_folder) {
-  std::error_code status;
-  std::filesystem::create_directories(run_folder, status);
-  if (status) {
-    throw Error(ErrorCode::io, run_folder.string() + ": cannot create: " + status.message());
-  }
-  const std::filesystem::path file = run_folder / "lock";
+  make_output_folder(run_folder);
+  const std::filesystem::path file = run_folder / kLockFile;
   RunClaim claim(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (claim.descriptor_ < 0) throw_io(file, "open");
   if (!try_lock(claim.descriptor_, LOCK_EX, file)) return std::nullopt;
+  sign(claim.descriptor_);
   return claim;
 }
 
+std::optional<RunClaim> RunClaim::acquire_or_inherit(const std::filesystem::path& run_folder) {
+  std::optional<RunClaim> claim = acquire(run_folder);
+  if (claim) return claim;
+  const char* launcher = std::getenv(kLauncherVariable);
+  if (launcher != nullptr && signature(run_folder) == launcher) return std::nullopt;
+  throw Error(ErrorCode::io, run_folder.string() + ": " + holder(run_folder) +
+                                 " is at work there; let it end, or name another folder");
+}
+
+std::string RunClaim::holder(const std::filesystem::path& run_folder) {
+  const std::vector<std::string> parts = split(signature(run_folder), '@');
+  if (parts.size() != 2) return "another process";
+  return "process " + split(parts[0], '-').front() + " on host " + parts[1];
+}
+
+std::pair<std::string, std::string> RunClaim::launcher_variable() {
+  return {kLauncherVariable, this_holder()};
+}
+
 bool RunClaim::is_held(const std::filesystem::path& run_folder) {
-  const std::filesystem::path file = run_folder / "lock";
+  const std::filesystem::path file = run_folder / kLockFile;
   const RunClaim probe(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   // A shared lock, so that those who only look do not see each other. Whoever claims in this
   // instant finds the run held and comes back to it.

@@ -40,10 +40,25 @@ RunRecord record_of(const RunSpec& spec, const TrainResult& result,
   return record;
 }
 
-void make_folder(const std::filesystem::path& folder) {
-  std::error_code status;
-  std::filesystem::create_directories(folder, status);
-  if (status) throw Error(ErrorCode::io, folder.string() + ": cannot create: " + status.message());
+std::filesystem::path checkpoint_folder(const RunOneOptions& options) {
+  return options.folder / "checkpoint";
+}
+
+/// The folders that a run writes, while it does.
+struct RunClaims {
+  explicit RunClaims(const RunOneOptions& options) {
+    if (options.launch.process > 0) return;
+    run = RunClaim::acquire_or_inherit(options.folder);
+    if (options.trunk_folder.empty()) return;
+    trunk = RunClaim::acquire_or_inherit(options.trunk_folder);
+  }
+  std::optional<RunClaim> run, trunk;  // absent: the launcher's
+};
+
+/// Of a run that has its record. What cannot be removed costs space, nothing else.
+void remove_checkpoint(const RunOneOptions& options) {
+  std::error_code ignored;
+  if (options.launch.process == 0) std::filesystem::remove_all(checkpoint_folder(options), ignored);
 }
 
 }  // namespace
@@ -55,6 +70,7 @@ RunRecord run_one(const RunSpec& asked, const Dataset& dataset, const RunOneOpti
   }
   RunSpec spec = asked;
   if (spec.dataset_hash.empty()) spec.dataset_hash = dataset.info().hash;
+  const RunClaims claims(options);
   const std::filesystem::path record_file = options.folder / "record.json";
   if (std::filesystem::exists(record_file)) {
     RunRecord record = load_run_record(record_file);
@@ -62,20 +78,24 @@ RunRecord run_one(const RunSpec& asked, const Dataset& dataset, const RunOneOpti
       throw Error(ErrorCode::invalid_argument,
                   record_file.string() + ": is of another run, " + record.run_id);
     }
-    if (is_final(record.outcome)) return record;
+    if (is_final(record.outcome)) {
+      remove_checkpoint(options);
+      return record;
+    }
   }
   TrainOptions train_options;
   train_options.device = options.device;
   train_options.n_threads = options.n_threads;
   train_options.tensor_parallel = options.tensor_parallel;
   train_options.launch = options.launch;
-  train_options.checkpoint_folder = options.folder / "checkpoint";
+  train_options.checkpoint_folder = checkpoint_folder(options);
   train_options.seconds_between_checkpoints = options.seconds_between_checkpoints;
   train_options.trunk_folder = options.trunk_folder;
+  train_options.stop = options.stop;
+  train_options.on_wait = options.on_wait;
   if (options.launch.process > 0) {
     return record_of(spec, train(spec, dataset, train_options), options.peak_flops_per_second);
   }
-  make_folder(options.folder);
   save_run_spec(spec, options.folder / "spec.json");
 
   MetricsFile metrics(options.folder / "metrics.jsonl");
@@ -94,8 +114,7 @@ RunRecord run_one(const RunSpec& asked, const Dataset& dataset, const RunOneOpti
   if (is_final(record.outcome)) {
     measure_health(options.folder / "metrics.jsonl", record);
     save_run_record(record, record_file);
-    std::error_code ignored;  // a leftover checkpoint costs space, nothing else
-    std::filesystem::remove_all(train_options.checkpoint_folder, ignored);
+    remove_checkpoint(options);
   }
   return record;
 }

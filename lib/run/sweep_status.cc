@@ -20,16 +20,6 @@ std::int64_t SweepStatus::count(CellState state) const {
                        [state](const CellStatus& cell) { return cell.state == state; });
 }
 
-void save_sweep(const SweepFolder& sweep, const Plan& plan) {
-  std::error_code status;
-  std::filesystem::create_directories(sweep.runs(), status);
-  if (status) {
-    throw Error(ErrorCode::io, sweep.runs().string() + ": cannot create: " + status.message());
-  }
-  save_experiment(plan.experiment, sweep.experiment_file());
-  save_plan(plan, sweep.plan_file());
-}
-
 double run_progress(const SweepFolder& sweep, const PlannedRun& run) {
   const std::filesystem::path folder = RunStore(sweep.runs()).run_folder(run.run_id);
   const auto steps = static_cast<double>(last_step(folder / "metrics.jsonl"));
@@ -47,6 +37,13 @@ CellStatus finished_cell(const PlannedRun& run, RunRecord record) {
   return cell;
 }
 
+/// What a run has done before it failed is of no use to anybody yet.
+void fail(CellStatus& cell, const std::string& why) {
+  cell.state = CellState::failed;
+  cell.message = why;
+  cell.progress = 0;
+}
+
 CellStatus cell_status(const SweepFolder& sweep, const PlannedRun& run) {
   const RunStore store(sweep.runs());
   const std::filesystem::path folder = store.run_folder(run.run_id);
@@ -60,11 +57,9 @@ CellStatus cell_status(const SweepFolder& sweep, const PlannedRun& run) {
   if (held) {
     cell.state = CellState::running;
   } else if (const std::string failure = file.complaint(); !failure.empty()) {
-    cell.state = CellState::failed;
-    cell.message = failure;
+    fail(cell, failure);
   } else if (const std::optional<std::string> noted = read_failure(folder)) {
-    cell.state = CellState::failed;
-    cell.message = *noted;
+    fail(cell, *noted);
   }
   cell.record = std::move(file.record);
   return cell;

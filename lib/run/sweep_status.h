@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+
 #include "isoflop/run.h"
 #include "run/run_files.h"
 
@@ -11,6 +13,9 @@ namespace isoflop {
 
 /// A cell whose record is final.
 [[nodiscard]] CellStatus finished_cell(const PlannedRun& run, RunRecord record);
+
+/// Makes it a cell whose last attempt failed.
+void fail(CellStatus& cell, const std::string& why);
 
 /// Share of the steps that metrics.jsonl shows as done.
 [[nodiscard]] double run_progress(const SweepFolder& sweep, const PlannedRun& run);

@@ -23,7 +23,8 @@ ChildCommand worker_command(const SweepOptions& options, const std::string& devi
   command.argv.insert(command.argv.end(), options.trainer_options.begin(),
                       options.trainer_options.end());
   // One run, one thread: two ranks beat two BLAS threads at every shape these models have.
-  command.environment = {{"OPENBLAS_NUM_THREADS", "1"}, {"OMP_NUM_THREADS", "1"}};
+  command.environment = {
+      {"OPENBLAS_NUM_THREADS", "1"}, {"OMP_NUM_THREADS", "1"}, RunClaim::launcher_variable()};
   command.log = first.folder / "log.txt";
   for (const ClaimedRun& run : runs) {
     command.inherited_descriptors.push_back(run.claim.descriptor());

@@ -26,8 +26,8 @@ class Processes {
  public:
   explicit Processes(const TempDir& shared) : shared_(shared) {}
 
-  pid_t start(int rank) {
-    const std::string meeting = "file:" + (shared_.path() / "meeting").string();
+  pid_t start(int rank) { return start(rank, "file:" + (shared_.path() / "meeting").string()); }
+  pid_t start(int rank, const std::string& meeting) {
     setenv("ISOFLOP_WORLD_SIZE", "2", 1);
     setenv("ISOFLOP_RANK", std::to_string(rank).c_str(), 1);
     setenv("ISOFLOP_RENDEZVOUS", meeting.c_str(), 1);
@@ -98,4 +98,38 @@ TEST_CASE("a process that is killed ends the run of the others at once, by name,
   CHECK(exit_code_of(second) == 0);
   REQUIRE(run_cli(dir, {"train", "spec.json", "--out", "one"}).exit_code == 0);
   CHECK(loss_of(dir.path() / "many") == loss_of(dir.path() / "one"));
+}
+
+TEST_CASE("a process that waits for others says for whom, and hears a signal") {
+  struct Case {
+    int rank;
+    const char* meeting;  // "": a file
+    const char* said;
+  };
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  for (const Case& lonely :
+       {Case{1, "", "waits for rank 0: rank 0 has not said where it is"},
+        Case{1, "127.0.0.1:1", "waits for rank 0 at 127.0.0.1:1: Connection refused"},
+        Case{1, "nobody.invalid:4321", "waits for rank 0 at nobody.invalid:4321: "},
+        Case{0, "", "of 2 ranks these have not come: 1"}}) {
+    const TempDir dir;
+    dir.write("spec.json", spec(40));
+    Processes processes(dir);
+    const std::string meeting = lonely.meeting;
+    const auto started = now();
+    const pid_t child =
+        meeting.empty() ? processes.start(lonely.rank) : processes.start(lonely.rank, meeting);
+    while (processes.err(lonely.rank).find(lonely.said) == std::string::npos &&
+           now() - started < std::chrono::seconds(20)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    CHECK(now() - started < std::chrono::seconds(5));
+    CHECK_THAT(processes.err(lonely.rank), contains(lonely.said));
+    const auto told = now();
+    kill(child, SIGTERM);
+    CHECK(exit_code_of(child) == 128 + SIGTERM);
+    CHECK(now() - told < std::chrono::seconds(2));
+    INFO(processes.err(lonely.rank));
+    CHECK_FALSE(std::filesystem::exists(dir.path() / "many/record.json"));
+  }
 }

@@ -90,7 +90,7 @@ TEST_CASE("a sweep killed at 20 random moments ends with the points of an undist
   }
 }
 
-TEST_CASE("an interrupt ends a sweep with exit code 1, and the same command goes on") {
+TEST_CASE("an interrupt ends a sweep as the signal would, and the same command goes on") {
   const TempDir dir;
   dir.write("experiment.json", kExperiment);
   const pid_t child = start_cli(dir, sweep_arguments("sweep"));
@@ -103,8 +103,9 @@ TEST_CASE("an interrupt ends a sweep with exit code 1, and the same command goes
   kill(child, SIGINT);
   int status = 0;
   waitpid(child, &status, 0);
-  REQUIRE(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 1);
+  REQUIRE(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGINT);
+  CHECK_THAT(read_file(dir.path() / ".stdout"), contains("to do: the same command goes on"));
   CHECK(run_cli(dir, sweep_arguments("sweep")).exit_code == 0);
   // Done is done: nothing is trained again.
   const auto record = std::filesystem::recursive_directory_iterator(dir.path() / "sweep/runs");
@@ -203,4 +204,29 @@ TEST_CASE("from an experiment to a scored forecast through the program") {
   const CliResult edited = run_cli(dir, {"forecast", "check", "edited.json", "run"});
   CHECK(edited.exit_code == 2);
   CHECK_THAT(edited.err, contains("changed after it was made"));
+}
+
+TEST_CASE("a signal to a sweep ends its trainers' own children, too") {
+  const TempDir dir;
+  dir.write("experiment.json", kExperiment);
+  const std::string heirs = (dir.path() / "heirs").string();
+  const auto trainer =
+      dir.write("trainer", "#!/bin/sh\nsleep 1000 &\necho $! >>" + heirs + "\nwait\n");
+  std::filesystem::permissions(trainer, std::filesystem::perms::owner_all);
+  std::vector<std::string> arguments = sweep_arguments("sweep");
+  arguments.insert(arguments.end(), {"--trainer", trainer.string(), "--jobs", "2"});
+  const pid_t child = start_cli(dir, arguments);
+  while (split(read_file(heirs), '\n').size() < 3) {
+    REQUIRE(waitpid(child, nullptr, WNOHANG) == 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  kill(child, SIGTERM);
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFSIGNALED(status));
+  for (const std::string& line : split(read_file(heirs), '\n')) {
+    if (line.empty()) continue;
+    const std::string stat = read_file("/proc/" + line + "/stat");
+    CHECK((stat.empty() || stat.find(") Z ") != std::string::npos));
+  }
 }

@@ -51,6 +51,31 @@ TEST_CASE("a child ends with its object") {
   CHECK(::kill(pid, 0) != 0);
 }
 
+TEST_CASE("what is sent to a child reaches its own children, also those that outlive it") {
+  const test::TempDir dir;
+  const auto heir_of = [&](ChildProcess& child) {
+    std::string line;
+    while ((line = last_line(dir.path() / "log")).empty()) CHECK_FALSE(child.poll());
+    return static_cast<pid_t>(std::stol(line));
+  };
+  // Nobody waits for an orphan but its new parent: it is dead, or a zombie for a while.
+  const auto is_dead = [](pid_t pid) {
+    const std::string stat = test::read_file("/proc/" + std::to_string(pid) + "/stat");
+    return stat.empty() || stat.find(") Z ") != std::string::npos;
+  };
+  ChildProcess child({{"sh", "-c", "sleep 100 & echo $!; wait"}, {}, dir.path() / "log"});
+  const pid_t heir = heir_of(child);
+  CHECK_FALSE(child.has_heirs());  // the child is there itself
+  ::kill(child.pid(), SIGKILL);
+  child.wait();
+  CHECK(child.has_heirs());
+  CHECK_FALSE(is_dead(heir));
+  child.send(SIGTERM);
+  for (int i = 0; i < 10'000 && child.has_heirs(); ++i) ::usleep(1000);
+  CHECK(is_dead(heir));
+  CHECK_FALSE(child.has_heirs());
+}
+
 TEST_CASE("only the descriptors that are named are inherited") {
   const test::TempDir dir;
   const auto open_descriptors = [&](const std::vector<int>& inherited) {

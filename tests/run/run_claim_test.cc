@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
 #include <fstream>
 
 #include <signal.h>
+#include <unistd.h>
 
 #include "isoflop/run.h"
 #include "run/child_process.h"
@@ -23,6 +25,27 @@ TEST_CASE("a run is claimed once at a time") {
   }
   CHECK_FALSE(RunClaim::is_held(folder));
   CHECK(RunClaim::acquire(folder));
+}
+
+TEST_CASE("whoever meets a claimed folder is told who holds it") {
+  const test::TempDir dir;
+  CHECK(RunClaim::holder(dir.path()) == "another process");
+  const std::optional<RunClaim> claim = RunClaim::acquire(dir.path());
+  const std::string ours = "process " + std::to_string(::getpid()) + " on host ";
+  CHECK_THAT(RunClaim::holder(dir.path()), contains(ours));
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(RunClaim::acquire_or_inherit(dir.path())),
+             contains(dir.path().string() + ": " + ours) && contains("is at work there"));
+}
+
+TEST_CASE("a trainer finds the folder claimed for it by its launcher, and by nobody else") {
+  const test::TempDir dir;
+  const std::optional<RunClaim> claim = RunClaim::acquire(dir.path());
+  const auto [name, value] = RunClaim::launcher_variable();
+  ::setenv(name.c_str(), value.c_str(), 1);
+  CHECK_FALSE(RunClaim::acquire_or_inherit(dir.path()));
+  ::setenv(name.c_str(), ("1" + value).c_str(), 1);
+  CHECK_THROWS_AS(RunClaim::acquire_or_inherit(dir.path()), Error);
+  ::unsetenv(name.c_str());
 }
 
 TEST_CASE("a moved claim is held by its new owner alone") {

@@ -85,6 +85,33 @@ TEST_CASE("a run that is stopped leaves no record and goes on from its checkpoin
   CHECK(split(test::read_file(f.options.folder / "metrics.jsonl"), '\n').size() == 501);
 }
 
+TEST_CASE("a run keeps every other out of its folder, and of its trunk's") {
+  Fixture f;
+  f.options.trunk_folder = f.dir.path() / "trunk";
+  RunOneOptions second = f.options, third = f.options;
+  second.trunk_folder.clear();
+  third.folder = f.dir.path() / "other";
+  std::string told_second, told_third;
+  f.options.on_step = [&](const StepMetrics& step) {
+    if (step.step != 10) return;
+    told_second = ISOFLOP_ERROR_MESSAGE(run_one(f.spec, f.data, second));
+    told_third = ISOFLOP_ERROR_MESSAGE(run_one(f.spec, f.data, third));
+  };
+  CHECK(run_one(f.spec, f.data, f.options).outcome == RunOutcome::completed);
+  CHECK_THAT(told_second, contains(f.options.folder.string() + ": process "));
+  CHECK_THAT(told_third, contains("trunk: process ") && contains("is at work there"));
+  CHECK(split(test::read_file(f.options.folder / "metrics.jsonl"), '\n').size() == 501);
+}
+
+TEST_CASE("a checkpoint left behind a record, by a kill between the two, goes next time") {
+  Fixture f;
+  REQUIRE(run_one(f.spec, f.data, f.options).outcome == RunOutcome::completed);
+  std::filesystem::create_directories(f.options.folder / "checkpoint/step-000000100");
+  REQUIRE(run_one(f.spec, f.data, f.options).outcome == RunOutcome::completed);
+  CHECK_FALSE(std::filesystem::exists(f.options.folder / "checkpoint"));
+  CHECK(test::fake_training().calls == 1);
+}
+
 void be_unhealthy(StepMetrics& step) {
   step.loss_nats = 3 + 1 / static_cast<double>(step.step);
   step.grad_norm = step.step <= 125 ? 1.5 : 1;  // only above grad_clip it is clipped

@@ -35,8 +35,8 @@ struct Experiment {
   std::string question;
   std::string dataset;
   std::int64_t seq_len = 128;
-  /// A law id from fits/ or a law file, relative to the experiment's folder; empty: none, and
-  /// nothing is left open.
+  /// A law id from fits/ or a law file; empty: none, and nothing is left open. Who reads the
+  /// experiment looks for the file, a plan keeps the law.
   std::string prior;
   std::optional<IsoFlopDesign> isoflop;
   std::optional<GridDesign> grid;

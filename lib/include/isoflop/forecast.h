@@ -13,8 +13,9 @@ namespace isoflop {
 /// What a law says of one run, written down before the run.
 struct Forecast {
   std::string law_id;
-  std::string law_hash;  // of the law file's content: the law cannot be exchanged afterwards
-  std::string run_id;    // of the spec: nor can the run
+  std::string law_hash;     // of the law file's content: the law cannot be exchanged afterwards
+  std::string law_dataset;  // that the law is of; empty where it does not say
+  std::string run_id;       // of the spec: nor can the run
   RunSpec spec;
   Metric metric = Metric::loss_nats;
   Prediction predicted;  // with its 90 % interval
@@ -28,8 +29,13 @@ struct ForecastScore {
   bool inside = false;  // the measured value lies in the interval
 };
 
-/// Throws Error(invalid_argument) for a law that predicts no loss.
+/// Throws Error(invalid_argument) for a law that predicts no loss, Error(frame_mismatch) where it
+/// predicts more than a model that has learned nothing costs: ln V nats per token, 8 bits per byte.
 [[nodiscard]] Forecast make_forecast(const Law& law, const RunSpec& spec);
+
+/// What is mixed in a forecast by a law of another data set; nothing where law and run agree, or
+/// the law does not say of what it is.
+[[nodiscard]] std::optional<std::string> mixed_data_warning(const Forecast& forecast);
 
 /// Throws Error(invalid_argument) if the record is of another run, or of one that did not complete.
 [[nodiscard]] ForecastScore score(const Forecast& forecast, const RunRecord& record);

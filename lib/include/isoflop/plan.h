@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,6 +57,7 @@ struct Plan {
   Experiment experiment;
   DatasetSummary dataset;
   std::string prior;             // id of the law behind what the experiment leaves open
+  std::optional<Law> prior_law;  // that law as it was then; a plan of an older version has none
   std::vector<PlannedRun> runs;  // cheapest first; equal specs appear once
   std::vector<std::string> warnings;
   /// Of all runs as if each were trained alone, and with every trunk trained once.
@@ -79,7 +81,8 @@ struct Plan {
 [[nodiscard]] Plan make_plan(const Experiment& experiment, const Law& prior,
                              const DatasetSummary& dataset);
 
-/// isoflop.plan/1. Reading throws Error(parse), also where a run_id is not the hash of its spec.
+/// isoflop.plan/1. Reading throws Error(parse), also where a run_id is not the hash of its spec,
+/// and where `prior_hash` is not that of the law.
 [[nodiscard]] std::string to_json(const Plan& plan);
 [[nodiscard]] Plan load_plan(const std::filesystem::path& file);
 void save_plan(const Plan& plan, const std::filesystem::path& file);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "isoflop/dataset.h"
@@ -27,9 +28,20 @@ struct SweepFolder {
   [[nodiscard]] std::filesystem::path points_file() const { return root / "points.csv"; }
 };
 
+/// What may become of runs that are in a folder's old plan and not in its new one. Their folders
+/// stay in any case, but they leave the points.
+enum class OldRuns {
+  may_leave,
+  may_leave_if_not_begun,
+  must_stay,
+};
+
 /// Makes the folder and writes experiment.json and plan.json. Runs that are there already stay:
-/// what a new plan shares with an old one is not run again.
-void save_sweep(const SweepFolder& sweep, const Plan& plan);
+/// what a new plan shares with an old one is not run again. Throws Error(invalid_argument), and
+/// writes nothing, where a run of the old plan would leave against `old_runs`; where the old plan
+/// cannot be read, every run of the folder counts as one of it.
+void save_sweep(const SweepFolder& sweep, const Plan& plan,
+                OldRuns old_runs = OldRuns::may_leave_if_not_begun);
 
 /// waiting: not begun, or interrupted. failed: the last attempt left no valid record; it is tried
 /// again by the next run_sweep().
@@ -65,6 +77,10 @@ struct SweepStatus {
 
 /// What is done, running (its lock is held by a living process) and failed.
 [[nodiscard]] SweepStatus sweep_status(const SweepFolder& sweep, const Plan& plan);
+
+/// What whoever uses the points of the sweep should know: how many of its runs are missing, and
+/// why; records that are damaged, by file. Empty where every run is final.
+[[nodiscard]] std::vector<std::string> unfinished_warnings(const SweepStatus& status);
 
 /// Fills in the cells' `collapse` and warns of outliers: by the loss curve of the record, or of
 /// metrics.jsonl where there is no record or none in it. Runs of one kind,
@@ -123,6 +139,15 @@ class RunClaim {
   [[nodiscard]] static std::optional<RunClaim> acquire(const std::filesystem::path& run_folder);
   /// Whether a living process holds it.
   [[nodiscard]] static bool is_held(const std::filesystem::path& run_folder);
+  /// The process that claimed it last, as "process 17 on host node3"; where the folder does not
+  /// say, "another process".
+  [[nodiscard]] static std::string holder(const std::filesystem::path& run_folder);
+  /// For a trainer: acquire(), or nothing where its launcher holds the folder, which has claimed it
+  /// for the trainer. Throws Error(io) that names the holder where that is somebody else.
+  [[nodiscard]] static std::optional<RunClaim> acquire_or_inherit(
+      const std::filesystem::path& run_folder);
+  /// The variable, for a trainer's environment, by which acquire_or_inherit() knows its launcher.
+  [[nodiscard]] static std::pair<std::string, std::string> launcher_variable();
   RunClaim(RunClaim&&) noexcept;
   RunClaim& operator=(RunClaim&&) noexcept;
   ~RunClaim();
@@ -146,15 +171,17 @@ struct RunOneOptions {
   /// Where runs that share a trunk leave its state and its curve (TrainOptions::trunk_folder), one
   /// at a time; the caller removes it. Empty: alone.
   std::filesystem::path trunk_folder = {};
-  std::function<bool()> stop;                       // polled at every step
-  std::function<void(const StepMetrics&)> on_step;  // for a display
+  std::function<bool()> stop;  // polled at every step, and while other processes are waited for
+  std::function<void(const StepMetrics&)> on_step;       // for a display
+  std::function<void(const std::string&)> on_wait = {};  // TrainOptions::on_wait
 };
 
 /// Trains one spec in a folder, resuming from its checkpoint if there is one. metrics.jsonl gets
 /// one line per step, also for those that the trunk had done; record.json is written if the outcome
-/// is final, and the checkpoint is removed then. A folder with a final record of this spec is left
-/// alone. An empty dataset_hash is filled from the data. Of several processes (launch) only the
-/// first writes. Throws what train() throws.
+/// is final, and the checkpoint is removed then, also one that an earlier process did not come to.
+/// A folder with a final record of this spec is else left alone. An empty dataset_hash is filled
+/// from the data. Of several processes (launch) only the first writes. Throws what train() throws,
+/// and Error(io) where another process holds the folder or the trunk's.
 [[nodiscard]] RunRecord run_one(const RunSpec& spec, const Dataset& dataset,
                                 const RunOneOptions& options);
 

@@ -62,6 +62,11 @@ struct TrainOptions {
   std::filesystem::path trunk_folder;
   /// Called after every step. False ends the run as `interrupted`, with a checkpoint.
   std::function<bool(const StepMetrics&)> on_step;
+  /// Polled while the other processes of the run are waited for: true ends it as `interrupted`.
+  std::function<bool()> stop = {};
+  /// Called from any thread, within 5 s and then every half minute, with whom a rank waits for
+  /// while the processes of the run meet.
+  std::function<void(const std::string&)> on_wait = {};
 };
 
 /// What a run did in this process.

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "isoflop/point.h"
+
+namespace isoflop::cli {
+
+/// Compute of the cheapest run [FLOPs].
+[[nodiscard]] double smallest_run(const PointSet& points);
+
+/// Throws Error(invalid_argument) for a --target [FLOPs] far below what any run has cost: a law
+/// says nothing there, and its numbers are of models that do not exist. Targets above are what laws
+/// are for.
+void check_target(double target, double smallest_run);
+
+}  // namespace isoflop::cli
