@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/output_path.h"
@@ -79,10 +80,13 @@ void AtomicFile::commit() {
 bool AtomicFile::commit_new() {
   finish_content();
   // rename() would replace what another process has made since; a second name does not.
-  if (::link(temporary_.c_str(), file_.c_str()) != 0) {
-    if (errno == EEXIST) return false;
-    throw_system_error(file_, "create");
+  bool created = ::link(temporary_.c_str(), file_.c_str()) == 0;
+  if (!created && (errno == EPERM || errno == EOPNOTSUPP)) {  // a file system without second names
+    created =
+        ::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, file_.c_str(), RENAME_NOREPLACE) == 0;
   }
+  if (!created && errno == EEXIST) return false;
+  if (!created) throw_system_error(file_, "create");
   sync_folder(file_.parent_path());
   return true;
 }

@@ -45,6 +45,8 @@ void gather(Communicator& communicator, std::vector<SequenceScore>& scores, Rang
   communicator.all_gather(values, {&fields, 1});
 }
 
+bool is_any(Communicator& ranks, bool mine) { return ranks.sum(mine ? 1 : 0) > 0; }
+
 }  // namespace
 
 SequenceScore score_sequence(std::span<const float> losses, std::span<const std::int32_t> targets,
@@ -83,16 +85,22 @@ std::int64_t validation_windows(const RunSpec& spec) {
   return spec.validation_tokens / spec.shape.seq_len;
 }
 
-Evaluation evaluate(Replica& replica, const RunSpec& spec, const Dataset& dataset) {
+std::optional<Evaluation> evaluate(Replica& replica, const RunSpec& spec, const Dataset& dataset,
+                                   const std::function<bool()>& stop) {
   const std::int64_t n_windows = validation_windows(spec);
   std::vector<SequenceScore> scores(static_cast<std::size_t>(n_windows));
   // Micro-batches begin at the same windows for any number of ranks: equal shapes, equal bits.
   const std::int64_t unit = spec.micro_batch_seqs;
   Communicator& data = *replica.mesh().data;
   const Range mine = share_of(n_windows, data.rank(), data.size(), unit);
+  bool stopped = false;
   for (std::int64_t begin = mine.begin; begin < mine.end; begin += unit) {
+    // Ranks that share a model compute each micro-batch together, or none of them does.
+    stopped = is_any(*replica.mesh().tensor, stop && stop());
+    if (stopped) break;
     score_windows(replica, dataset, {begin, std::min(mine.end, begin + unit)}, scores);
   }
+  if (is_any(replica.mesh().world, stopped)) return std::nullopt;
   gather(data, scores, mine);
   return summarize(scores, spec.shape.seq_len);
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 
 #include "isoflop/dataset.h"
@@ -31,7 +33,9 @@ struct SequenceScore {
 [[nodiscard]] std::int64_t validation_windows(const RunSpec& spec);
 
 /// The replicas' model on those windows, shared among the data-parallel ranks. All ranks get the
-/// result.
-[[nodiscard]] Evaluation evaluate(Replica& replica, const RunSpec& spec, const Dataset& dataset);
+/// result, or nothing where stop(), asked before every micro-batch, was true of any of them.
+[[nodiscard]] std::optional<Evaluation> evaluate(Replica& replica, const RunSpec& spec,
+                                                 const Dataset& dataset,
+                                                 const std::function<bool()>& stop);
 
 }  // namespace isoflop

@@ -218,7 +218,13 @@ class RankTrainer {
 
   void finish_with_evaluation() {
     const Clock::time_point start = Clock::now();
-    const Evaluation evaluation = evaluate(replica_, run_.spec, run_.dataset);
+    const std::optional<Evaluation> evaluated =
+        evaluate(replica_, run_.spec, run_.dataset, run_.options.stop);
+    if (!evaluated) {
+      if (run_.checkpoints.kept()) save(&RunCheckpoints::save);
+      return finish(RunOutcome::interrupted);
+    }
+    const Evaluation& evaluation = *evaluated;
     if (leader_) run_.result.evaluate_seconds = seconds_since(start);
     if (!std::isfinite(evaluation.loss_nats)) {
       add_message("diverged in the last step: validation loss " + exact_text(evaluation.loss_nats));
@@ -274,6 +280,17 @@ class RankTrainer {
   Clock::time_point started_, last_save_;
 };
 
+/// Where memory has run out, the estimate, which makes a plan of the run, may not find any either.
+std::string need_text(const RunSpec& spec, const TrainOptions& options) {
+  try {
+    const std::int64_t n_bytes =
+        estimate_memory_bytes(spec, options.n_threads, options.tensor_parallel);
+    return "the run takes about " + si_text(static_cast<double>(n_bytes)) + "B";
+  } catch (const std::bad_alloc&) {
+    return "the weights alone take " + si_text(weight_bytes(spec)) + "B";
+  }
+}
+
 }  // namespace
 
 TrainResult train_observed(const RunSpec& spec, const Dataset& dataset, const TrainOptions& options,
@@ -296,8 +313,7 @@ TrainResult train_observed(const RunSpec& spec, const Dataset& dataset, const Tr
     run.result.message = why.what();
   } catch (const std::bad_alloc&) {
     run.result.outcome = RunOutcome::out_of_memory;
-    run.result.message =
-        "out of memory; the weights alone take " + si_text(weight_bytes(spec)) + "B";
+    run.result.message = "out of memory; " + need_text(spec, options);
   }
   return std::move(run.result);
 }

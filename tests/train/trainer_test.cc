@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/trainer.h"
 
+#include <atomic>
 #include <cmath>
 #include <csignal>
 #include <cstring>
 #include <limits>
 #include <new>
+#include <stdexcept>
 #include <vector>
 
 #include <sys/wait.h>
@@ -398,6 +400,29 @@ TEST_CASE("a checkpoint that cannot be written is an error of the machine, namin
   const TrainOptions options = stop_after(2, dir.path() / "file", 2);
   CHECK_THAT(ISOFLOP_ERROR_MESSAGE(train(toy_spec(), ToyDataset(), options)),
              contains(dir.path().string()));
+}
+
+TEST_CASE("a run that is stopped while it is evaluated goes on there, to the same bits") {
+  for (const int tensor_parallel : {1, 2}) {
+    const test::TempDir dir;
+    RunSpec spec = toy_spec();
+    TrainOptions options = threads(2);
+    options.tensor_parallel = tensor_parallel;
+    const Trace whole = trace(spec, options);
+    std::atomic<bool> trained = false;
+    options.checkpoint_folder = dir.path() / "checkpoint";
+    options.on_step = [&](const StepMetrics& step) {
+      trained = step.step == spec.n_steps;
+      return true;
+    };
+    options.stop = [&] { return trained.load(); };
+    const TrainResult stopped = train(spec, ToyDataset(), options);
+    CHECK(stopped.outcome == RunOutcome::interrupted);
+    CHECK(stopped.steps_done == spec.n_steps);
+    options.stop = {};
+    options.on_step = [](const StepMetrics&) -> bool { throw std::logic_error("no step is left"); };
+    check_same_bits(whole, trace(spec, options));
+  }
 }
 
 }  // namespace isoflop

@@ -171,7 +171,7 @@ struct RunOneOptions {
   /// Where runs that share a trunk leave its state and its curve (TrainOptions::trunk_folder), one
   /// at a time; the caller removes it. Empty: alone.
   std::filesystem::path trunk_folder = {};
-  std::function<bool()> stop;  // polled at every step, and while other processes are waited for
+  std::function<bool()> stop;  // polled, as TrainOptions::stop and at every step
   std::function<void(const StepMetrics&)> on_step;       // for a display
   std::function<void(const std::string&)> on_wait = {};  // TrainOptions::on_wait
 };

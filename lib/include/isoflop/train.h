@@ -62,7 +62,8 @@ struct TrainOptions {
   std::filesystem::path trunk_folder;
   /// Called after every step. False ends the run as `interrupted`, with a checkpoint.
   std::function<bool(const StepMetrics&)> on_step;
-  /// Polled while the other processes of the run are waited for: true ends it as `interrupted`.
+  /// Polled, by all ranks, while the other processes of the run are waited for and while the run is
+  /// evaluated: true ends it as `interrupted`.
   std::function<bool()> stop = {};
   /// Called from any thread, within 5 s and then every half minute, with whom a rank waits for
   /// while the processes of the run meet.

@@ -357,6 +357,24 @@ TEST_CASE("ranks that never come are named, and so is the place where nobody is"
                     contains("cannot reach rank 0 at 127.0.0.1:1: Connection refused"));
 }
 
+TEST_CASE("a wait for ranks that have not come can be stopped, on either side") {
+  Job job(2, 1);
+  std::atomic<int> polls = 0;
+  const MeetingWatch watch{{}, [&] { return ++polls > 5; }};
+  const auto wait = [&](int process) {
+    polls = 0;
+    run_process_ranks(
+        job.environment(process), 1, [](Communicator& world) { world.barrier(); }, {}, watch);
+  };
+  const auto start = std::chrono::steady_clock::now();
+  CHECK_THROWS_AS(wait(0), StoppedWaiting);
+  CHECK_THROWS_AS(wait(1), StoppedWaiting);
+  std::ofstream(job.file()) << "isoflop rendezvous 1\ntest\nnobody.invalid:1\nword\n";
+  CHECK_THROWS_WITH(wait(1),
+                    contains("was stopped while it waited for rank 0 at nobody.invalid:1"));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+}
+
 TEST_CASE("processes that count ranks differently are told so") {
   Job job(2, 1);
   const pid_t child = job.start(1, talk);
