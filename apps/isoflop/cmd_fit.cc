@@ -6,6 +6,7 @@
 #include "base/atomic_file.h"
 #include "base/text.h"
 #include "checks/curve_checks.h"
+#include "checks/output_check.h"
 #include "checks/target_check.h"
 #include "commands.h"
 #include "environment.h"
@@ -79,6 +80,8 @@ std::vector<TrainingCurve> load_curves(const std::string& file, const PointSet& 
 }
 
 int run_fit(const FitArguments& options) {
+  refuse_input_as_output(options.out, options.source.files_or_sweeps);
+  refuse_input_as_output(options.out, {options.curves});
   const LoadedPoints loaded = load_points(options.source);
   FitOptions settings = fit_options(options);
   for (const double target : settings.targets) check_target(target, smallest_run(loaded.points));

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "checks/output_check.h"
 #include "commands.h"
 #include "isoflop/import.h"
 #include "name_pairs.h"
@@ -69,6 +70,7 @@ void print_text(const ImportArguments& options, const ImportSummary& summary) {
 }
 
 int run_import(const ImportArguments& options) {
+  refuse_input_as_output(options.out, {options.file});
   const ImportSummary summary = import_points(options.file, options.out, import_options(options));
   options.json ? print_json(options, summary) : print_text(options, summary);
   for (const std::string& warning : summary.warnings) {

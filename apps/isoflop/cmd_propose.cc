@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "checks/output_check.h"
 #include "commands.h"
 #include "environment.h"
 #include "gpu_options.h"
@@ -142,6 +143,7 @@ void save_spec(const Proposal& proposal, const ProposeArguments& options) {
 }
 
 void run_propose(const ProposeArguments& options) {
+  refuse_input_as_output(options.out, {options.law});
   const Law law = find_law(options.law);
   Proposal proposal = propose(request_of(options), law);
   if (!options.dataset.empty() && !law.frame.dataset.empty() &&

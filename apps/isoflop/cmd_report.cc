@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "checks/output_check.h"
 #include "commands.h"
 #include "environment.h"
 #include "forecast_text.h"
@@ -93,6 +94,7 @@ void add_forecasts(Report& report,
 }
 
 void run_report(const ReportArguments& options) {
+  refuse_input_as_output(options.out, options.sources);
   Report report;
   report.title = options.title;
   for (const std::vector<std::string>& sources : by_dataset(options.sources)) {

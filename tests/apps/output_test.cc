@@ -113,6 +113,24 @@ TEST_CASE("a pipe is no place for a result, and neither is a folder") {
   CHECK(std::filesystem::is_empty(dir.path() / "folder"));
 }
 
+TEST_CASE("no command replaces what it reads") {
+  const TempDir dir;
+  write_inputs(dir);
+  std::filesystem::create_hard_link(dir.path() / "points.csv", dir.path() / "same.csv");
+  const std::string before = read_file(dir.path() / "points.csv");
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"fit", "points.csv", "--scale", "params", "--out", "points.csv"},
+        {"import", "csv", "points.csv", "--out", "./points.csv"},
+        {"report", "points.csv", "--out", "same.csv"},
+        {"propose", "--compute", "1e13", "--law", "law.json", "--out", "law.json"}}) {
+    INFO(command_line(arguments));
+    const CliResult result = run_cli(dir, arguments);
+    CHECK(result.exit_code == 2);
+    CHECK_THAT(result.err, contains("is what this command reads"));
+  }
+  CHECK(read_file(dir.path() / "points.csv") == before);
+}
+
 TEST_CASE("no command writes into a root folder, by whatever name") {
   const TempDir dir;
   write_inputs(dir);
