@@ -4,19 +4,16 @@
 #include <limits>
 
 #include "isoflop/error.h"
-#include "isoflop/model_shape.h"
+#include "model/layer_rules.h"
 
 namespace isoflop {
 namespace {
 
 constexpr std::int64_t kMinWidth = 16;
 constexpr double kMinStep = 1.1;  // between neighbours, in M
-
-/// Depth a width calls for: (d / 16)^(2/3), hence d / n = 16 at d = 16, 32 at 128, 64 at 1024 and
-/// 128 at 8192. 128 x 4, 256 x 6, 768 x 13, 4096 x 40 are on it.
-double ideal_depth(std::int64_t d_model) {
-  return std::pow(static_cast<double>(d_model) / kMinWidth, 2.0 / 3.0);
-}
+constexpr std::int64_t kWidestSmall = 1 << 16;
+// Of practical shapes: no size is then more than 4 % off the nearest.
+constexpr double kMinFineStep = 1.03, kMaxFineStep = 1.08;
 
 /// Distance to the next width. 24 is what makes 8/3 d a multiple of 64; below 96 a step of 24 would
 /// change M by more than any allowed factor.
@@ -29,65 +26,107 @@ std::int64_t width_step(std::int64_t d_model) {
                    1, d_model / (std::int64_t{384} * 16));  // d_head 128, d a multiple of 384
 }
 
-/// The head count for which d / heads is nearest to 32, 64 or 128 by width, in whole vectors of 8
-/// where the width allows it, and even in any case.
-std::int64_t head_count(std::int64_t d_model) {
-  const double target = d_model <= 192 ? 32 : d_model <= 768 ? 64 : 128;
-  std::int64_t best = 1;
-  double best_score = std::numeric_limits<double>::infinity();
-  for (std::int64_t heads = 1; heads <= d_model / 8; ++heads) {
-    const std::int64_t d_head = d_model / heads;
-    if (d_model % heads != 0 || d_head % 2 != 0) continue;
-    const double score =
-        std::abs(std::log(static_cast<double>(d_head) / target)) + (d_head % 8 == 0 ? 0.0 : 0.5);
-    if (score < best_score) {
-      best = heads;
-      best_score = score;
-    }
-  }
-  return best;
-}
-
-ModelShape one_layer(std::int64_t d_model, const LadderOptions& options) {
-  ModelShape shape;
-  shape.n_layers = 1;
-  shape.d_model = d_model;
-  shape.n_heads = shape.n_kv_heads = head_count(d_model);
-  shape.d_head = d_model / shape.n_heads;
-  shape.d_ff = default_d_ff(d_model);
-  shape.vocab_size = options.vocab_size;
-  shape.seq_len = options.seq_len;
-  return shape;
-}
-
 struct Candidate {
   ModelShape shape;
   double m;
   double depth_error;  // |ln(n / ideal)|
 };
 
-/// Every width with the depths around its ideal one, ascending in M, past `to`.
-std::vector<Candidate> candidates(double to, const LadderOptions& options) {
+/// Every small width with the depths around its ideal one, ascending in M, past `to`.
+std::vector<Candidate> candidates(double to, const LadderOptions& options,
+                                  const ShapeRules& rules) {
   std::vector<Candidate> found;
+  double largest_small = std::numeric_limits<double>::infinity();  // once all that are wider are not
+  double previous_deepest = 0;
   for (std::int64_t d = kMinWidth;; d += width_step(d)) {
     const double ideal = ideal_depth(d);
     const auto shallowest = std::max<std::int64_t>(1, std::llround(ideal / 1.6));
     const auto deepest = static_cast<std::int64_t>(std::ceil(ideal * 1.6));
-    ModelShape shape = one_layer(d, options);
+    const std::optional<ModelShape> layer = small_layer(d, options, rules);
+    if (!layer) {
+      if (d > kWidestSmall) break;
+      continue;
+    }
+    ModelShape shape = *layer;
     const double m_of_one = flops_per_token(shape).value();  // M is proportional to the depth
     for (shape.n_layers = shallowest; shape.n_layers <= deepest; ++shape.n_layers) {
       const auto n = static_cast<double>(shape.n_layers);
       found.push_back({shape, m_of_one * n, std::abs(std::log(n / ideal))});
     }
-    if (m_of_one * static_cast<double>(shallowest) > to * options.max_step) break;
+    shape.n_layers = shallowest;
+    if (is_practical_size(shape)) {
+      largest_small = std::min(largest_small, previous_deepest);
+    }
+    previous_deepest = m_of_one * static_cast<double>(deepest);
+    const double end = std::min(to, largest_small) * options.max_step;
+    if (m_of_one * static_cast<double>(shallowest) > end) break;
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.m < b.m; });
   return found;
 }
 
+/// Of the shapes one step above `m`, the one whose depth suits its width best; a short step counts
+/// as much against a shape as a wrong depth does. Where there is a gap wider than the step, the next
+/// size there is. `from`: where the ascending `all` has passed m.
+const Candidate* next_rung(const std::vector<Candidate>& all, double m, double min_step,
+                           double max_step, std::size_t& from) {
+  while (from < all.size() && all[from].m <= m * min_step) ++from;
+  const Candidate* next = nullptr;
+  double next_score = std::numeric_limits<double>::infinity();
+  for (std::size_t i = from; i < all.size() && all[i].m <= m * max_step; ++i) {
+    const double score = all[i].depth_error - std::log(all[i].m / m);
+    if (score < next_score) {
+      next = &all[i];
+      next_score = score;
+    }
+  }
+  if (next != nullptr) return next;
+  const auto above = std::find_if(all.begin(), all.end(),
+                                  [&](const Candidate& candidate) { return candidate.m > m; });
+  return above == all.end() ? nullptr : &*above;
+}
+
+/// Goes on with practical shapes, to the first past `to`.
+void add_practical(double to, const LadderOptions& options, const ShapeRules& rules,
+                   std::vector<ModelShape>& ladder) {
+  double m = ladder.empty() ? 0 : flops_per_token(ladder.back()).value();
+  if (m >= to) return;
+  std::vector<Candidate> all;
+  for (const PracticalShape& shape :
+       practical_shapes(m, 8 * to, FlopsConvention::deepseek_m_actual, options, rules)) {
+    all.push_back({shape.shape, shape.m, shape.oddness});
+  }
+  std::size_t from = 0;
+  while (m < to) {
+    const Candidate* next = next_rung(all, m, kMinFineStep, kMaxFineStep, from);
+    if (next == nullptr) break;
+    ladder.push_back(next->shape);
+    m = next->m;
+  }
+}
+
 }  // namespace
 
+std::vector<ModelShape> small_ladder(double to, const LadderOptions& options,
+                                     const ShapeRules& rules) {
+  std::vector<ModelShape> ladder;
+  const std::vector<Candidate> all = candidates(to, options, rules);
+  std::size_t from = 0;
+  const Candidate* rung = all.empty() ? nullptr : &all.front();
+  while (rung != nullptr && !is_practical_size(rung->shape)) {
+    ladder.push_back(rung->shape);
+    if (rung->m >= to) break;
+    rung = next_rung(all, rung->m, kMinStep, options.max_step, from);
+  }
+  return ladder;
+}
+
 std::vector<ModelShape> shape_ladder(FlopsPerToken to, const LadderOptions& options) {
+  return shape_ladder(to, options, {});
+}
+
+std::vector<ModelShape> shape_ladder(FlopsPerToken to, const LadderOptions& options,
+                                     const ShapeRules& rules) {
   if (!(to.value() > 0 && to.value() <= 1e16)) {
     throw Error(
         ErrorCode::invalid_argument,
@@ -97,31 +136,14 @@ std::vector<ModelShape> shape_ladder(FlopsPerToken to, const LadderOptions& opti
     throw Error(ErrorCode::invalid_argument,
                 "max_step: must be from 1.2 to 10, got " + std::to_string(options.max_step));
   }
-  const std::vector<Candidate> all = candidates(to.value(), options);
-  std::vector<ModelShape> ladder = {all.front().shape};
-  double m = all.front().m;
-  auto first = all.begin();
-  while (m < to.value()) {
-    // Of the shapes one step up, the one whose depth suits its width best; a short step counts as
-    // much against a shape as a wrong depth does.
-    const Candidate* next = nullptr;
-    double next_score = std::numeric_limits<double>::infinity();
-    while (first->m <= m * kMinStep && first + 1 != all.end()) ++first;
-    for (auto it = first; it != all.end() && it->m <= m * options.max_step; ++it) {
-      const double score = it->depth_error - std::log(it->m / m);
-      if (it->m > m * kMinStep && score < next_score) {
-        next = &*it;
-        next_score = score;
-      }
-    }
-    if (next == nullptr) {  // a gap wider than max_step: the next size there is
-      const auto above = std::find_if(all.begin(), all.end(),
-                                      [&](const Candidate& candidate) { return candidate.m > m; });
-      ISOFLOP_CHECK(above != all.end(), "the candidates end below the ladder's end");
-      next = &*above;
-    }
-    ladder.push_back(next->shape);
-    m = next->m;
+  validate(rules);
+  std::vector<ModelShape> ladder = small_ladder(to.value(), options, rules);
+  add_practical(to.value(), options, rules, ladder);
+  if (ladder.empty()) {
+    throw Error(ErrorCode::invalid_argument,
+                "tensor_parallel = " + std::to_string(rules.tensor_parallel) +
+                    " and the other rules allow no shape up to " + std::to_string(to.value()) +
+                    " FLOPs/token; take fewer ranks, or another d_head or n_kv_heads");
   }
   return ladder;
 }

@@ -16,33 +16,6 @@ constexpr std::int64_t kMaxWidth = 1 << 20;  // as validate(ModelShape) has it
 // -0.0 equals 0.0 and must not name another run.
 double positive_zero(double value) { return value + 0.0; }
 
-std::vector<std::string> schedule_keys(ScheduleKind kind) {
-  switch (kind) {
-    case ScheduleKind::multi_step:
-      return {"kind", "milestones"};
-    case ScheduleKind::cosine:
-      return {"kind", "final_lr_fraction"};
-    case ScheduleKind::wsd:
-      return {"kind", "decay_fraction", "decay_shape", "final_lr_fraction"};
-    case ScheduleKind::constant:
-      return {"kind"};
-  }
-  return {};
-}
-
-ScheduleKind read_schedule_kind(const JsonReader& reader) {
-  return static_cast<ScheduleKind>(reader.one_of({"multi_step", "cosine", "wsd", "constant"}));
-}
-
-std::vector<Milestone> read_milestones(const JsonReader& reader) {
-  std::vector<Milestone> milestones;
-  for (const JsonReader& element : reader.elements()) {
-    const std::vector<JsonReader> pair = element.elements(2);
-    milestones.push_back({pair[0].number(0, 1), pair[1].number(0, 1)});
-  }
-  return milestones;
-}
-
 std::int64_t read_width(const JsonReader& reader) { return reader.integer(1, kMaxWidth); }
 
 // Runs a validate() that names fields by their path within the document.
@@ -75,27 +48,6 @@ Json shape_json(const ModelShape& shape) {
                        {"seq_len", shape.seq_len},
                        {"ffn", shape.ffn == FfnKind::swiglu ? "swiglu" : "gelu"},
                        {"tied_embeddings", shape.tied_embeddings}});
-}
-
-Json schedule_json(const LrSchedule& schedule) {
-  Json json = Json::object({{"kind", to_string(schedule.kind)}});
-  for (const std::string& key : schedule_keys(schedule.kind)) {
-    if (key == "milestones") {
-      Json milestones = Json::array();
-      for (const Milestone& milestone : schedule.milestones) {
-        milestones.push_back(Json::array_of(std::vector<double>{
-            positive_zero(milestone.token_fraction), positive_zero(milestone.lr_fraction)}));
-      }
-      json.set(key, milestones);
-    } else if (key == "decay_fraction") {
-      json.set(key, positive_zero(schedule.decay_fraction));
-    } else if (key == "decay_shape") {
-      json.set(key, to_string(schedule.decay_shape));
-    } else if (key == "final_lr_fraction") {
-      json.set(key, positive_zero(schedule.final_lr_fraction));
-    }
-  }
-  return json;
 }
 
 void set_parametrisation(Json& json, const RunSpec& spec) {
@@ -139,24 +91,6 @@ void read_parametrisation(const JsonReader& reader, RunSpec& spec) {
   });
   read_if(reader, "base_d_model", spec.base_d_model);
   read_if(reader, "base_n_layers", spec.base_n_layers);
-}
-
-LrSchedule read_schedule(const JsonReader& reader) {
-  LrSchedule schedule;
-  if (reader.is_string()) {
-    schedule.kind = read_schedule_kind(reader);
-    return schedule;
-  }
-  schedule.kind = read_schedule_kind(reader.at("kind"));
-  reader.allow_only(schedule_keys(schedule.kind));
-  read_if(reader, "milestones", schedule.milestones, read_milestones);
-  const auto share = [](const JsonReader& member) { return member.number(0, 1); };
-  read_if(reader, "decay_fraction", schedule.decay_fraction, share);
-  read_if(reader, "final_lr_fraction", schedule.final_lr_fraction, share);
-  read_if(reader, "decay_shape", schedule.decay_shape, [](const JsonReader& member) {
-    return static_cast<DecayShape>(member.one_of({"linear", "one_minus_sqrt"}));
-  });
-  return schedule;
 }
 
 ModelShape read_shape(const JsonReader& reader) {

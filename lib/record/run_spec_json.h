@@ -5,15 +5,14 @@
 
 #include "base/json.h"
 #include "isoflop/run_spec.h"
+#include "model/schedule_json.h"
 
 namespace isoflop {
 
 /// A spec and its parts as other files embed them; an embedded spec is a whole isoflop.run_spec/1
-/// document. A schedule shows only the fields that its kind uses, so that what has no effect has no
-/// part in the run's identity.
+/// document. The schedule's is in model/schedule_json.h.
 [[nodiscard]] Json run_spec_json(const RunSpec& spec);
 [[nodiscard]] Json shape_json(const ModelShape& shape);
-[[nodiscard]] Json schedule_json(const LrSchedule& schedule);
 
 /// Sets the keys of the parametrisation, none for standard: the ids of such specs have none.
 void set_parametrisation(Json& json, const RunSpec& spec);
@@ -22,8 +21,6 @@ void set_parametrisation(Json& json, const RunSpec& spec);
 /// the result has passed validate().
 [[nodiscard]] RunSpec read_run_spec(const JsonReader& reader);
 [[nodiscard]] ModelShape read_shape(const JsonReader& reader);
-/// Also accepts the bare name of a kind: "cosine".
-[[nodiscard]] LrSchedule read_schedule(const JsonReader& reader);
 [[nodiscard]] Precision read_precision(const JsonReader& reader);
 void read_parametrisation(const JsonReader& reader, RunSpec& spec);
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "isoflop/error.h"
+#include "model/layer_rules.h"
+
+namespace isoflop {
+namespace {
+
+constexpr std::int64_t kFirstWidth = 256;
+constexpr std::int64_t kLastWidth = 1 << 20;  // as validate(ModelShape) has it
+/// Fewer or more layers than the width calls for. The loss is nearly flat in the depth; where ranks
+/// leave one width to the octave, this much is needed for every size to have a shape.
+constexpr double kDepthRange = 2.6;
+constexpr double kNear = 0.02;  // in ln M
+constexpr double kLargest = 1e16;
+
+/// Multiples of 128, from 1024 on eight to the octave.
+std::int64_t practical_width_step(std::int64_t d_model) {
+  return std::max<std::int64_t>(
+      128, static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(d_model))) / 8);
+}
+
+void add_depths(std::int64_t d_model, double low, double high, FlopsConvention convention,
+                const LadderOptions& options, const ShapeRules& rules,
+                std::vector<PracticalShape>& found) {
+  // Beyond so much nothing comes back below `high` by grouping the queries.
+  constexpr double kMostSaved = 1.5;
+  const double ideal = ideal_depth(d_model);
+  const auto deepest = static_cast<std::int64_t>(std::ceil(ideal * kDepthRange));
+  const auto m_of = [&](const ModelShape& shape) {
+    return flops_per_token(shape, convention).value();
+  };
+  const std::optional<ModelShape> largest = practical_shape(d_model, deepest, options, rules);
+  if (largest && m_of(*largest) < low) return;
+  for (auto n = std::max<std::int64_t>(1, std::llround(ideal / kDepthRange)); n <= deepest; ++n) {
+    const std::optional<ModelShape> shape = practical_shape(d_model, n, options, rules);
+    if (!shape) continue;
+    const double m = m_of(*shape);
+    if (m > kMostSaved * high) break;
+    if (m < low || m > high) continue;
+    const double depth = std::abs(std::log(static_cast<double>(n) / ideal));
+    found.push_back({*shape, m, depth + head_oddness(*shape, rules)});
+  }
+}
+
+double log_distance(double a, double b) { return std::abs(std::log(a / b)); }
+
+/// Practical shapes within a factor of 1.3, or of 2 where there are none so near.
+std::vector<PracticalShape> practical_around(double m, FlopsConvention convention,
+                                             const LadderOptions& options,
+                                             const ShapeRules& rules) {
+  for (const double window : {1.3, 2.0}) {
+    auto found = practical_shapes(m / window, m * window, convention, options, rules);
+    if (!found.empty()) return found;
+  }
+  return {};
+}
+
+[[noreturn]] void refuse_rules(const ShapeRules& rules, double m) {
+  throw Error(ErrorCode::invalid_argument,
+              "tensor_parallel = " + std::to_string(rules.tensor_parallel) +
+                  " and the other rules allow no shape near " + std::to_string(m) +
+                  " FLOPs/token; take fewer ranks, or another d_head or n_kv_heads");
+}
+
+}  // namespace
+
+std::vector<PracticalShape> practical_shapes(double low, double high, FlopsConvention convention,
+                                             const LadderOptions& options,
+                                             const ShapeRules& rules) {
+  validate(rules);
+  std::vector<PracticalShape> found;
+  for (std::int64_t d = kFirstWidth; d <= kLastWidth; d += practical_width_step(d)) {
+    // 72 n d^2 is less than M by any convention but for grouped queries.
+    const double least = ideal_depth(d) / kDepthRange * 40 * static_cast<double>(d * d);
+    if (least > high) break;
+    add_depths(d, low, high, convention, options, rules, found);
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const PracticalShape& a, const PracticalShape& b) { return a.m < b.m; });
+  return found;
+}
+
+ModelShape shape_near(FlopsPerToken target, FlopsConvention convention,
+                      const LadderOptions& options, const ShapeRules& rules) {
+  const double wanted = target.value();
+  if (!(wanted > 0 && wanted <= kLargest)) {
+    throw Error(ErrorCode::invalid_argument, "shapes are known up to 1e16 FLOPs/token, asked for " +
+                                                 std::to_string(wanted));
+  }
+  const auto m = [&](const ModelShape& shape) {
+    return flops_per_token(shape, convention).value();
+  };
+  const auto nearer = [&](const ModelShape& a, const ModelShape& b) {
+    return log_distance(m(a), wanted) < log_distance(m(b), wanted);
+  };
+  std::vector<ModelShape> small;
+  // The ladder counts by its own convention; it must reach past the target by the one asked for.
+  for (double to = wanted; to <= kLargest; to *= 2) {
+    small = small_ladder(to, options, rules);
+    const bool ended = small.empty() || flops_per_token(small.back()).value() < to;
+    if (ended || m(small.back()) >= wanted) break;
+  }
+  if (!small.empty() && wanted <= m(small.back())) {
+    return *std::min_element(small.begin(), small.end(), nearer);
+  }
+  const std::vector<PracticalShape> choice = practical_around(wanted, convention, options, rules);
+  const PracticalShape* best = nullptr;
+  const PracticalShape* nearest = nullptr;
+  for (const PracticalShape& shape : choice) {
+    const double distance = log_distance(shape.m, wanted);
+    if (distance <= kNear && (best == nullptr || shape.oddness < best->oddness)) best = &shape;
+    if (nearest == nullptr || distance < log_distance(nearest->m, wanted)) nearest = &shape;
+  }
+  if (best != nullptr) return best->shape;
+  if (nearest == nullptr && small.empty()) refuse_rules(rules, wanted);
+  if (nearest == nullptr) return small.back();
+  return small.empty() || nearer(nearest->shape, small.back()) ? nearest->shape : small.back();
+}
+
+}  // namespace isoflop
