@@ -10,7 +10,7 @@
 #include "checks/target_check.h"
 #include "commands.h"
 #include "environment.h"
-#include "gpu_options.h"
+#include "options/gpu_options.h"
 #include "isoflop/error.h"
 #include "isoflop/fit.h"
 #include "isoflop/report.h"
@@ -24,7 +24,7 @@ struct FitArguments {
   PointsSource source;
   FitOptions fit;
   GpuOptions gpu;
-  std::string scale = "flops_per_token", objective = "huber_log", curves, out, id;
+  std::string scale = "flops_per_token", objective = "huber_log", curves, out, id, convention;
   std::vector<std::string> excess_of;
   std::vector<std::string> forms = {"none"};
   bool json = false;
@@ -36,6 +36,7 @@ FitOptions fit_options(const FitArguments& options) {
   fit.objective = options.objective == "mse"     ? ObjectiveKind::mse
                   : options.objective == "huber" ? ObjectiveKind::huber
                                                  : ObjectiveKind::huber_log;
+  if (!options.convention.empty()) fit.convention = flops_convention_from(options.convention);
   for (const std::string& name : options.excess_of) {
     fit.excess_of.push_back(find_law(name, "--excess-of"));
     if (!fit.excess_of.back().hyper && !fit.excess_of.back().hyper_nd) {
@@ -79,6 +80,15 @@ std::vector<TrainingCurve> load_curves(const std::string& file, const PointSet& 
   return std::move(set.curves);
 }
 
+/// What the completed runs of sweeps have in common: a law holds for runs trained like these.
+TrainingRecipe recipe_behind(const std::vector<RunRecord>& records) {
+  std::vector<RunSpec> specs;
+  for (const RunRecord& record : records) {
+    if (record.outcome == RunOutcome::completed) specs.push_back(record.spec);
+  }
+  return common_recipe(specs);
+}
+
 int run_fit(const FitArguments& options) {
   refuse_input_as_output(options.out, options.source.files_or_sweeps);
   refuse_input_as_output(options.out, {options.curves});
@@ -96,8 +106,14 @@ int run_fit(const FitArguments& options) {
   const Fit& result = *chapter.fit;
   std::printf("%s", options.json ? to_json(result).c_str() : text_summary(chapter).c_str());
   print_points_notes(loaded.points, options.source.skip_outliers);
+  if (result.convention_assumed) {
+    std::fprintf(stderr,
+                 "note: the points state parameters alone: counted as C = 6 N D, N all parameters "
+                 "(six_n_total); --convention says otherwise\n");
+  }
   const std::string stem = std::filesystem::path(options.out).stem().string();
-  const Law law = to_law(result, options.id.empty() ? stem : options.id, loaded.source);
+  Law law = to_law(result, options.id.empty() ? stem : options.id, loaded.source);
+  law.recipe = recipe_behind(loaded.records);
   const bool usable = law.allocation || law.hyper || law.loss || law.frontier;
   if (!usable) {
     std::fprintf(stderr, "isoflop: these points support no law; see the warnings\n");
@@ -119,6 +135,9 @@ void add_fit_command(Command& program) {
   add_points_source_options(command, options->source);
   command.add_option("--scale", options->scale, "Model scale of the fits",
                      {.show_default = true, .one_of = {"params", "flops_per_token"}});
+  command.add_option("--convention", options->convention,
+                     "How the points count sizes and compute, where they do not say (default: "
+                     "six_n_total where they state parameters alone): six_n1_actual, ...");
   command.add_option("--objective", options->objective, "Of the parametric surface",
                      {.show_default = true, .one_of = {"huber_log", "huber", "mse"}});
   command.add_option("--forms", options->forms,

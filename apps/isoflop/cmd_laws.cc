@@ -38,6 +38,24 @@ void list_laws() {
   }
 }
 
+/// How the runs behind the law were trained, where it is known.
+void show_recipe(const TrainingRecipe& recipe) {
+  if (recipe.empty()) return;
+  std::vector<std::string> parts;
+  const auto add = [&](const char* name, const std::optional<double>& value) {
+    if (value) parts.push_back(std::string(name) + " " + rounded_text(*value, 5));
+  };
+  add("weight decay", recipe.weight_decay);
+  if (recipe.schedule) parts.push_back("schedule " + std::string(to_string(recipe.schedule->kind)));
+  add("beta1", recipe.adam_beta1);
+  add("beta2", recipe.adam_beta2);
+  add("epsilon", recipe.adam_epsilon);
+  add("clip", recipe.grad_clip);
+  add("initial sd", recipe.init_std);
+  if (recipe.parametrisation) parts.emplace_back(to_string(*recipe.parametrisation));
+  std::printf("  its runs    %s\n", join(parts, ", ").c_str());
+}
+
 void show_law(const Law& law) {
   std::printf(
       "%s\n  source      %s\n  data set    %s, tokenizer %s\n  metric      %s, %s\n"
@@ -45,6 +63,8 @@ void show_law(const Law& law) {
       law.id.c_str(), law.source.c_str(), law.frame.dataset.c_str(), law.frame.tokenizer.c_str(),
       std::string(to_string(law.frame.metric)).c_str(),
       std::string(to_string(law.frame.convention)).c_str(), range_text(law).c_str());
+  if (!law.note.empty()) std::printf("  note        %s\n", law.note.c_str());
+  show_recipe(law.recipe);
   if (law.allocation && law.allocation->exponents_only) {
     std::printf("  M_opt ~ C^%s, D_opt ~ C^%s (coefficients not published)\n",
                 rounded_text(law.allocation->flops_per_token.exponent, 5).c_str(),

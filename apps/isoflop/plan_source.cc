@@ -17,6 +17,7 @@ void add_plan_source_options(Command& command, PlanSource& source) {
   command.add_argument("experiment", source.experiment_or_sweep,
                        "An experiment file, or a sweep folder that holds its plan");
   command.add_option("--set", source.settings, "/json/pointer=value, changes the experiment");
+  add_shape_options(command, source.shape);
   command.add_option("--data-root", source.data_root,
                      "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
 }
@@ -49,6 +50,18 @@ DatasetSummary summary_of(const DatasetInfo& info) {
           .validation_tokens = info.validation.tokens};
 }
 
+namespace {
+
+void set_rules(Experiment& experiment, const ShapeOptions& options) {
+  experiment.rules = with_options(experiment.rules, options);
+  bool& tied = experiment.base.shape.tied_embeddings;
+  tied = tied || options.tied;
+  experiment.rules.tied_embeddings = false;  // base's alone
+  validate(experiment);
+}
+
+}  // namespace
+
 ResolvedPlan resolve_plan(const PlanSource& source) {
   if (std::filesystem::is_directory(source.experiment_or_sweep)) {
     if (!source.settings.empty()) {
@@ -56,11 +69,17 @@ ResolvedPlan resolve_plan(const PlanSource& source) {
                   "--set: changes an experiment file; the plan of the sweep folder " +
                       source.experiment_or_sweep + " is made, got " + source.settings.front());
     }
+    if (with_options({}, source.shape) != ShapeRules()) {
+      throw Error(ErrorCode::invalid_argument,
+                  "--tensor-parallel and its kin: " + source.experiment_or_sweep +
+                      " is a sweep, whose shapes are planned already");
+    }
     return {load_plan(SweepFolder{source.experiment_or_sweep}.plan_file()), true};
   }
   const JsonFile file = read_json_file(source.experiment_or_sweep);
   const Json json = patched(file.document, source.settings);
-  const Experiment experiment = read_experiment(JsonReader(json, file.name));
+  Experiment experiment = read_experiment(JsonReader(json, file.name));
+  set_rules(experiment, source.shape);
   const auto dataset = find_dataset(experiment.dataset, data_root(source.data_root));
   const Law prior =
       experiment.prior.empty() ? Law{} : find_law(prior_place(experiment.prior, source));

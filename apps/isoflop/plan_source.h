@@ -8,14 +8,16 @@
 #include "command_line.h"
 #include "isoflop/dataset.h"
 #include "isoflop/plan.h"
+#include "options/shape_options.h"
 
 namespace isoflop::cli {
 
-/// How the commands that need a plan are told which: an experiment file, changed by --set, or a
-/// sweep folder that holds its plan.
+/// How the commands that need a plan are told which: an experiment file, changed by --set and by
+/// what is asked of the shapes, or a sweep folder that holds its plan.
 struct PlanSource {
   std::string experiment_or_sweep;
   std::vector<std::string> settings;
+  ShapeOptions shape = {};
   std::string data_root;
 };
 

@@ -84,12 +84,36 @@ std::optional<std::int64_t> common_count(const PointSet& points, const std::stri
   return common;
 }
 
+bool states_convention(const Point& point) {
+  const auto entry = point.other.find("convention");
+  return entry != point.other.end() && !entry->second.empty();
+}
+
+/// Points that state parameters alone are counted by C = 6 N D.
+void set_convention(const PointSet& points, const FitOptions& options, Fit& fit) {
+  const auto& all = points.points;
+  const bool stated = std::any_of(all.begin(), all.end(), states_convention);
+  if (options.convention) {
+    require(!stated || *options.convention == points.frame.convention,
+            "convention: " + std::string(to_string(*options.convention)) +
+                " was asked for; the points' own column says " +
+                std::string(to_string(points.frame.convention)));
+    fit.frame.convention = *options.convention;
+  } else if (!stated && std::none_of(all.begin(), all.end(), [](const Point& point) {
+               return point.flops_per_token.has_value();
+             })) {
+    fit.frame.convention = FlopsConvention::six_n_total;
+    fit.convention_assumed = true;
+  }
+}
+
 /// What was asked, and of which points.
 Fit described(const PointSet& points, const FitOptions& options) {
   Fit fit;
   fit.options = options;
   fit.options.curves.clear();
   fit.frame = points.frame;
+  set_convention(points, options, fit);
   fit.vocab_size = common_count(points, "vocab_size");
   fit.seq_len = common_count(points, "seq_len");
   fit.scale = options.scale;

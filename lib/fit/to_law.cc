@@ -11,6 +11,10 @@ AllocationLaw allocation_law(const Fit& fit) {
   return law;
 }
 
+constexpr char kAssumedConvention[] =
+    "The points state parameters without saying which: all of them are taken to be meant, C = 6 N D "
+    "(six_n_total); fit --convention six_n1_actual is for counts without embeddings";
+
 bool has_law(const PowerLawFit& fit) { return fit.usable() || fit.exponent_assumed; }
 
 }  // namespace
@@ -20,6 +24,7 @@ Law to_law(const Fit& fit, const std::string& id, const std::string& source) {
   law.id = id;
   law.source = source;
   law.frame = fit.frame;
+  if (fit.convention_assumed) law.note = kAssumedConvention;
   law.vocab_size = fit.vocab_size;
   law.seq_len = fit.seq_len;
   law.fitted_from = Flops(fit.compute_from);

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/law.h"
+#include "law/recipe_json.h"
 
 namespace isoflop {
 namespace {
@@ -167,7 +168,7 @@ Json frontier_json(const FrontierLaw& law) {
 Law read_law(const JsonReader& json) {
   json.require_schema(kSchema);
   json.allow_only({"schema", "id", "source", "frame", "fitted_from", "fitted_to", "vocab_size",
-                   "seq_len", "allocation", "hyper", "hyper_nd", "loss", "frontier"});
+                   "seq_len", "allocation", "hyper", "hyper_nd", "loss", "frontier", "recipe", "note"});
   Law law;
   law.id = json.at("id").string();
   if (!is_safe_name(law.id)) {
@@ -175,6 +176,7 @@ Law read_law(const JsonReader& json) {
                        law.id + "\"");
   }
   law.source = json.at("source").string();
+  if (const auto note = json.find("note")) law.note = note->string();
   law.frame = read_frame(json.at("frame"));
   law.fitted_from = read_flops(json, "fitted_from");
   law.fitted_to = read_flops(json, "fitted_to");
@@ -183,6 +185,7 @@ Law read_law(const JsonReader& json) {
   }
   if (const auto size = json.find("vocab_size")) law.vocab_size = size->integer(1, kMaxSize);
   if (const auto size = json.find("seq_len")) law.seq_len = size->integer(1, kMaxSize);
+  if (const auto part = json.find("recipe")) law.recipe = read_recipe(*part);
   if (const auto part = json.find("allocation")) law.allocation = read_allocation(*part);
   if (const auto part = json.find("hyper")) law.hyper = read_hyper(*part);
   if (const auto part = json.find("hyper_nd")) law.hyper_nd = read_hyper_nd(*part);
@@ -192,13 +195,13 @@ Law read_law(const JsonReader& json) {
 }
 
 Json law_json(const Law& law) {
-  Json json = Json::object({{"schema", kSchema},
-                            {"id", law.id},
-                            {"source", law.source},
-                            {"frame", frame_json(law.frame)}});
+  Json json = Json::object({{"schema", kSchema}, {"id", law.id}, {"source", law.source}});
+  if (!law.note.empty()) json.set("note", law.note);
+  json.set("frame", frame_json(law.frame));
   set_flops(json, "fitted_from", law.fitted_from);
   set_flops(json, "fitted_to", law.fitted_to);
   json.set_if("vocab_size", law.vocab_size).set_if("seq_len", law.seq_len);
+  if (!law.recipe.empty()) json.set("recipe", recipe_json(law.recipe));
   if (law.allocation) json.set("allocation", allocation_json(*law.allocation));
   if (law.hyper) json.set("hyper", hyper_json(*law.hyper));
   if (law.hyper_nd) {

@@ -90,6 +90,11 @@ void validate_designs(const Experiment& experiment) {
     require_centre("/shapes/centre", design->centre);
   }
   require_number("/shapes/ladder_step", experiment.ladder_step, 1.2, 10);
+  try {
+    validate(experiment.rules);
+  } catch (const Error& error) {
+    throw Error(error.code(), std::string("/shapes/") + error.what());
+  }
   if (const auto& design = experiment.grid) {
     require_budgets("/grid/budgets", design->budgets);
     require_distinct("/grid/peak_lr", design->peak_lr,

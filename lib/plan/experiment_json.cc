@@ -50,7 +50,27 @@ auto read_or_prior(const JsonReader& reader, std::string_view key, const Read& r
   return value;
 }
 
-/// "budgets" and "shapes": the curves. Without budgets only the ladder's step has a meaning.
+void read_rules(const JsonReader& reader, ShapeRules& rules) {
+  const auto read_optional = [&](std::string_view key, std::optional<std::int64_t>& target) {
+    if (const auto member = reader.find(key)) target = read_integer(*member);
+  };
+  read_if(reader, "tensor_parallel", rules.tensor_parallel);
+  read_optional("n_kv_heads", rules.n_kv_heads);
+  read_optional("gqa_ratio", rules.gqa_ratio);
+  read_optional("d_head", rules.d_head);
+  read_optional("multiple_of", rules.multiple_of);
+  read_optional("pad_vocab_to", rules.pad_vocab_to);
+}
+
+void set_rules(Json& json, const ShapeRules& rules) {
+  if (rules.tensor_parallel != 1) json.set("tensor_parallel", rules.tensor_parallel);
+  json.set_if("n_kv_heads", rules.n_kv_heads).set_if("gqa_ratio", rules.gqa_ratio);
+  json.set_if("d_head", rules.d_head).set_if("multiple_of", rules.multiple_of);
+  json.set_if("pad_vocab_to", rules.pad_vocab_to);
+}
+
+/// "budgets" and "shapes": the curves. Without budgets only what the ladder is made of has a
+/// meaning.
 void read_curves(const JsonReader& reader, Experiment& experiment) {
   if (const auto budgets = reader.find("budgets")) {
     experiment.isoflop.emplace();
@@ -58,11 +78,15 @@ void read_curves(const JsonReader& reader, Experiment& experiment) {
   }
   const std::optional<JsonReader> shapes = reader.find("shapes");
   if (!shapes) return;
-  shapes->allow_only({"per_budget", "half_width", "ladder_step", "centre"});
+  shapes->allow_only({"per_budget", "half_width", "ladder_step", "centre", "tensor_parallel",
+                      "n_kv_heads", "gqa_ratio", "d_head", "multiple_of", "pad_vocab_to"});
   read_if(*shapes, "ladder_step", experiment.ladder_step);
+  read_rules(*shapes, experiment.rules);
   if (!experiment.isoflop) {
     for (const auto& [key, member] : shapes->members()) {
-      if (key != "ladder_step") member.fail("has no meaning without /budgets");
+      if (key == "per_budget" || key == "half_width" || key == "centre") {
+        member.fail("has no meaning without /budgets");
+      }
     }
     return;
   }
@@ -111,6 +135,7 @@ void set_curves(Json& json, const Experiment& experiment) {
     if (design->centre) shapes.set("centre", power_law_json(*design->centre));
   }
   shapes.set("ladder_step", experiment.ladder_step);
+  set_rules(shapes, experiment.rules);
   json.set("shapes", shapes);
 }
 

@@ -103,7 +103,9 @@ class Planner {
       complain(path, "calls for models of " + rounded_text(up_to, 3) +
                          " FLOPs/token; the ladder ends at 1e+16");
     }
-    return ladder_up_to(up_to, options);
+    ShapeRules rules = experiment_.rules;
+    rules.tied_embeddings = experiment_.base.shape.tied_embeddings;
+    return ladder_up_to(up_to, options, rules);
   }
 
   Shapes curve_shapes(const IsoFlopDesign& design) {
@@ -259,7 +261,6 @@ class Planner {
                                 std::uint64_t seed) const {
     RunSpec spec = experiment_.base;
     spec.shape = rung.shape;
-    spec.shape.tied_embeddings = experiment_.base.shape.tied_embeddings;
     spec.dataset = dataset_.name;
     spec.dataset_hash = dataset_.hash;
     spec.batch_tokens = batch.seqs * experiment_.seq_len;

@@ -35,7 +35,43 @@ void set_cost(Json& json, const Proposal& proposal) {
   if (!proposal.gpu_hours) return;
   Json cost = Json::object({{"gpu_hours", *proposal.gpu_hours}});
   cost.set_if("wall_hours", proposal.wall_hours).set_if("price", proposal.price);
+  cost.set("gpus", proposal.n_gpus).set_if("mfu", proposal.mfu);
+  cost.set("mfu_assumed", proposal.mfu_assumed);
   json.set("cost", cost);
+}
+
+/// The optimizer's values, where there are steps to take.
+Json recipe_values_json(const RunSpec& spec) {
+  Json json = Json::object({{"weight_decay", spec.weight_decay},
+                            {"adam_beta1", spec.adam_beta1},
+                            {"adam_beta2", spec.adam_beta2},
+                            {"adam_epsilon", spec.adam_epsilon},
+                            {"grad_clip", spec.grad_clip},
+                            {"init_std", spec.init_std},
+                            {"schedule", schedule_json(spec.schedule)}});
+  set_parametrisation(json, spec);
+  return json;
+}
+
+Json provenance_json(const Proposal& proposal) {
+  Json json = Json::object();
+  for (const Provenance& provenance : proposal.provenance) {
+    json.set(provenance.part, provenance.from);
+  }
+  return json;
+}
+
+Json weight_decay_json(const WeightDecayAdvice& advice) {
+  Json json = Json::object({{"weight_decay", advice.value}, {"timescale", advice.timescale}});
+  if (advice.proposed_timescale > 0) json.set("proposed_timescale", advice.proposed_timescale);
+  return json.set("tokens_per_param", advice.tokens_per_param)
+      .set("source", "Power Lines, arXiv:2505.13738: 111M to 3.3B parameters")
+      .set("in_range", advice.in_range);
+}
+
+Json params_json(const ModelShape& shape) {
+  const ParamCounts counts = count_params(shape);
+  return Json::object({{"non_embedding", counts.non_embedding()}, {"total", counts.total()}});
 }
 
 Json lifetime_json(const LifetimeSplit& split) {
@@ -67,11 +103,16 @@ std::string to_json(const Proposal& proposal) {
   if (spec.peak_lr > 0) json.set("peak_lr", spec.peak_lr);
   json.set("law_values", law_values_json(proposal));
   json.set("shape", shape_json(spec.shape)).set("flops_per_token", flops_json(spec.shape));
+  json.set("convention", to_string(proposal.convention)).set("params", params_json(spec.shape));
   json.set("tokens", proposal.tokens.value()).set("compute", proposal.compute.value());
   if (spec.n_steps > 0) {
     json.set("n_steps", spec.n_steps).set("warmup_steps", spec.warmup_steps);
     json.set("schedule", schedule_json(spec.schedule));
+    json.set("recipe", recipe_values_json(spec)).set("from", provenance_json(proposal));
   }
+  if (proposal.weight_decay) json.set("power_lines", weight_decay_json(*proposal.weight_decay));
+  if (!proposal.dataset.empty()) json.set("dataset", proposal.dataset);
+  json.set_if("epochs", proposal.epochs);
   json.set_if("effective_tokens", proposal.effective_tokens);
   set_prediction(json, proposal);
   if (proposal.inference_aware) {

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "isoflop/deadweight.h"
 #include "isoflop/extrapolation.h"
+#include "plan/figures.h"
 
 namespace isoflop {
 namespace {
@@ -14,6 +15,7 @@ using Words = std::vector<std::string>;
 
 constexpr std::int64_t kFewSteps = 500;
 constexpr double kNotableRounding = 0.01;
+constexpr double kNotableSize = 0.05;
 constexpr double kUnspent = 0.005;
 // Up to 4 epochs are nearly as good as fresh tokens (arXiv:2305.16264).
 constexpr double kHarmlessEpochs = 4;
@@ -43,11 +45,6 @@ void warn_of_extrapolation(const Proposal& p, const Law& law, Words& warnings) {
                              rounded_text(law.fitted_to->value(), 3) + " FLOPs): ";
     warnings.push_back(text + advice_of(extrapolation_light(p.extrapolation)));
   }
-  if (law.hyper && law.hyper->fitted_to && p.compute_budget > *law.hyper->fitted_to) {
-    warnings.push_back("Batch size and learning rate extrapolate " +
-                       rounded_text(p.compute_budget / *law.hyper->fitted_to, 3) +
-                       " times beyond their own grids.");
-  }
   if (law.fitted_from && p.compute_budget < *law.fitted_from) {
     warnings.push_back("The budget is " + rounded_text(*law.fitted_from / p.compute_budget, 3) +
                        " times below the smallest behind the law (" +
@@ -55,18 +52,61 @@ void warn_of_extrapolation(const Proposal& p, const Law& law, Words& warnings) {
   }
 }
 
-void warn_of_rounding(const Proposal& p, const Law& law, Words& warnings) {
+/// The range of the law that batch and rate come from, where that is not the range of the split.
+void warn_of_hyper_range(const Proposal& p, const ProposalRequest& request, const Law& law,
+                         Words& warnings) {
+  if (request.batch_tokens && request.peak_lr) return;
+  if (!request.hyper_law) {
+    if (law.hyper && law.hyper->fitted_to && p.compute_budget > *law.hyper->fitted_to) {
+      warnings.push_back("Batch size and learning rate extrapolate " +
+                         rounded_text(p.compute_budget / *law.hyper->fitted_to, 3) +
+                         " times beyond their own grids.");
+    }
+    return;
+  }
+  const Law& other = *request.hyper_law;
+  const std::string what = "Batch size and learning rate are of law " + other.id;
+  const Flops compute = flops_per_token(p.spec.shape, other.frame.convention) * p.tokens;
+  const std::optional<Flops> to =
+      other.hyper && other.hyper->fitted_to ? other.hyper->fitted_to : other.fitted_to;
+  if (!to) {
+    warnings.push_back(what + ", which does not say for which budgets it was fitted.");
+  } else if (compute > *to) {
+    warnings.push_back(what + ", " + rounded_text(compute / *to, 3) +
+                       " times beyond its largest budget (" + rounded_text(to->value(), 3) +
+                       " FLOPs).");
+  } else if (other.fitted_from && compute < *other.fitted_from) {
+    warnings.push_back(what + ", " + rounded_text(*other.fitted_from / compute, 3) +
+                       " times below its smallest budget (" +
+                       rounded_text(other.fitted_from->value(), 3) + " FLOPs).");
+  }
+  if (other.frame.dataset != law.frame.dataset) {
+    warnings.push_back(what + ", fitted on " + other.frame.dataset + ", the split's on " +
+                       law.frame.dataset + ".");
+  }
+}
+
+std::string reason_of_size(const Proposal& p, const ProposalRequest& request) {
+  if (!is_practical_size(p.spec.shape)) {
+    return " (shapes below 100M parameters are up to 1.4 times apart)";
+  }
+  return " (none nearer has heads that tensor_parallel = " +
+         std::to_string(request.shape.tensor_parallel) + " and the other rules allow)";
+}
+
+void warn_of_rounding(const Proposal& p, const ProposalRequest& request, const Law& law,
+                      Words& warnings) {
   const double size = p.flops_per_token.value() / *p.law_flops_per_token;
-  if (std::abs(size - 1) > kNotableRounding) {
+  if (std::abs(size - 1) > kNotableSize) {
     std::string text = "The nearest shape, " + short_name(p.spec.shape) + ", has " + percent(size) +
-                       " of the law's FLOPs per token";
+                       " of the law's FLOPs per token" + reason_of_size(p, request);
     if (law.loss && has_optimum(*law.loss)) {
       const double share = deadweight(*law.loss, p.compute_budget.value(), size).wasted_share;
       text += ", which wastes " + percent(share) + " of the budget by its loss surface";
     }
     warnings.push_back(text + ".");
   }
-  if (p.law_batch_tokens && p.spec.batch_tokens > 0) {
+  if (p.law_batch_tokens && p.spec.batch_tokens > 0 && !request.batch_tokens) {
     const double batch = static_cast<double>(p.spec.batch_tokens) / *p.law_batch_tokens;
     if (std::abs(batch - 1) > kNotableRounding) {
       warnings.push_back("The batch is rounded to " + std::to_string(p.batch_seqs) +
@@ -88,15 +128,69 @@ void warn_of_run(const Proposal& p, const ProposalRequest& request, Words& warni
   if (!request.data_tokens || p.tokens.value() <= *request.data_tokens) return;
   const double epochs = p.tokens.value() / *request.data_tokens;
   warnings.push_back(
-      rounded_text(epochs, 3) + " epochs over " + si_text(*request.data_tokens) + " tokens: " +
+      rounded_text(epochs, 3) + " epochs over " + count_text(*request.data_tokens) + " tokens" +
+      (p.dataset.empty() ? "" : " of " + p.dataset) + ": " +
       (epochs <= kHarmlessEpochs ? "up to 4 are nearly as good as fresh data."
                                  : "beyond 4 the law, fitted on fresh data, promises too much."));
 }
 
-void warn_of_law(const Proposal& p, const Law& law, Words& warnings) {
+/// What was asked for and changes nothing.
+void warn_of_no_effect(const Proposal& p, const ProposalRequest& request, Words& warnings) {
+  std::vector<std::string> idle;
+  if (!request.gpu_peak_flops) {
+    if (request.n_gpus) idle.emplace_back("the number of GPUs");
+    if (request.mfu) idle.emplace_back("the MFU");
+    if (request.price_per_gpu_hour) idle.emplace_back("the price");
+  }
+  if (!idle.empty()) {
+    warnings.push_back("Without a GPU or its peak, " + join(idle, ", ") + (idle.size() > 1 ? " have" : " has") +
+                       " no effect.");
+  }
+  if (request.hyper_law && request.batch_tokens && request.peak_lr) {
+    warnings.push_back("The law " + request.hyper_law->id +
+                       " has no effect: batch size and learning rate are given.");
+  }
+  if (p.spec.batch_tokens == 0 && !request.recipe.empty()) {
+    warnings.emplace_back(
+        "Without a batch size there are no steps: weight decay, schedule and optimizer are not "
+        "shown.");
+  }
+}
+
+/// What the numbers are about, where that is not what is at hand.
+void warn_of_frame(const Proposal& p, const ProposalRequest& request, const Law& law,
+                   Words& warnings) {
+  if (!request.dataset.empty() && !law.frame.dataset.empty() &&
+      request.dataset != law.frame.dataset) {
+    warnings.push_back("The law was fitted on " + law.frame.dataset + ", not on " +
+                       request.dataset + ": another data set has another optimum and another loss.");
+  }
+  if (!request.tokenizer.empty() && !law.frame.tokenizer.empty() &&
+      request.tokenizer != law.frame.tokenizer) {
+    warnings.push_back("The law counts tokens of " + law.frame.tokenizer + ", " + request.dataset +
+                       " has those of " + request.tokenizer + ".");
+  }
+  const bool predicts = law.loss || law.frontier;
+  if (predicts && !p.loss_nats && !p.bits_per_byte) {
+    warnings.emplace_back(
+        "The law predicts a loss above that of guessing, ln of the vocabulary: it does not hold "
+        "there, and no loss is shown.");
+  }
+}
+
+void warn_of_vocabulary(const Proposal& p, const ProposalRequest& request, Words& warnings) {
+  const std::int64_t used = p.spec.shape.vocab_size;
+  if (!request.vocab_size || *request.vocab_size == used) return;
+  warnings.push_back("The vocabulary is padded from " + std::to_string(*request.vocab_size) +
+                     " to " + std::to_string(used) + ".");
+}
+
+void warn_of_law(const Proposal& p, const ProposalRequest& request, const Law& law,
+                 Words& warnings) {
+  if (!law.note.empty()) warnings.push_back(law.note);
   if (!p.missing.empty()) {
     warnings.push_back("The law " + law.id + " says nothing about " + join(p.missing, " and ") +
-                       "; choose by a grid or another law.");
+                       "; choose by a grid, or take another law for it (hyper_law).");
   }
   if (!law.allocation || law.allocation->exponents_only) {
     warnings.emplace_back("The split of the budget is the minimum of the law's loss surface.");
@@ -107,7 +201,7 @@ void warn_of_law(const Proposal& p, const Law& law, Words& warnings) {
     warnings.push_back(std::string(name) + " " + std::to_string(used) +
                        " is not that of the law's runs, " + std::to_string(*fitted) + ".");
   };
-  differs("vocab_size", law.vocab_size, p.spec.shape.vocab_size);
+  if (request.vocab_size) differs("vocab_size", law.vocab_size, *request.vocab_size);
   differs("seq_len", law.seq_len, p.spec.shape.seq_len);
 }
 
@@ -116,10 +210,14 @@ void warn_of_law(const Proposal& p, const Law& law, Words& warnings) {
 std::vector<std::string> proposal_warnings(const Proposal& proposal, const ProposalRequest& request,
                                            const Law& law) {
   Words warnings;
-  warn_of_law(proposal, law, warnings);
+  warn_of_law(proposal, request, law, warnings);
+  warn_of_frame(proposal, request, law, warnings);
   warn_of_extrapolation(proposal, law, warnings);
-  warn_of_rounding(proposal, law, warnings);
+  warn_of_hyper_range(proposal, request, law, warnings);
+  warn_of_vocabulary(proposal, request, warnings);
+  warn_of_rounding(proposal, request, law, warnings);
   warn_of_run(proposal, request, warnings);
+  warn_of_no_effect(proposal, request, warnings);
   return warnings;
 }
 

@@ -8,6 +8,7 @@
 #include "isoflop/error.h"
 #include "isoflop/proposal.h"
 #include "plan/beyond_chance.h"
+#include "plan/hyper_choice.h"
 #include "plan/proposal_warnings.h"
 
 namespace isoflop {
@@ -16,9 +17,9 @@ namespace {
 // arXiv:2401.02954, secs. 2.1 and 2.2.
 constexpr std::int64_t kDeepSeekSeqLen = 4096;
 constexpr std::int64_t kDeepSeekVocabSize = 102400;
-constexpr double kLargestLadder = 1e16;  // [FLOPs/token], shape_ladder()'s own limit
+constexpr double kLargestShape = 1e16;  // [FLOPs/token], shape_near()'s own limit
 constexpr double kLargestBudget = 1e30;
-constexpr double kMostSteps = 0x1p40;
+constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 50;
 
 [[noreturn]] void refuse(const std::string& what) {
   throw Error(ErrorCode::invalid_argument, what);
@@ -30,12 +31,21 @@ void require_positive(const char* name, const std::optional<double>& value) {
   }
 }
 
+void require_size(const char* name, const std::optional<std::int64_t>& value, std::int64_t least) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  if (!value || (*value >= least && *value <= kMost)) return;
+  refuse(std::string(name) + ": must be from " + std::to_string(least) + " to 2^31, got " +
+         std::to_string(*value));
+}
+
 void validate(const ProposalRequest& request) {
   require_positive("compute_budget", request.compute_budget.value());
   if (request.compute_budget.value() > kLargestBudget) {
     refuse("compute_budget: must be at most 1e30 FLOPs, got " +
            exact_text(request.compute_budget.value()));
   }
+  require_size("seq_len", request.seq_len, 1);
+  require_size("vocab_size", request.vocab_size, 2);
   require_positive("data_tokens", request.data_tokens);
   const double use = request.inference_tokens.value_or(0);
   if (!(use >= 0 && std::isfinite(use))) {
@@ -48,7 +58,23 @@ void validate(const ProposalRequest& request) {
   if (request.price_per_gpu_hour && !(*request.price_per_gpu_hour >= 0)) {
     refuse("price_per_gpu_hour: must be >= 0, got " + exact_text(*request.price_per_gpu_hour));
   }
-  if (request.n_gpus < 1) refuse("n_gpus: must be >= 1, got " + std::to_string(request.n_gpus));
+  if (request.n_gpus.value_or(1) < 1) {
+    refuse("n_gpus: must be >= 1, got " + std::to_string(*request.n_gpus));
+  }
+  require_positive("peak_lr", request.peak_lr);
+  validate(request.shape);
+}
+
+std::int64_t seq_len_of(const ProposalRequest& request, const Law& law) {
+  return request.seq_len.value_or(law.seq_len.value_or(kDeepSeekSeqLen));
+}
+
+void validate_batch(const ProposalRequest& request, std::int64_t seq_len) {
+  if (!request.batch_tokens) return;
+  const std::int64_t batch = *request.batch_tokens;
+  if (batch >= 1 && batch <= kMostBatchTokens && seq_len > 0 && batch % seq_len == 0) return;
+  refuse("batch_tokens: must be a multiple of the sequence length " + std::to_string(seq_len) +
+         ", at most 2^50, got " + std::to_string(batch));
 }
 
 AllocationLaw require_allocation(const Law& law) {
@@ -57,26 +83,6 @@ AllocationLaw require_allocation(const Law& law) {
   refuse("law " + law.id + " cannot split a budget: it has " +
          (exponents ? "the exponents of the allocation without coefficients"
                     : "no allocation law and no loss law"));
-}
-
-/// The shape of the ladder whose M, by the law's convention, is nearest to the law's by ratio.
-ModelShape nearest_shape(double m_opt, FlopsConvention convention, const LadderOptions& options) {
-  if (!(m_opt > 0 && m_opt <= kLargestLadder)) {
-    refuse("the law asks for " + rounded_text(m_opt) +
-           " FLOPs per token; shapes are known up to 1e16");
-  }
-  std::vector<ModelShape> ladder;
-  const auto m = [&](const ModelShape& shape) {
-    return flops_per_token(shape, convention).value();
-  };
-  // The ladder counts by its own convention; it must reach past m_opt by the law's.
-  for (double to = m_opt;; to *= 2) {
-    ladder = shape_ladder(FlopsPerToken(std::min(to, kLargestLadder)), options);
-    if (m(ladder.back()) >= m_opt || to >= kLargestLadder) break;
-  }
-  return *std::min_element(ladder.begin(), ladder.end(), [&](const auto& a, const auto& b) {
-    return std::abs(std::log(m(a) / m_opt)) < std::abs(std::log(m(b) / m_opt));
-  });
 }
 
 /// Whole sequences near `seqs`, from 16 on in steps of 1/16 to 1/32 of it: batches have to be
@@ -89,23 +95,25 @@ std::int64_t round_sequences(double seqs) {
   return std::max<std::int64_t>(1, std::llround(seqs / static_cast<double>(step))) * step;
 }
 
-void ask_hyper_law(Proposal& proposal, const Law& law) {
-  const double compute = proposal.compute_budget.value();
-  if (law.hyper) {
-    proposal.law_batch_tokens = law.hyper->batch_tokens(compute);
-    proposal.law_peak_lr = law.hyper->peak_lr(compute);
-  } else if (law.hyper_nd) {
-    const auto n = static_cast<double>(count_params(proposal.spec.shape).non_embedding());
-    const double d = (proposal.compute_budget / proposal.flops_per_token).value();
-    proposal.law_batch_tokens = law.hyper_nd->batch_tokens(n, d);
-    proposal.law_peak_lr = law.hyper_nd->peak_lr(n, d);
-  } else {
-    proposal.missing = {"batch_tokens", "peak_lr"};
+/// Of a batch, as given or by the law; nothing where neither says it. `affordable`: sequences that
+/// the budget pays for.
+std::optional<std::int64_t> batch_sequences(const Proposal& proposal,
+                                            const ProposalRequest& request, double affordable) {
+  const std::int64_t seq_len = proposal.spec.shape.seq_len;
+  if (const auto given = request.batch_tokens) {
+    if (static_cast<double>(*given / seq_len) <= affordable) return *given / seq_len;
+    refuse("batch_tokens: the budget pays for " +
+           rounded_text(std::floor(affordable) * static_cast<double>(seq_len)) +
+           " tokens, fewer than one batch of " + std::to_string(*given));
   }
+  if (!proposal.law_batch_tokens) return std::nullopt;
+  const double largest = std::floor(std::min(affordable, 1e15));
+  const double seqs = *proposal.law_batch_tokens / static_cast<double>(seq_len);
+  return std::min(round_sequences(std::min(seqs, 1e15)), static_cast<std::int64_t>(largest));
 }
 
 // Spends the budget on whole steps of the rounded batch, and never more than the budget.
-void set_steps(Proposal& proposal) {
+void set_steps(Proposal& proposal, const ProposalRequest& request) {
   RunSpec& spec = proposal.spec;
   const double seq_len = static_cast<double>(spec.shape.seq_len);
   const double affordable = (proposal.compute_budget / proposal.flops_per_token).value() / seq_len;
@@ -116,12 +124,11 @@ void set_steps(Proposal& proposal) {
            " tokens in " + short_name(spec.shape) + "; that takes " + rounded_text(least) +
            ", less with a shorter seq_len");
   }
-  if (!proposal.law_batch_tokens) {
+  const std::optional<std::int64_t> seqs = batch_sequences(proposal, request, affordable);
+  if (!seqs) {
     proposal.tokens = Tokens(std::floor(affordable) * seq_len);
   } else {
-    const double largest = std::floor(std::min(affordable, 1e15));
-    proposal.batch_seqs = std::min(round_sequences(*proposal.law_batch_tokens / seq_len),
-                                   static_cast<std::int64_t>(largest));
+    proposal.batch_seqs = *seqs;
     spec.batch_tokens = proposal.batch_seqs * spec.shape.seq_len;
     spec.n_steps = static_cast<std::int64_t>(affordable / static_cast<double>(proposal.batch_seqs));
     while (proposal.flops_per_token * spec.tokens() > proposal.compute_budget) --spec.n_steps;
@@ -143,15 +150,20 @@ void set_inference_aware(Proposal& proposal, const ProposalRequest& request, con
   proposal.inference_scale = law.loss->scale;
 }
 
-void set_effective_tokens(Proposal& proposal, const ProposalRequest& request) {
+void set_epochs(Proposal& proposal, const ProposalRequest& request) {
+  if (!request.data_tokens) return;
   const double tokens = proposal.tokens.value();
-  if (!request.data_tokens || tokens <= *request.data_tokens) return;
-  proposal.effective_tokens = effective_tokens(tokens, *request.data_tokens);
+  proposal.epochs = tokens / *request.data_tokens;
+  if (tokens > *request.data_tokens) {
+    proposal.effective_tokens = effective_tokens(tokens, *request.data_tokens);
+  }
 }
 
 /// Why the law's prediction was not taken, if it was not.
-std::optional<std::string> set_prediction(Proposal& proposal, const Law& law) {
-  const std::optional<Prediction> prediction = predict(law, proposal.spec.shape, proposal.tokens);
+std::optional<std::string> set_prediction(Proposal& proposal, const ProposalRequest& request,
+                                          const Law& law) {
+  const std::optional<Prediction> prediction =
+      predict(law, proposal.spec.shape, proposal.tokens, request.data_tokens);
   if (!prediction) return std::nullopt;
   if (auto nonsense = beyond_chance(law, proposal.spec.shape, prediction->value)) return nonsense;
   (law.frame.metric == Metric::bits_per_byte ? proposal.bits_per_byte : proposal.loss_nats) =
@@ -160,14 +172,17 @@ std::optional<std::string> set_prediction(Proposal& proposal, const Law& law) {
 }
 
 void set_cost(Proposal& proposal, const ProposalRequest& request) {
-  if (!request.gpu_peak_flops || !request.mfu) return;
+  if (!request.gpu_peak_flops) return;
   const FlopsPerToken exact = flops_per_token(proposal.spec.shape, FlopsConvention::exact);
+  proposal.n_gpus = request.n_gpus.value_or(1);
+  proposal.mfu = request.mfu.value_or(kUsualMfu);
+  proposal.mfu_assumed = !request.mfu;
   const ComputeRate rate{.gpu_peak_flops = *request.gpu_peak_flops,
-                         .mfu = *request.mfu,
+                         .mfu = *proposal.mfu,
                          .price_per_gpu_hour = request.price_per_gpu_hour};
   const double flops = (exact * proposal.tokens).value();
   proposal.gpu_hours = rate.gpu_hours(flops);
-  proposal.wall_hours = *proposal.gpu_hours / static_cast<double>(request.n_gpus);
+  proposal.wall_hours = *proposal.gpu_hours / static_cast<double>(proposal.n_gpus);
   proposal.price = rate.price(flops);
   if (!std::isfinite(proposal.price.value_or(0)) || !std::isfinite(*proposal.gpu_hours)) {
     refuse("price_per_gpu_hour: what " + rounded_text(flops) +
@@ -175,10 +190,25 @@ void set_cost(Proposal& proposal, const ProposalRequest& request) {
   }
 }
 
+void set_shape(Proposal& proposal, const ProposalRequest& request, const Law& law) {
+  const double m = *proposal.law_flops_per_token;
+  if (!(m > 0 && m <= kLargestShape)) {
+    refuse("the law asks for " + rounded_text(m) +
+           " FLOPs per token; shapes are known up to 1e16");
+  }
+  const LadderOptions sizes{
+      .vocab_size = request.vocab_size.value_or(law.vocab_size.value_or(kDeepSeekVocabSize)),
+      .seq_len = seq_len_of(request, law)};
+  proposal.spec.shape = shape_near(FlopsPerToken(m), law.frame.convention, sizes, request.shape);
+  proposal.convention = law.frame.convention;
+  proposal.flops_per_token = flops_per_token(proposal.spec.shape, law.frame.convention);
+}
+
 }  // namespace
 
 Proposal propose(const ProposalRequest& request, const Law& law) {
   validate(request);
+  validate_batch(request, seq_len_of(request, law));
   const AllocationLaw allocation = require_allocation(law);
   Proposal proposal;
   proposal.law_id = law.id;
@@ -188,20 +218,15 @@ Proposal propose(const ProposalRequest& request, const Law& law) {
   proposal.law_tokens = allocation.tokens(compute);
   proposal.extrapolation = extrapolation(law, request.compute_budget);
 
-  const LadderOptions ladder{
-      .vocab_size = request.vocab_size.value_or(law.vocab_size.value_or(kDeepSeekVocabSize)),
-      .seq_len = request.seq_len.value_or(law.seq_len.value_or(kDeepSeekSeqLen))};
-  proposal.spec.shape = nearest_shape(*proposal.law_flops_per_token, law.frame.convention, ladder);
-  proposal.flops_per_token = flops_per_token(proposal.spec.shape, law.frame.convention);
-  ask_hyper_law(proposal, law);
-  set_steps(proposal);
-  // Four digits, as one would type it.
-  if (proposal.law_peak_lr) {
-    proposal.spec.peak_lr = parse_double(rounded_text(*proposal.law_peak_lr, 4)).value();
-  }
-  const std::optional<std::string> nonsense = set_prediction(proposal, law);
+  proposal.dataset = request.dataset;
+  set_shape(proposal, request, law);
+  choose_batch_and_rate(proposal, request, law);
+  choose_recipe(proposal, request, law);
+  set_steps(proposal, request);
+  advise_weight_decay(proposal);
+  const std::optional<std::string> nonsense = set_prediction(proposal, request, law);
   set_inference_aware(proposal, request, law);
-  set_effective_tokens(proposal, request);
+  set_epochs(proposal, request);
   set_cost(proposal, request);
   proposal.warnings = proposal_warnings(proposal, request, law);
   if (nonsense) proposal.warnings.push_back("No loss is predicted: " + *nonsense + ".");

@@ -14,9 +14,9 @@ double log_distance(double a, double b) { return std::abs(std::log(a / b)); }
 
 }  // namespace
 
-std::vector<Rung> ladder_up_to(double m, const LadderOptions& options) {
+std::vector<Rung> ladder_up_to(double m, const LadderOptions& options, const ShapeRules& rules) {
   std::vector<Rung> ladder;
-  for (const ModelShape& shape : shape_ladder(FlopsPerToken(m), options)) {
+  for (const ModelShape& shape : shape_ladder(FlopsPerToken(m), options, rules)) {
     ladder.push_back({shape, flops_per_token(shape).value()});
   }
   return ladder;

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "isoflop/model_shape.h"
+#include "isoflop/shape_rules.h"
 
 namespace isoflop {
 
@@ -15,7 +15,8 @@ struct Rung {
   double m = 0;  // [FLOPs/token], deepseek_m_actual
 };
 
-[[nodiscard]] std::vector<Rung> ladder_up_to(double m, const LadderOptions& options);
+[[nodiscard]] std::vector<Rung> ladder_up_to(double m, const LadderOptions& options,
+                                             const ShapeRules& rules = {});
 
 /// The rung nearest to `m` by ratio. `ladder` is ascending and not empty.
 [[nodiscard]] const Rung& nearest_rung(std::span<const Rung> ladder, double m);

@@ -29,6 +29,11 @@ Law full_law() {
   law.hyper_nd = HyperLawNd{{0.58, 0, 0.571}, {1.79, -0.713, 0.307}};
   law.loss = test::epoch_surface();
   law.frontier = FrontierLaw{1.0 / 3, 12.5, -0.1, 0.03};
+  law.note = "read me";
+  law.recipe.weight_decay = 0.02;
+  law.recipe.schedule = LrSchedule{.kind = ScheduleKind::wsd, .decay_fraction = 0.3};
+  law.recipe.parametrisation = Parametrisation::mup;
+  law.recipe.base_d_model = law.recipe.base_n_layers = 64;
   return law;
 }
 
@@ -54,6 +59,8 @@ TEST_CASE("a law read back has equal doubles in every part") {
   CHECK(back.fitted_to == law.fitted_to);
   CHECK(back.vocab_size == law.vocab_size);
   CHECK(back.seq_len == law.seq_len);
+  CHECK(back.note == law.note);
+  CHECK(back.recipe == law.recipe);
   CHECK(back.allocation->tokens.coefficient == law.allocation->tokens.coefficient);
   CHECK(back.allocation->flops_per_token.exponent == 0.5243);
   CHECK(back.hyper->peak_lr.exponent == -0.125);
@@ -184,4 +191,14 @@ TEST_CASE("a law book refuses a misnamed file, twins and a missing folder") {
   CHECK(message().find("\"full\" is both published and fitted") != std::string::npos);
   CHECK(ISOFLOP_ERROR_MESSAGE(load_law_book(folder.path() / "nowhere")).find("nowhere") !=
         std::string::npos);
+}
+
+TEST_CASE("a recipe that no run may have is refused where it stands") {
+  const TempDir folder;
+  CHECK_THAT(complaint(folder, R"(, "recipe": {"weight_decay": -1})"),
+             contains("law.json: /recipe/weight_decay: must be from 0 to 100, got -1"));
+  CHECK_THAT(complaint(folder, R"(, "recipe": {"weight_decoy": 0.1})"),
+             contains("did you mean weight_decay"));
+  CHECK_THAT(complaint(folder, R"(, "recipe": {"parametrisation": "mup"})"),
+             contains("/recipe/base_d_model"));
 }

@@ -19,7 +19,8 @@ TEST_CASE("every published law loads, cites a source and is formatted as it woul
   const std::vector<std::string> ids = {"chinchilla-2022",   "deepseek-early-data-2024",
                                         "deepseek-llm-2024", "deepseek-openwebtext2-2024",
                                         "epoch-2024",        "kaplan-2020",
-                                        "llama3-2024",       "porian-2024",
+                                        "llama3-2024",       "llama3-figure-2024",
+                                        "porian-2024",
                                         "step-law-2025"};
   const std::vector<Law> book = load_law_book(fits());
   const test::TempDir folder;
@@ -83,8 +84,22 @@ TEST_CASE("Kaplan's loss frontier is (3.1e8 PF-days / C)^0.050") {
   CHECK(frontier(1e21) == Approx(std::pow(3.1e8 * 8.64e19 / 1e21, 0.050)).epsilon(1e-12));
 }
 
-TEST_CASE("Llama 3's split multiplies to the budget") {
-  const AllocationLaw split = *published("llama3-2024").allocation;
-  CHECK(split.tokens(1e22) == Approx(0.29 * std::pow(1e22, 0.53)).epsilon(1e-12));
-  CHECK(split.tokens(1e22) * split.flops_per_token(1e22) == Approx(1e22).epsilon(1e-12));
+TEST_CASE("Llama 3's splits multiply to the budget") {
+  const AllocationLaw text = *published("llama3-2024").allocation;
+  CHECK(text.tokens(1e22) == Approx(0.29 * std::pow(1e22, 0.53)).epsilon(1e-12));
+  for (const char* id : {"llama3-2024", "llama3-figure-2024"}) {
+    const AllocationLaw split = *published(id).allocation;
+    CHECK(split.tokens(1e22) * split.flops_per_token(1e22) == Approx(1e22).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("Llama 3's figure, not its text, gives the 16.55T tokens and 402B of the report") {
+  const double budget = 3.8e25;
+  const AllocationLaw figure = *published("llama3-figure-2024").allocation;
+  // The report's two numbers have a 6 N D 5 % above its budget.
+  CHECK(figure.tokens(budget) == Approx(16.55e12).epsilon(0.02));
+  CHECK(figure.flops_per_token(budget) / 6 == Approx(402e9).epsilon(0.04));
+  const AllocationLaw text = *published("llama3-2024").allocation;
+  CHECK(text.tokens(budget) == Approx(10.46e12).epsilon(1e-3));
+  CHECK_THAT(published("llama3-2024").note, contains("llama3-figure-2024"));
 }

@@ -9,6 +9,7 @@
 
 #include "isoflop/law.h"
 #include "isoflop/run_spec.h"
+#include "isoflop/shape_rules.h"
 
 namespace isoflop {
 
@@ -43,6 +44,8 @@ struct Experiment {
   /// Runs of one shape at different budgets share their first stage, which is trained once.
   bool share_trunks = false;
   double ladder_step = 1.4;  // of M, between neighbours of the ladder: at most this factor
+  /// What the cluster asks of the shapes; tied_embeddings is base's.
+  ShapeRules rules = {};
   /// Fixed values; absent: the prior's hyper-parameter law at each run's own budget.
   std::optional<double> peak_lr;
   std::optional<std::int64_t> batch_tokens;

@@ -24,6 +24,8 @@ namespace isoflop {
 
 struct FitOptions {
   LossLaw::Scale scale = LossLaw::Scale::flops_per_token;
+  /// How the points count sizes and compute, where they do not say it themselves.
+  std::optional<FlopsConvention> convention = std::nullopt;
   ObjectiveKind objective = ObjectiveKind::huber_log;
   double delta = 1e-3;
   std::int64_t n_bootstrap = 1000;
@@ -50,7 +52,10 @@ struct FitOptions {
 /// Everything that `isoflop fit` says about one set of points.
 struct Fit {
   FitOptions options;  // what was asked
+  /// Of the points; where they state parameters alone and no convention, six_n_total: C = 6 N D, N
+  /// all parameters, as in arXiv:2203.15556. That is then `convention_assumed`.
   Frame frame;
+  bool convention_assumed = false;
   /// Where a column of that name has one value for all points: what a proposal inherits.
   std::optional<std::int64_t> vocab_size, seq_len;
   LossLaw::Scale scale = LossLaw::Scale::flops_per_token;

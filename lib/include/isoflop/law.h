@@ -10,6 +10,7 @@
 
 #include "isoflop/model_shape.h"
 #include "isoflop/quantity.h"
+#include "isoflop/training_recipe.h"
 
 namespace isoflop {
 
@@ -105,6 +106,9 @@ struct Law {
   std::optional<FrontierLaw> frontier;
   /// For our own fits: what a proposal inherits from the runs behind the law.
   std::optional<std::int64_t> vocab_size, seq_len;
+  TrainingRecipe recipe = {};
+  /// What to know before using it, in words; proposals repeat it.
+  std::string note = {};
 };
 
 /// The split of `compute` that minimises a loss law, in closed form (arXiv:2203.15556, eq. 4):
