@@ -10,11 +10,11 @@
 #include "checks/target_check.h"
 #include "commands.h"
 #include "environment.h"
-#include "options/gpu_options.h"
 #include "isoflop/error.h"
 #include "isoflop/fit.h"
 #include "isoflop/report.h"
 #include "isoflop/training_curve.h"
+#include "options/gpu_options.h"
 #include "points_source.h"
 
 namespace isoflop::cli {
@@ -57,6 +57,7 @@ ReportChapter chapter_of(const LoadedPoints& loaded, Fit result) {
   ReportChapter chapter;
   chapter.title = loaded.points.frame.dataset.empty() ? "points" : loaded.points.frame.dataset;
   chapter.points = loaded.points;
+  chapter.points.frame = result.frame;  // with the convention that the fit has decided on
   chapter.records = loaded.records;
   chapter.fit.emplace(std::move(result));
   return chapter;

@@ -35,10 +35,9 @@ void set_dataset(ProposalRequest& request, const DatasetInfo& info) {
   request.dataset = info.name;
   request.tokenizer = info.tokenizer;
   if (request.vocab_size && *request.vocab_size < info.vocab_size) {
-    throw Error(ErrorCode::invalid_argument,
-                "--vocab-size: must be at least that of " + info.name + ", " +
-                    std::to_string(info.vocab_size) + ", got " +
-                    std::to_string(*request.vocab_size));
+    throw Error(ErrorCode::invalid_argument, "--vocab-size: must be at least that of " + info.name +
+                                                 ", " + std::to_string(info.vocab_size) + ", got " +
+                                                 std::to_string(*request.vocab_size));
   }
   if (!request.vocab_size) request.vocab_size = info.vocab_size;
   if (!request.data_tokens && !info.generated && info.train.tokens > 0) {

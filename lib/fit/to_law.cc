@@ -12,7 +12,8 @@ AllocationLaw allocation_law(const Fit& fit) {
 }
 
 constexpr char kAssumedConvention[] =
-    "The points state parameters without saying which: all of them are taken to be meant, C = 6 N D "
+    "The points state parameters without saying which: all of them are taken to be meant, C = 6 N "
+    "D "
     "(six_n_total); fit --convention six_n1_actual is for counts without embeddings";
 
 bool has_law(const PowerLawFit& fit) { return fit.usable() || fit.exponent_assumed; }

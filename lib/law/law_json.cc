@@ -168,7 +168,8 @@ Json frontier_json(const FrontierLaw& law) {
 Law read_law(const JsonReader& json) {
   json.require_schema(kSchema);
   json.allow_only({"schema", "id", "source", "frame", "fitted_from", "fitted_to", "vocab_size",
-                   "seq_len", "allocation", "hyper", "hyper_nd", "loss", "frontier", "recipe", "note"});
+                   "seq_len", "allocation", "hyper", "hyper_nd", "loss", "frontier", "recipe",
+                   "note"});
   Law law;
   law.id = json.at("id").string();
   if (!is_safe_name(law.id)) {

@@ -26,17 +26,50 @@ std::int64_t width_step(std::int64_t d_model) {
                    1, d_model / (std::int64_t{384} * 16));  // d_head 128, d a multiple of 384
 }
 
-struct Candidate {
-  ModelShape shape;
-  double m;
-  double depth_error;  // |ln(n / ideal)|
-};
+/// Of the shapes one step above `m`, the one whose depth suits its width best; a short step counts
+/// as much against a shape as a wrong depth does. Where there is a gap wider than the step, the
+/// next size there is. `from`: where the ascending `all` has passed m.
+const SizedShape* next_rung(const std::vector<SizedShape>& all, double m, double min_step,
+                            double max_step, std::size_t& from) {
+  while (from < all.size() && all[from].m <= m * min_step) ++from;
+  const SizedShape* next = nullptr;
+  double next_score = std::numeric_limits<double>::infinity();
+  for (std::size_t i = from; i < all.size() && all[i].m <= m * max_step; ++i) {
+    const double score = all[i].oddness - std::log(all[i].m / m);
+    if (score < next_score) {
+      next = &all[i];
+      next_score = score;
+    }
+  }
+  if (next != nullptr) return next;
+  const auto above =
+      std::find_if(all.begin(), all.end(), [&](const SizedShape& shape) { return shape.m > m; });
+  return above == all.end() ? nullptr : &*above;
+}
 
-/// Every small width with the depths around its ideal one, ascending in M, past `to`.
-std::vector<Candidate> candidates(double to, const LadderOptions& options,
-                                  const ShapeRules& rules) {
-  std::vector<Candidate> found;
-  double largest_small = std::numeric_limits<double>::infinity();  // once all that are wider are not
+/// Goes on with practical shapes, to the first past `to`.
+void add_practical(double to, const LadderOptions& options, const ShapeRules& rules,
+                   std::vector<ModelShape>& ladder) {
+  double m = ladder.empty() ? 0 : flops_per_token(ladder.back()).value();
+  if (m >= to) return;
+  const std::vector<SizedShape> all =
+      practical_shapes(m, 8 * to, FlopsConvention::deepseek_m_actual, options, rules);
+  std::size_t from = 0;
+  while (m < to) {
+    const SizedShape* next = next_rung(all, m, kMinFineStep, kMaxFineStep, from);
+    if (next == nullptr) break;
+    ladder.push_back(next->shape);
+    m = next->m;
+  }
+}
+
+}  // namespace
+
+std::vector<SizedShape> small_shapes(double to, const LadderOptions& options,
+                                     const ShapeRules& rules) {
+  std::vector<SizedShape> found;
+  double largest_small =
+      std::numeric_limits<double>::infinity();  // once all that are wider are not
   double previous_deepest = 0;
   for (std::int64_t d = kMinWidth;; d += width_step(d)) {
     const double ideal = ideal_depth(d);
@@ -65,54 +98,12 @@ std::vector<Candidate> candidates(double to, const LadderOptions& options,
   return found;
 }
 
-/// Of the shapes one step above `m`, the one whose depth suits its width best; a short step counts
-/// as much against a shape as a wrong depth does. Where there is a gap wider than the step, the next
-/// size there is. `from`: where the ascending `all` has passed m.
-const Candidate* next_rung(const std::vector<Candidate>& all, double m, double min_step,
-                           double max_step, std::size_t& from) {
-  while (from < all.size() && all[from].m <= m * min_step) ++from;
-  const Candidate* next = nullptr;
-  double next_score = std::numeric_limits<double>::infinity();
-  for (std::size_t i = from; i < all.size() && all[i].m <= m * max_step; ++i) {
-    const double score = all[i].depth_error - std::log(all[i].m / m);
-    if (score < next_score) {
-      next = &all[i];
-      next_score = score;
-    }
-  }
-  if (next != nullptr) return next;
-  const auto above = std::find_if(all.begin(), all.end(),
-                                  [&](const Candidate& candidate) { return candidate.m > m; });
-  return above == all.end() ? nullptr : &*above;
-}
-
-/// Goes on with practical shapes, to the first past `to`.
-void add_practical(double to, const LadderOptions& options, const ShapeRules& rules,
-                   std::vector<ModelShape>& ladder) {
-  double m = ladder.empty() ? 0 : flops_per_token(ladder.back()).value();
-  if (m >= to) return;
-  std::vector<Candidate> all;
-  for (const PracticalShape& shape :
-       practical_shapes(m, 8 * to, FlopsConvention::deepseek_m_actual, options, rules)) {
-    all.push_back({shape.shape, shape.m, shape.oddness});
-  }
-  std::size_t from = 0;
-  while (m < to) {
-    const Candidate* next = next_rung(all, m, kMinFineStep, kMaxFineStep, from);
-    if (next == nullptr) break;
-    ladder.push_back(next->shape);
-    m = next->m;
-  }
-}
-
-}  // namespace
-
 std::vector<ModelShape> small_ladder(double to, const LadderOptions& options,
                                      const ShapeRules& rules) {
   std::vector<ModelShape> ladder;
-  const std::vector<Candidate> all = candidates(to, options, rules);
+  const std::vector<SizedShape> all = small_shapes(to, options, rules);
   std::size_t from = 0;
-  const Candidate* rung = all.empty() ? nullptr : &all.front();
+  const SizedShape* rung = all.empty() ? nullptr : &all.front();
   while (rung != nullptr && !is_practical_size(rung->shape)) {
     ladder.push_back(rung->shape);
     if (rung->m >= to) break;

@@ -77,9 +77,8 @@ void set_widths(ModelShape& shape, const LadderOptions& options, const ShapeRule
       ffn_unit == 0 && !rules.multiple_of ? default_d_ff(shape.d_model) : exact;
   const std::int64_t of = rules.multiple_of.value_or(std::max<std::int64_t>(1, ffn_unit));
   shape.d_ff = up_to_multiple(ffn, std::lcm(of, rules.tensor_parallel));
-  shape.vocab_size =
-      up_to_multiple(options.vocab_size,
-                     std::lcm(rules.pad_vocab_to.value_or(vocab_unit), rules.tensor_parallel));
+  shape.vocab_size = up_to_multiple(
+      options.vocab_size, std::lcm(rules.pad_vocab_to.value_or(vocab_unit), rules.tensor_parallel));
   shape.seq_len = options.seq_len;
   shape.tied_embeddings = rules.tied_embeddings;
 }
@@ -161,7 +160,6 @@ std::optional<ModelShape> practical_shape(std::int64_t d_model, std::int64_t n_l
   if (total_params(shape) >= kEightHeadsFrom && !with_heads(true)) return std::nullopt;
   if (!rules.n_kv_heads && !rules.gqa_ratio && total_params(shape) >= kGroupedQueryFrom) {
     group_queries(shape, rules.tensor_parallel);
-    if (total_params(shape) < kGroupedQueryFrom) return std::nullopt;
   }
   if (!is_practical_size(shape)) return std::nullopt;
   return shape;

@@ -26,8 +26,13 @@ namespace isoflop {
 /// What a head size other than the usual one of the width counts as, in ln of the depth's ratio.
 [[nodiscard]] double head_oddness(const ModelShape& shape, const ShapeRules& rules);
 
-/// Rungs of small models, to the last before the first of practical size, or to the first whose M is
-/// at least `to`.
+/// Every width of the ladder of small models with the depths around its ideal one, ascending in M
+/// (deepseek_m_actual), past `to` or the first of practical size.
+[[nodiscard]] std::vector<SizedShape> small_shapes(double to, const LadderOptions& options,
+                                                   const ShapeRules& rules);
+
+/// Rungs of small models, to the last before the first of practical size, or to the first whose M
+/// is at least `to`.
 [[nodiscard]] std::vector<ModelShape> small_ladder(double to, const LadderOptions& options,
                                                    const ShapeRules& rules);
 

@@ -14,7 +14,7 @@ constexpr std::int64_t kLastWidth = 1 << 20;  // as validate(ModelShape) has it
 /// Fewer or more layers than the width calls for. The loss is nearly flat in the depth; where ranks
 /// leave one width to the octave, this much is needed for every size to have a shape.
 constexpr double kDepthRange = 2.6;
-constexpr double kNear = 0.02;  // in ln M
+constexpr double kNear = 0.02, kGood = 0.05;  // in ln M
 constexpr double kLargest = 1e16;
 
 /// Multiples of 128, from 1024 on eight to the octave.
@@ -25,7 +25,7 @@ std::int64_t practical_width_step(std::int64_t d_model) {
 
 void add_depths(std::int64_t d_model, double low, double high, FlopsConvention convention,
                 const LadderOptions& options, const ShapeRules& rules,
-                std::vector<PracticalShape>& found) {
+                std::vector<SizedShape>& found) {
   // Beyond so much nothing comes back below `high` by grouping the queries.
   constexpr double kMostSaved = 1.5;
   const double ideal = ideal_depth(d_model);
@@ -48,10 +48,41 @@ void add_depths(std::int64_t d_model, double low, double high, FlopsConvention c
 
 double log_distance(double a, double b) { return std::abs(std::log(a / b)); }
 
+const SizedShape& nearest_to(double m, const std::vector<SizedShape>& choice) {
+  return *std::min_element(choice.begin(), choice.end(), [m](const auto& a, const auto& b) {
+    return log_distance(a.m, m) < log_distance(b.m, m);
+  });
+}
+
+/// Of those that are near enough, the one with the best proportions; else the nearest.
+ModelShape best_of(double m, const std::vector<SizedShape>& choice) {
+  const SizedShape* best = nullptr;
+  for (const SizedShape& shape : choice) {
+    if (log_distance(shape.m, m) > kNear) continue;
+    if (best == nullptr || shape.oddness < best->oddness) best = &shape;
+  }
+  return best != nullptr ? best->shape : nearest_to(m, choice).shape;
+}
+
+/// So small that only the ladder's rungs count.
+bool has_few_params(const ModelShape& shape) {
+  constexpr double kFew = 1e7;
+  return static_cast<double>(count_params(shape).total()) < kFew;
+}
+
+/// Below practical size: every depth of the ladder's widths.
+std::vector<SizedShape> small_around(double m, double to, FlopsConvention convention,
+                                     const LadderOptions& options, const ShapeRules& rules) {
+  std::vector<SizedShape> found = small_shapes(to, options, rules);
+  std::erase_if(found, [](const SizedShape& shape) { return is_practical_size(shape.shape); });
+  for (SizedShape& shape : found) shape.m = flops_per_token(shape.shape, convention).value();
+  std::erase_if(found, [m](const SizedShape& shape) { return log_distance(shape.m, m) > 1; });
+  return found;
+}
+
 /// Practical shapes within a factor of 1.3, or of 2 where there are none so near.
-std::vector<PracticalShape> practical_around(double m, FlopsConvention convention,
-                                             const LadderOptions& options,
-                                             const ShapeRules& rules) {
+std::vector<SizedShape> practical_around(double m, FlopsConvention convention,
+                                         const LadderOptions& options, const ShapeRules& rules) {
   for (const double window : {1.3, 2.0}) {
     auto found = practical_shapes(m / window, m * window, convention, options, rules);
     if (!found.empty()) return found;
@@ -68,11 +99,10 @@ std::vector<PracticalShape> practical_around(double m, FlopsConvention conventio
 
 }  // namespace
 
-std::vector<PracticalShape> practical_shapes(double low, double high, FlopsConvention convention,
-                                             const LadderOptions& options,
-                                             const ShapeRules& rules) {
+std::vector<SizedShape> practical_shapes(double low, double high, FlopsConvention convention,
+                                         const LadderOptions& options, const ShapeRules& rules) {
   validate(rules);
-  std::vector<PracticalShape> found;
+  std::vector<SizedShape> found;
   for (std::int64_t d = kFirstWidth; d <= kLastWidth; d += practical_width_step(d)) {
     // 72 n d^2 is less than M by any convention but for grouped queries.
     const double least = ideal_depth(d) / kDepthRange * 40 * static_cast<double>(d * d);
@@ -80,7 +110,7 @@ std::vector<PracticalShape> practical_shapes(double low, double high, FlopsConve
     add_depths(d, low, high, convention, options, rules, found);
   }
   std::stable_sort(found.begin(), found.end(),
-                   [](const PracticalShape& a, const PracticalShape& b) { return a.m < b.m; });
+                   [](const SizedShape& a, const SizedShape& b) { return a.m < b.m; });
   return found;
 }
 
@@ -88,37 +118,36 @@ ModelShape shape_near(FlopsPerToken target, FlopsConvention convention,
                       const LadderOptions& options, const ShapeRules& rules) {
   const double wanted = target.value();
   if (!(wanted > 0 && wanted <= kLargest)) {
-    throw Error(ErrorCode::invalid_argument, "shapes are known up to 1e16 FLOPs/token, asked for " +
-                                                 std::to_string(wanted));
+    throw Error(ErrorCode::invalid_argument,
+                "shapes are known up to 1e16 FLOPs/token, asked for " + std::to_string(wanted));
   }
-  const auto m = [&](const ModelShape& shape) {
-    return flops_per_token(shape, convention).value();
-  };
-  const auto nearer = [&](const ModelShape& a, const ModelShape& b) {
-    return log_distance(m(a), wanted) < log_distance(m(b), wanted);
-  };
-  std::vector<ModelShape> small;
+  validate(rules);
+  std::vector<ModelShape> rungs;
+  double to = wanted;
   // The ladder counts by its own convention; it must reach past the target by the one asked for.
-  for (double to = wanted; to <= kLargest; to *= 2) {
-    small = small_ladder(to, options, rules);
-    const bool ended = small.empty() || flops_per_token(small.back()).value() < to;
-    if (ended || m(small.back()) >= wanted) break;
+  for (; to <= kLargest; to *= 2) {
+    rungs = small_ladder(to, options, rules);
+    const bool ended = rungs.empty() || flops_per_token(rungs.back()).value() < to;
+    if (ended || flops_per_token(rungs.back(), convention).value() >= wanted) break;
   }
-  if (!small.empty() && wanted <= m(small.back())) {
-    return *std::min_element(small.begin(), small.end(), nearer);
+  std::vector<SizedShape> choice;
+  for (const ModelShape& rung : rungs) {
+    choice.push_back({rung, flops_per_token(rung, convention).value(), 0});
   }
-  const std::vector<PracticalShape> choice = practical_around(wanted, convention, options, rules);
-  const PracticalShape* best = nullptr;
-  const PracticalShape* nearest = nullptr;
-  for (const PracticalShape& shape : choice) {
-    const double distance = log_distance(shape.m, wanted);
-    if (distance <= kNear && (best == nullptr || shape.oddness < best->oddness)) best = &shape;
-    if (nearest == nullptr || distance < log_distance(nearest->m, wanted)) nearest = &shape;
+  if (!choice.empty() && wanted <= choice.back().m) {
+    const SizedShape rung = nearest_to(wanted, choice);
+    if (log_distance(rung.m, wanted) <= kGood || has_few_params(rung.shape)) return rung.shape;
+    choice = small_around(wanted, to, convention, options, rules);
+    choice.push_back(rung);
+    return best_of(wanted, choice);
   }
-  if (best != nullptr) return best->shape;
-  if (nearest == nullptr && small.empty()) refuse_rules(rules, wanted);
-  if (nearest == nullptr) return small.back();
-  return small.empty() || nearer(nearest->shape, small.back()) ? nearest->shape : small.back();
+  if (!choice.empty()) choice = {choice.back()};
+  if (!choice.empty()) choice.back().oddness = kDepthRange;
+  for (SizedShape& shape : practical_around(wanted, convention, options, rules)) {
+    choice.push_back(std::move(shape));
+  }
+  if (choice.empty()) refuse_rules(rules, wanted);
+  return best_of(wanted, choice);
 }
 
 }  // namespace isoflop

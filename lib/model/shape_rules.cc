@@ -31,9 +31,9 @@ void validate(const ShapeRules& rules) {
   require_within("n_kv_heads", rules.n_kv_heads, 1, kMostHeads);
   require_within("gqa_ratio", rules.gqa_ratio, 1, kMostHeads);
   if (rules.n_kv_heads && rules.gqa_ratio) {
-    throw Error(ErrorCode::invalid_argument,
-                "n_kv_heads and gqa_ratio: one of the two, got " +
-                    std::to_string(*rules.n_kv_heads) + " and " + std::to_string(*rules.gqa_ratio));
+    throw Error(ErrorCode::invalid_argument, "n_kv_heads and gqa_ratio: one of the two, got " +
+                                                 std::to_string(*rules.n_kv_heads) + " and " +
+                                                 std::to_string(*rules.gqa_ratio));
   }
   if (const auto& n = rules.n_kv_heads) {
     require_rule(*n % ranks == 0 || ranks % *n == 0, "n_kv_heads", *n,

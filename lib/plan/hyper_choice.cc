@@ -75,7 +75,7 @@ void choose_recipe(Proposal& proposal, const ProposalRequest& request, const Law
   const std::string behind = "the runs behind law " + law.id;
   const auto state = [&](const char* part, bool was_given, bool was_run) {
     set_from(proposal, part,
-             was_given ? kGiven : (was_run ? behind : "default (arXiv:2401.02954, sec. 2.3)"));
+             was_given ? kGiven : (was_run ? behind : "default of DeepSeek LLM, arXiv:2401.02954"));
   };
   state("weight_decay", given.weight_decay.has_value(), runs.weight_decay.has_value());
   state("schedule", given.schedule.has_value(), runs.schedule.has_value());
@@ -92,11 +92,10 @@ void choose_recipe(Proposal& proposal, const ProposalRequest& request, const Law
 void advise_weight_decay(Proposal& proposal) {
   const RunSpec& spec = proposal.spec;
   if (!proposal.trainable() || spec.n_steps < 1) return;
-  const DecayingRun run{
-      .params = static_cast<double>(count_params(spec.shape).non_embedding()),
-      .tokens = proposal.tokens.value(),
-      .batch_tokens = static_cast<double>(spec.batch_tokens),
-      .peak_lr = spec.peak_lr};
+  const DecayingRun run{.params = static_cast<double>(count_params(spec.shape).non_embedding()),
+                        .tokens = proposal.tokens.value(),
+                        .batch_tokens = static_cast<double>(spec.batch_tokens),
+                        .peak_lr = spec.peak_lr};
   WeightDecayAdvice advice;
   advice.tokens_per_param = run.tokens / run.params;
   advice.timescale = power_lines_timescale(advice.tokens_per_param);

@@ -42,8 +42,7 @@ std::string from_text(const Proposal& proposal, const std::string& part) {
 
 /// Of 6 N for a law that counts parameters.
 bool counts_params(FlopsConvention convention) {
-  return convention == FlopsConvention::six_n_total ||
-         convention == FlopsConvention::six_n1_actual;
+  return convention == FlopsConvention::six_n_total || convention == FlopsConvention::six_n1_actual;
 }
 
 void add_shape(const Proposal& proposal, Page& page) {
@@ -51,8 +50,9 @@ void add_shape(const Proposal& proposal, Page& page) {
   const ParamCounts counts = count_params(shape);
   page.row("shape", short_name(shape) + ", heads of " + std::to_string(shape.d_head) + ", d_ff " +
                         std::to_string(shape.d_ff) + ", vocabulary " +
-                        std::to_string(shape.vocab_size) + (shape.tied_embeddings ? " (tied)" : "") +
-                        ", sequence " + std::to_string(shape.seq_len));
+                        std::to_string(shape.vocab_size) +
+                        (shape.tied_embeddings ? " (tied)" : "") + ", sequence " +
+                        std::to_string(shape.seq_len));
   page.row("parameters", count_text(number(counts.non_embedding())) + " non-embedding, " +
                              count_text(number(counts.total())) + " in all");
   const double m = proposal.flops_per_token.value();
@@ -84,8 +84,8 @@ std::string weight_decay_text(const Proposal& proposal) {
   std::string text =
       rounded_text(proposal.spec.weight_decay, 4) + from_text(proposal, "weight_decay");
   if (const auto& advice = proposal.weight_decay) {
-    text += "; Power Lines (arXiv:2505.13738): " + rounded_text(advice->value, 2) +
-            (advice->in_range ? "" : ", beyond its 111M to 3.3B parameters");
+    text += "; " + rounded_text(advice->value, 2) + " by Power Lines, arXiv:2505.13738" +
+            (advice->in_range ? "" : ", outside its 111M to 3.3B parameters");
   }
   return text;
 }
@@ -155,7 +155,8 @@ void add_inference_aware(const Proposal& proposal, Page& page) {
             " tokens of inference: FLOPs in all by the law's surface");
   const bool params = proposal.inference_scale == LossLaw::Scale::params;
   std::string heads;
-  for (const char* head : {params ? "parameters" : "FLOPs/tok", "tokens", "training", "inference"}) {
+  for (const char* head :
+       {params ? "parameters" : "FLOPs/tok", "tokens", "training", "inference"}) {
     heads += padded(head, kCellWidth) + " ";
   }
   page.row("", heads + "total");

@@ -16,6 +16,8 @@ using Words = std::vector<std::string>;
 constexpr std::int64_t kFewSteps = 500;
 constexpr double kNotableRounding = 0.01;
 constexpr double kNotableSize = 0.05;
+// Of a budget that is the law's own but for rounding.
+constexpr double kRounding = 1 + 1e-9;
 constexpr double kUnspent = 0.005;
 // Up to 4 epochs are nearly as good as fresh tokens (arXiv:2305.16264).
 constexpr double kHarmlessEpochs = 4;
@@ -39,7 +41,7 @@ void warn_of_extrapolation(const Proposal& p, const Law& law, Words& warnings) {
     warnings.emplace_back("The law does not say for which budgets it was fitted.");
     return;
   }
-  if (p.extrapolation > 1) {
+  if (p.extrapolation > kRounding) {
     const std::string text = "Extrapolates " + rounded_text(p.extrapolation, 3) +
                              " times beyond the largest budget behind the law (" +
                              rounded_text(law.fitted_to->value(), 3) + " FLOPs): ";
@@ -88,7 +90,7 @@ void warn_of_hyper_range(const Proposal& p, const ProposalRequest& request, cons
 
 std::string reason_of_size(const Proposal& p, const ProposalRequest& request) {
   if (!is_practical_size(p.spec.shape)) {
-    return " (shapes below 100M parameters are up to 1.4 times apart)";
+    return " (small shapes are up to 1.4 times apart)";
   }
   return " (none nearer has heads that tensor_parallel = " +
          std::to_string(request.shape.tensor_parallel) + " and the other rules allow)";
@@ -127,11 +129,11 @@ void warn_of_run(const Proposal& p, const ProposalRequest& request, Words& warni
   }
   if (!request.data_tokens || p.tokens.value() <= *request.data_tokens) return;
   const double epochs = p.tokens.value() / *request.data_tokens;
-  warnings.push_back(
-      rounded_text(epochs, 3) + " epochs over " + count_text(*request.data_tokens) + " tokens" +
-      (p.dataset.empty() ? "" : " of " + p.dataset) + ": " +
-      (epochs <= kHarmlessEpochs ? "up to 4 are nearly as good as fresh data."
-                                 : "beyond 4 the law, fitted on fresh data, promises too much."));
+  warnings.push_back(rounded_text(epochs, 3) + " epochs over " + count_text(*request.data_tokens) +
+                     " tokens" + (p.dataset.empty() ? "" : " of " + p.dataset) + ": " +
+                     (epochs <= kHarmlessEpochs
+                          ? "up to 4 are nearly as good as fresh data."
+                          : "beyond 4 the law, fitted on fresh data, promises too much."));
 }
 
 /// What was asked for and changes nothing.
@@ -143,8 +145,8 @@ void warn_of_no_effect(const Proposal& p, const ProposalRequest& request, Words&
     if (request.price_per_gpu_hour) idle.emplace_back("the price");
   }
   if (!idle.empty()) {
-    warnings.push_back("Without a GPU or its peak, " + join(idle, ", ") + (idle.size() > 1 ? " have" : " has") +
-                       " no effect.");
+    warnings.push_back("Without a GPU or its peak, " + join(idle, ", ") +
+                       (idle.size() > 1 ? " have" : " has") + " no effect.");
   }
   if (request.hyper_law && request.batch_tokens && request.peak_lr) {
     warnings.push_back("The law " + request.hyper_law->id +
@@ -163,7 +165,8 @@ void warn_of_frame(const Proposal& p, const ProposalRequest& request, const Law&
   if (!request.dataset.empty() && !law.frame.dataset.empty() &&
       request.dataset != law.frame.dataset) {
     warnings.push_back("The law was fitted on " + law.frame.dataset + ", not on " +
-                       request.dataset + ": another data set has another optimum and another loss.");
+                       request.dataset +
+                       ": another data set has another optimum and another loss.");
   }
   if (!request.tokenizer.empty() && !law.frame.tokenizer.empty() &&
       request.tokenizer != law.frame.tokenizer) {
@@ -190,7 +193,7 @@ void warn_of_law(const Proposal& p, const ProposalRequest& request, const Law& l
   if (!law.note.empty()) warnings.push_back(law.note);
   if (!p.missing.empty()) {
     warnings.push_back("The law " + law.id + " says nothing about " + join(p.missing, " and ") +
-                       "; choose by a grid, or take another law for it (hyper_law).");
+                       "; choose by a grid, or take another law for it (--hyper-law).");
   }
   if (!law.allocation || law.allocation->exponents_only) {
     warnings.emplace_back("The split of the budget is the minimum of the law's loss surface.");

@@ -193,8 +193,7 @@ void set_cost(Proposal& proposal, const ProposalRequest& request) {
 void set_shape(Proposal& proposal, const ProposalRequest& request, const Law& law) {
   const double m = *proposal.law_flops_per_token;
   if (!(m > 0 && m <= kLargestShape)) {
-    refuse("the law asks for " + rounded_text(m) +
-           " FLOPs per token; shapes are known up to 1e16");
+    refuse("the law asks for " + rounded_text(m) + " FLOPs per token; shapes are known up to 1e16");
   }
   const LadderOptions sizes{
       .vocab_size = request.vocab_size.value_or(law.vocab_size.value_or(kDeepSeekVocabSize)),

@@ -20,8 +20,7 @@ TEST_CASE("every published law loads, cites a source and is formatted as it woul
                                         "deepseek-llm-2024", "deepseek-openwebtext2-2024",
                                         "epoch-2024",        "kaplan-2020",
                                         "llama3-2024",       "llama3-figure-2024",
-                                        "porian-2024",
-                                        "step-law-2025"};
+                                        "porian-2024",       "step-law-2025"};
   const std::vector<Law> book = load_law_book(fits());
   const test::TempDir folder;
   for (const std::string& id : ids) {

@@ -35,7 +35,9 @@ TEST_CASE("from 100M parameters up a size is within 5 % of what is asked, and di
           CHECK(shape.n_heads % 8 == 0);
           CHECK((shape.d_head == 64 || shape.d_head == 128));
         }
-        CHECK((shape.n_kv_heads < shape.n_heads) == (total(shape) >= 3e10));
+        // What would have 30B without grouped queries has them, down to 25B with them.
+        if (total(shape) >= 3e10) CHECK(shape.n_kv_heads < shape.n_heads);
+        if (total(shape) < 2.5e10) CHECK(shape.n_kv_heads == shape.n_heads);
       }
     }
   }
@@ -67,8 +69,12 @@ TEST_CASE("below 100M parameters the ladder keeps the rungs that plans have used
 }
 
 TEST_CASE("ranks, key/value heads, head size, d_ff and vocabulary are as the rules say") {
-  ShapeRules rules{.tensor_parallel = 4, .n_kv_heads = 4, .d_head = 96, .multiple_of = 512,
-                   .pad_vocab_to = 1000, .tied_embeddings = true};
+  ShapeRules rules{.tensor_parallel = 4,
+                   .n_kv_heads = 4,
+                   .d_head = 96,
+                   .multiple_of = 512,
+                   .pad_vocab_to = 1000,
+                   .tied_embeddings = true};
   for (const double n : {2e7, 3e8, 5e9}) {
     const ModelShape shape = near_params(n, rules, {.vocab_size = 50'257, .seq_len = 1024});
     INFO(short_name(shape));

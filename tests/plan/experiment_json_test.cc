@@ -64,7 +64,10 @@ TEST_CASE("an experiment that is saved reads back the same") {
       R"({"schema": "isoflop.experiment/1", "dataset": "a", "shapes": {"ladder_step": 2},
           "grid": {"budgets": [1e9], "peak_lr": [1e-3], "batch_tokens": [128], "centre": [1, 0.5]},
           "peak_lr": 0.003, "warmup_steps": 40, "micro_batch_seqs": 1, "share_trunks": true, "tied_embeddings": true,
-          "schedule": {"kind": "wsd", "decay_fraction": 0.1, "decay_shape": "linear"}})"};
+          "schedule": {"kind": "wsd", "decay_fraction": 0.1, "decay_shape": "linear"}})",
+      R"({"schema": "isoflop.experiment/1", "dataset": "a", "budgets": [1e21],
+          "shapes": {"tensor_parallel": 8, "gqa_ratio": 4, "d_head": 64, "multiple_of": 512,
+                     "pad_vocab_to": 256}})"};
   for (const std::string& text : texts) {
     const Experiment experiment = load(text);
     save_experiment(experiment, dir.path() / "saved.json");
@@ -72,6 +75,7 @@ TEST_CASE("an experiment that is saved reads back the same") {
     CHECK(experiment_json(back).canonical() == experiment_json(experiment).canonical());
     CHECK(back.base == experiment.base);
     CHECK(back.ladder_step == experiment.ladder_step);
+    CHECK(back.rules == experiment.rules);
     CHECK(back.warmup_steps == experiment.warmup_steps);
     CHECK(back.share_trunks == experiment.share_trunks);
   }
@@ -101,6 +105,10 @@ TEST_CASE("a malformed experiment is refused with file, path, value and what is 
       {"\"per_budget\": 7", "\"per_budget\": 2", "/shapes/per_budget: must be from 3 to 99, got 2"},
       {"\"per_budget\": 7", "\"per_budget\": 7.5",
        "/shapes/per_budget: must be an integer, got 7.5"},
+      {"\"half_width\": 4", "\"half_width\": 4, \"tensor_parallel\": 0",
+       "/shapes/tensor_parallel: must be from 1 to 4096, got 0"},
+      {"\"half_width\": 4", "\"half_width\": 4, \"tensor_parallel\": 8, \"n_kv_heads\": 3",
+       "/shapes/n_kv_heads: must be a multiple or a divisor of tensor_parallel = 8, got 3"},
       {"\"half_width\": 4", "\"half_width\": 1",
        "/shapes/half_width: must be from 1.1 to 100, got 1"},
       {"\"ladder_step\": 1.4", "\"ladder_step\": 1.1",

@@ -69,6 +69,21 @@ TEST_CASE("a curve has distinct sizes spread over the window around the centre")
   }
 }
 
+TEST_CASE("a plan's shapes keep to the rules of the cluster") {
+  Experiment experiment = test::small_experiment();
+  experiment.isoflop->budgets = {1e20, 1e22};
+  experiment.seq_len = 2048;
+  experiment.rules = {.tensor_parallel = 8, .gqa_ratio = 4};
+  experiment.base.shape.tied_embeddings = true;
+  for (const PlannedRun& run : plan_of(experiment).runs) {
+    const ModelShape& shape = run.spec.shape;
+    INFO(short_name(shape));
+    CHECK(broken_rule(shape, experiment.rules).empty());
+    CHECK(shape.n_heads == 4 * shape.n_kv_heads);
+    CHECK(shape.tied_embeddings);
+  }
+}
+
 TEST_CASE("all budgets draw on one ladder") {
   Experiment experiment = test::small_experiment();
   experiment.isoflop->half_width = 8;

@@ -14,9 +14,8 @@ Law published_by(const std::string& id) {
 }
 
 bool says(const Proposal& proposal, const std::string& words) {
-  return std::any_of(proposal.warnings.begin(), proposal.warnings.end(), [&](const auto& warning) {
-    return warning.find(words) != std::string::npos;
-  });
+  return std::any_of(proposal.warnings.begin(), proposal.warnings.end(),
+                     [&](const auto& warning) { return warning.find(words) != std::string::npos; });
 }
 
 std::string origin(const Proposal& proposal, const std::string& part) {
@@ -91,8 +90,7 @@ TEST_CASE("batch and rate of another law are asked for by its own count and with
 }
 
 TEST_CASE("Power Lines' weight decay stands beside the constant, with its range") {
-  const Proposal p =
-      propose({.compute_budget = Flops(1e20)}, published_by("deepseek-llm-2024"));
+  const Proposal p = propose({.compute_budget = Flops(1e20)}, published_by("deepseek-llm-2024"));
   REQUIRE(p.weight_decay);
   CHECK(p.spec.weight_decay == 0.1);
   CHECK(p.weight_decay->value == Approx(0.31).epsilon(0.05));
@@ -100,8 +98,7 @@ TEST_CASE("Power Lines' weight decay stands beside the constant, with its range"
   CHECK(p.weight_decay->in_range);
   CHECK_FALSE(propose({.compute_budget = Flops(1e24)}, published_by("deepseek-llm-2024"))
                   .weight_decay->in_range);
-  CHECK_FALSE(
-      propose({.compute_budget = Flops(1e20)}, published_by("epoch-2024")).weight_decay);
+  CHECK_FALSE(propose({.compute_budget = Flops(1e20)}, published_by("epoch-2024")).weight_decay);
 }
 
 TEST_CASE("a proposal under repeated data predicts the loss of what its tokens are worth") {
@@ -163,7 +160,8 @@ TEST_CASE("text reads: B and T, plain prices, wall time, the MFU it rests on") {
   const Proposal p = propose(request, published_by("deepseek-llm-2024"));
   CHECK(p.mfu_assumed);
   const std::string text = proposal_text(p);
-  CHECK_THAT(text, contains("B non-embedding, ") && contains("T, ") && contains("days on 1024 GPUs"));
+  CHECK_THAT(text,
+             contains("B non-embedding, ") && contains("T, ") && contains("days on 1024 GPUs"));
   CHECK_THAT(text, contains("at an MFU of 0.4, which is assumed"));
   CHECK(text.find("e+", text.find('\n')) == std::string::npos);
   request.mfu = 0.5;

@@ -153,8 +153,8 @@ TEST_CASE(
     shapes.insert(short_name(run.spec.shape));
     trunks.insert(trunk_id(run.spec));
   }
-  // One trunk per shape would make it 0.80; groups at most a factor of 10 wide need more. Sizes from
-  // 100M parameters on are of the ladder's fine part.
+  // One trunk per shape would make it 0.80; groups at most a factor of 10 wide need more. Sizes
+  // from 100M parameters on are of the ladder's fine part.
   CHECK(shapes.size() == 24);
   CHECK(trunks.size() == 40);
   const double ratio = plan.trained_compute() / plan.total_compute();

@@ -19,16 +19,19 @@ struct Gpu {
 };
 // A name that contains another comes before it.
 constexpr std::array kGpus = {
-    Gpu{"gb300", 2500e12},   Gpu{"gb200", 2500e12},   Gpu{"b300", 2250e12},  Gpu{"b200", 2250e12},
-    Gpu{"b100", 1750e12},    Gpu{"gh200", 989e12},    Gpu{"h200nvl", 836e12}, Gpu{"h200", 989e12},
-    Gpu{"h20", 148e12},      Gpu{"h100nvl", 836e12},  Gpu{"h100pcie", 756e12}, Gpu{"h100", 989e12},
-    Gpu{"h800", 989e12},     Gpu{"a100", 312e12},     Gpu{"a800", 312e12},   Gpu{"a40", 150e12},
-    Gpu{"a30", 165e12},      Gpu{"a10g", 70e12},      Gpu{"a10", 125e12},    Gpu{"l40s", 362e12},
-    Gpu{"l40", 181e12},      Gpu{"l4", 121e12},       Gpu{"rtx5090", 209e12}, Gpu{"rtx4090", 165e12},
-    Gpu{"rtx3090", 71e12},   Gpu{"rtx6000ada", 364e12}, Gpu{"mi355x", 2500e12}, Gpu{"mi350x", 2300e12},
-    Gpu{"mi325x", 1307e12},  Gpu{"mi300x", 1307e12},  Gpu{"mi300a", 981e12}, Gpu{"mi250x", 383e12},
-    Gpu{"mi250", 362e12},    Gpu{"tpuv6e", 918e12},   Gpu{"tpuv5p", 459e12}, Gpu{"tpuv5e", 197e12},
-    Gpu{"tpuv4", 275e12},    Gpu{"trainium2", 667e12}};
+    Gpu{"gb300", 2500e12},  Gpu{"gb200", 2500e12},     Gpu{"b300", 2250e12},
+    Gpu{"b200", 2250e12},   Gpu{"b100", 1750e12},      Gpu{"gh200", 989e12},
+    Gpu{"h200nvl", 836e12}, Gpu{"h200", 989e12},       Gpu{"h20", 148e12},
+    Gpu{"h100nvl", 836e12}, Gpu{"h100pcie", 756e12},   Gpu{"h100", 989e12},
+    Gpu{"h800", 989e12},    Gpu{"a100", 312e12},       Gpu{"a800", 312e12},
+    Gpu{"a40", 150e12},     Gpu{"a30", 165e12},        Gpu{"a10g", 70e12},
+    Gpu{"a10", 125e12},     Gpu{"l40s", 362e12},       Gpu{"l40", 181e12},
+    Gpu{"l4", 121e12},      Gpu{"rtx5090", 209e12},    Gpu{"rtx4090", 165e12},
+    Gpu{"rtx3090", 71e12},  Gpu{"rtx6000ada", 364e12}, Gpu{"mi355x", 2500e12},
+    Gpu{"mi350x", 2300e12}, Gpu{"mi325x", 1307e12},    Gpu{"mi300x", 1307e12},
+    Gpu{"mi300a", 981e12},  Gpu{"mi250x", 383e12},     Gpu{"mi250", 362e12},
+    Gpu{"tpuv6e", 918e12},  Gpu{"tpuv5p", 459e12},     Gpu{"tpuv5e", 197e12},
+    Gpu{"tpuv4", 275e12},   Gpu{"trainium2", 667e12}};
 
 /// "NVIDIA H100 80GB HBM3" is "nvidiah10080gbhbm3".
 std::string letters_and_digits(const std::string& name) {
@@ -70,9 +73,10 @@ double peak_of(const std::string& name) {
     if (names(name, gpu.name)) return gpu.peak_flops;
     known.emplace_back(gpu.name);
   }
-  throw Error(ErrorCode::invalid_argument,
-              "--gpu: unknown GPU \"" + name + "\"" + did_you_mean(letters_and_digits(name), known) +
-                  "; known: " + join(known, ", ") + "; or give --peak-tflops");
+  throw Error(ErrorCode::invalid_argument, "--gpu: unknown GPU \"" + name + "\"" +
+                                               did_you_mean(letters_and_digits(name), known) +
+                                               "; known: " + join(known, ", ") +
+                                               "; or give --peak-tflops");
 }
 
 }  // namespace

@@ -13,10 +13,10 @@ struct OwnOption {
   const char* key;
   const char* option;
 };
-constexpr OwnOption kOwnOptions[] = {
-    {"batch_tokens", "--batch-tokens"}, {"peak_lr", "--peak-lr"},       {"shape", "--d-head and others"},
-    {"dataset", "--dataset"},           {"n_steps", "--compute"},       {"seq_len", "--seq-len"},
-    {"vocab_size", "--vocab-size"}};
+constexpr OwnOption kOwnOptions[] = {{"batch_tokens", "--batch-tokens"}, {"peak_lr", "--peak-lr"},
+                                     {"shape", "--d-head and others"},   {"dataset", "--dataset"},
+                                     {"n_steps", "--compute"},           {"seq_len", "--seq-len"},
+                                     {"vocab_size", "--vocab-size"}};
 
 void refuse_own_options(const Json& json) {
   for (const OwnOption& own : kOwnOptions) {
@@ -39,7 +39,8 @@ void add_recipe_options(Command& command, RecipeOptions& options) {
                      {.positive = true});
   command.add_option("--peak-lr", options.peak_lr, "Learning rate, in place of the law's",
                      {.positive = true});
-  command.add_option("--weight-decay", options.weight_decay, "Weight decay", {.non_negative = true});
+  command.add_option("--weight-decay", options.weight_decay, "Weight decay",
+                     {.non_negative = true});
   command.add_option("--schedule", options.schedule,
                      "multi_step, cosine, wsd, constant, or a schedule in JSON");
   command.add_option("--set", options.settings,

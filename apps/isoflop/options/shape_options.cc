@@ -18,10 +18,11 @@ void add_shape_options(Command& command, ShapeOptions& options) {
   command.add_option("--multiple-of", options.multiple_of,
                      "Of which d_ff is a multiple (default: 256 from 100M parameters on)",
                      {.positive = true});
-  command.add_option("--pad-vocab-to", options.pad_vocab_to,
-                     "Of which the vocabulary is made a multiple (default: 128 from 100M parameters "
-                     "on)",
-                     {.positive = true});
+  command.add_option(
+      "--pad-vocab-to", options.pad_vocab_to,
+      "Of which the vocabulary is made a multiple (default: 128 from 100M parameters "
+      "on)",
+      {.positive = true});
 }
 
 ShapeRules with_options(ShapeRules rules, const ShapeOptions& options) {

@@ -102,8 +102,8 @@ struct Proposal {
   std::int64_t n_gpus = 1;
   std::optional<double> mfu;  // that the hours rest on
   bool mfu_assumed = false;
-  std::string dataset;           // where one is named
-  std::optional<double> epochs;  // over the unique tokens, where they are known
+  std::string dataset;                            // where one is named
+  std::optional<double> epochs;                   // over the unique tokens, where they are known
   std::optional<WeightDecayAdvice> weight_decay;  // where batch and learning rate are known
   std::vector<Provenance> provenance;             // of batch, rate and every value of the recipe
   double extrapolation = 1;  // budget / largest budget behind the law; 1 inside its range

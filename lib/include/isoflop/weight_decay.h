@@ -11,8 +11,8 @@ struct DecayingRun {
   double peak_lr = 0;
 };
 
-/// AdamW's timescale B / (lr * weight_decay * D): the share of the run over which the weights are an
-/// average of updates.
+/// AdamW's timescale B / (lr * weight_decay * D): the share of the run over which the weights are
+/// an average of updates.
 [[nodiscard]] double adamw_timescale(const DecayingRun& run, double weight_decay);
 
 /// The timescale of least loss, 1.084 (D/N)^-0.527 (Power Lines, arXiv:2505.13738; the constants as
