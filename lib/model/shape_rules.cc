@@ -53,6 +53,17 @@ bool is_practical_size(const ModelShape& shape) {
          static_cast<double>(count_params(shape).total()) >= kPracticalFrom;
 }
 
+FlopsConvention with_real_matrices(FlopsConvention convention) {
+  switch (convention) {
+    case FlopsConvention::deepseek_m:
+      return FlopsConvention::deepseek_m_actual;
+    case FlopsConvention::six_n1_nominal:
+      return FlopsConvention::six_n1_actual;
+    default:
+      return convention;
+  }
+}
+
 std::string broken_rule(const ModelShape& shape, const ShapeRules& rules) {
   const std::int64_t ranks = rules.tensor_parallel;
   const auto split = [&](const char* name, std::int64_t value) {

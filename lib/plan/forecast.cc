@@ -48,8 +48,8 @@ Forecast make_forecast(const Law& law, const RunSpec& spec) {
   forecast.spec = spec;
   forecast.metric = law.frame.metric;
   forecast.predicted = *predicted;
-  forecast.extrapolation =
-      extrapolation(law, flops_per_token(spec.shape, law.frame.convention) * spec.tokens());
+  forecast.extrapolation = extrapolation(
+      law, flops_per_token(spec.shape, with_real_matrices(law.frame.convention)) * spec.tokens());
   return forecast;
 }
 

@@ -25,7 +25,8 @@ void ask_law(Proposal& proposal, const Law& law, double compute) {
 
 /// C as the other law counts it: its M of the proposed shape, times D.
 double compute_by(const Law& law, const Proposal& proposal) {
-  const FlopsPerToken m = flops_per_token(proposal.spec.shape, law.frame.convention);
+  const FlopsPerToken m =
+      flops_per_token(proposal.spec.shape, with_real_matrices(law.frame.convention));
   return (m * (proposal.compute_budget / proposal.flops_per_token)).value();
 }
 

@@ -21,7 +21,7 @@ double extrapolation(const Law& law, Flops compute) {
 
 std::optional<Prediction> predict(const Law& law, const ModelShape& shape, Tokens tokens,
                                   std::optional<double> unique_tokens) {
-  const FlopsPerToken m = flops_per_token(shape, law.frame.convention);
+  const FlopsPerToken m = flops_per_token(shape, with_real_matrices(law.frame.convention));
   const Flops compute = m * tokens;
   const Tokens worth(unique_tokens ? effective_tokens(tokens.value(), *unique_tokens)
                                    : tokens.value());

@@ -68,7 +68,8 @@ void warn_of_hyper_range(const Proposal& p, const ProposalRequest& request, cons
   }
   const Law& other = *request.hyper_law;
   const std::string what = "Batch size and learning rate are of law " + other.id;
-  const Flops compute = flops_per_token(p.spec.shape, other.frame.convention) * p.tokens;
+  const Flops compute =
+      flops_per_token(p.spec.shape, with_real_matrices(other.frame.convention)) * p.tokens;
   const std::optional<Flops> to =
       other.hyper && other.hyper->fitted_to ? other.hyper->fitted_to : other.fitted_to;
   if (!to) {

@@ -198,9 +198,9 @@ void set_shape(Proposal& proposal, const ProposalRequest& request, const Law& la
   const LadderOptions sizes{
       .vocab_size = request.vocab_size.value_or(law.vocab_size.value_or(kDeepSeekVocabSize)),
       .seq_len = seq_len_of(request, law)};
-  proposal.spec.shape = shape_near(FlopsPerToken(m), law.frame.convention, sizes, request.shape);
-  proposal.convention = law.frame.convention;
-  proposal.flops_per_token = flops_per_token(proposal.spec.shape, law.frame.convention);
+  proposal.convention = with_real_matrices(law.frame.convention);
+  proposal.spec.shape = shape_near(FlopsPerToken(m), proposal.convention, sizes, request.shape);
+  proposal.flops_per_token = flops_per_token(proposal.spec.shape, proposal.convention);
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ TEST_CASE("GPUs go by the names of their data sheets, or by their peak") {
 TEST_CASE("a data set gives vocabulary, length and epochs") {
   const TempDir dir;
   std::string text;
-  for (int i = 0; i < 3000; ++i) text += "a line of text, number " + std::to_string(i) + "\n\n";
+  for (int i = 0; i < 60000; ++i) text += "a line of text, number " + std::to_string(i) + "\n\n";
   dir.write("text.txt", text);
   REQUIRE(run_cli(dir, {"data", "build", "--out", "data/mine", "--name", "mine", "text.txt"})
               .exit_code == 0);

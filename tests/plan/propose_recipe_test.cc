@@ -81,7 +81,7 @@ TEST_CASE("batch and rate of another law are asked for by its own count and with
   const Law deepseek = published_by("deepseek-llm-2024");
   request.hyper_law = deepseek;
   const Proposal q = propose(request, split);
-  const double m = flops_per_token(q.spec.shape, deepseek.frame.convention).value();
+  const double m = flops_per_token(q.spec.shape, FlopsConvention::deepseek_m_actual).value();
   CHECK(*q.law_peak_lr == deepseek.hyper->peak_lr(m * (1e22 / q.flops_per_token.value())));
 
   request.hyper_law = published_by("epoch-2024");

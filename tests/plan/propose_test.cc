@@ -80,7 +80,7 @@ TEST_CASE("the shape is the nearest that can be trained and the tokens spend the
     CHECK(std::abs(std::log(ratio)) <=
           (is_practical_size(p.spec.shape) ? 0.05 : 0.5 * std::log(1.4)));
     CHECK(p.flops_per_token.value() ==
-          flops_per_token(p.spec.shape, FlopsConvention::deepseek_m).value());
+          flops_per_token(p.spec.shape, FlopsConvention::deepseek_m_actual).value());
     CHECK(p.tokens == p.spec.tokens());
     CHECK(p.spec.batch_tokens == p.batch_seqs * p.spec.shape.seq_len);
     CHECK(p.compute / p.compute_budget > 1 - 1.0 / static_cast<double>(p.spec.n_steps));

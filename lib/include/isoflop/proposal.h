@@ -77,7 +77,8 @@ struct WeightDecayAdvice {
 /// A training recipe. What the law does not say is absent.
 struct Proposal {
   std::string law_id;
-  FlopsConvention convention = FlopsConvention::deepseek_m_actual;  // of the law
+  FlopsConvention convention =
+      FlopsConvention::deepseek_m_actual;  // of the law, with real matrices
   Flops compute_budget;
   /// Shape, batch, steps, learning rate, schedule. Trainable once a data set is named, if `missing`
   /// is empty; what is missing is 0 here.

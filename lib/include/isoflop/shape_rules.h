@@ -75,6 +75,11 @@ struct SizedShape {
 [[nodiscard]] ModelShape shape_near(FlopsPerToken m, FlopsConvention convention,
                                     const LadderOptions& options, const ShapeRules& rules);
 
+/// The convention by which shapes are counted for a law of `convention`: for the nominal forms,
+/// which take n layers of 12 d^2 weights for granted, the same with the shape's real matrices. The
+/// two agree on the shapes that such laws were fitted on; grouped queries have 13 % less.
+[[nodiscard]] FlopsConvention with_real_matrices(FlopsConvention convention);
+
 /// What of the rules a shape does not keep to, in words; empty where it keeps to all of them.
 [[nodiscard]] std::string broken_rule(const ModelShape& shape, const ShapeRules& rules);
 
