@@ -12,6 +12,7 @@
 #include "environment.h"
 #include "isoflop/error.h"
 #include "isoflop/fit.h"
+#include "isoflop/point_recipe.h"
 #include "isoflop/report.h"
 #include "isoflop/training_curve.h"
 #include "options/gpu_options.h"
@@ -81,10 +82,12 @@ std::vector<TrainingCurve> load_curves(const std::string& file, const PointSet& 
   return std::move(set.curves);
 }
 
-/// What the completed runs of sweeps have in common: a law holds for runs trained like these.
-TrainingRecipe recipe_behind(const std::vector<RunRecord>& records) {
+/// What the completed runs of sweeps, or all points, have in common: a law holds for runs trained
+/// like these.
+TrainingRecipe recipe_behind(const LoadedPoints& loaded) {
+  if (loaded.records.empty()) return stated_recipe(loaded.points);
   std::vector<RunSpec> specs;
-  for (const RunRecord& record : records) {
+  for (const RunRecord& record : loaded.records) {
     if (record.outcome == RunOutcome::completed) specs.push_back(record.spec);
   }
   return common_recipe(specs);
@@ -114,7 +117,7 @@ int run_fit(const FitArguments& options) {
   }
   const std::string stem = std::filesystem::path(options.out).stem().string();
   Law law = to_law(result, options.id.empty() ? stem : options.id, loaded.source);
-  law.recipe = recipe_behind(loaded.records);
+  law.recipe = recipe_behind(loaded);
   const bool usable = law.allocation || law.hyper || law.loss || law.frontier;
   if (!usable) {
     std::fprintf(stderr, "isoflop: these points support no law; see the warnings\n");

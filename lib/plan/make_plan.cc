@@ -39,6 +39,7 @@ class Planner {
   Plan make() {
     check_dataset();
     if (auto warning = prior_.range_warning(all_budgets())) warn(std::move(*warning));
+    if (auto warning = prior_.recipe_warning(experiment_.base)) warn(std::move(*warning));
     if (experiment_.share_trunks) groups_.emplace(all_budgets());
     // The shapes of all budgets first: what runs share depends on which others there are.
     const auto curves = experiment_.isoflop ? curve_shapes(*experiment_.isoflop) : Shapes{};

@@ -52,6 +52,26 @@ double Prior::peak_lr(const LawArguments& run) const {
   lack_hyper(kPath);
 }
 
+std::optional<std::string> Prior::recipe_warning(const RunSpec& base) const {
+  const TrainingRecipe& runs = law_.recipe;
+  std::vector<std::string> differing;
+  const auto compare = [&](const char* name, const std::optional<double>& theirs, double ours) {
+    if (!theirs || *theirs == ours) return;
+    differing.push_back(std::string(name) + " " + rounded_text(*theirs, 4) + ", not " +
+                        rounded_text(ours, 4));
+  };
+  compare("weight_decay", runs.weight_decay, base.weight_decay);
+  compare("adam_beta1", runs.adam_beta1, base.adam_beta1);
+  compare("adam_beta2", runs.adam_beta2, base.adam_beta2);
+  compare("init_std", runs.init_std, base.init_std);
+  if (runs.schedule && !(*runs.schedule == base.schedule)) {
+    differing.push_back("schedule " + std::string(to_string(runs.schedule->kind)) + ", not " +
+                        std::string(to_string(base.schedule.kind)));
+  }
+  if (differing.empty()) return std::nullopt;
+  return "/prior: the runs behind " + law_.id + " had " + join(differing, "; ");
+}
+
 std::optional<std::string> Prior::range_warning(std::span<const double> budgets) const {
   if (!law_.fitted_from || !law_.fitted_to || budgets.empty()) return std::nullopt;
   const double from = law_.fitted_from->value(), to = law_.fitted_to->value();

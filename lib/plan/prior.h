@@ -27,6 +27,8 @@ class Prior {
   /// Of C where the law has such a part, else of N and D.
   [[nodiscard]] double batch_tokens(const LawArguments& run) const;
   [[nodiscard]] double peak_lr(const LawArguments& run) const;
+  /// What to say where the runs behind the law were trained otherwise than `base` has it.
+  [[nodiscard]] std::optional<std::string> recipe_warning(const RunSpec& base) const;
   /// What to say where budgets lie far outside the range behind the law.
   [[nodiscard]] std::optional<std::string> range_warning(std::span<const double> budgets) const;
 

@@ -70,6 +70,25 @@ TEST_CASE("points that state parameters alone are proposed for by the count of t
              contains("unknown FLOPs convention \"six_n3\""));
 }
 
+TEST_CASE("a law keeps the recipe of its points, and a proposal takes it over") {
+  const TempDir dir;
+  std::string csv = params_alone();
+  for (std::size_t at = csv.find('\n'), line = 0; at != std::string::npos; ++line) {
+    const std::string cell = line == 0 ? ",weight_decay" : ",0.02";
+    csv.insert(at, cell);
+    at = csv.find('\n', at + cell.size() + 1);
+  }
+  dir.write("points.csv", csv);
+  REQUIRE(run_cli(dir, {"fit", "points.csv", "--scale", "params", "--bootstrap", "0", "--out",
+                        "law.json"})
+              .exit_code == 0);
+  const Json json = answer(dir, {"1e18", "--law", "law.json", "--hyper-law", "deepseek-llm-2024"});
+  const JsonReader root(json, "stdout");
+  CHECK(root.at("recipe").at("weight_decay").number() == 0.02);
+  CHECK(root.at("from").at("weight_decay").string() == "the runs behind law law");
+  CHECK_THAT(run_cli(dir, {"laws", "show", "law.json"}).out, contains("weight decay 0.02"));
+}
+
 TEST_CASE("GPUs go by the names of their data sheets, or by their peak") {
   const TempDir dir;
   const auto hours = [&](const Arguments& gpu) {
@@ -86,6 +105,9 @@ TEST_CASE("GPUs go by the names of their data sheets, or by their peak") {
   CHECK(hours({"--peak-tflops", "989"}) == Approx(h100));
   CHECK(hours({"--gpu", "H100 PCIe"}) == Approx(h100 * 989 / 756));
   CHECK(hours({"--gpu", "NVIDIA A100-SXM4-80GB"}) == Approx(h100 * 989 / 312));
+  const CliResult idle = propose_cli(dir, {"1e20", "--price", "2", "--validation-tokens", "9"});
+  CHECK_THAT(idle.err, contains("the price has no effect") &&
+                           contains("--validation-tokens has no effect without --out"));
   const CliResult unknown = propose_cli(dir, {"1e20", "--gpu", "h1000"});
   CHECK(unknown.exit_code == 2);
   CHECK_THAT(unknown.err, contains("unknown GPU \"h1000\"") && contains("--peak-tflops"));

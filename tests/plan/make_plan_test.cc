@@ -84,6 +84,15 @@ TEST_CASE("a plan's shapes keep to the rules of the cluster") {
   }
 }
 
+TEST_CASE("a prior whose runs were trained otherwise is told") {
+  Law prior = test::deepseek_law();
+  prior.recipe.weight_decay = 0.02;
+  prior.recipe.adam_beta2 = 0.95;
+  const Plan plan = make_plan(test::small_experiment(), prior, test::byte_dataset());
+  CHECK(warns(plan, "/prior: the runs behind deepseek-llm-2024 had weight_decay 0.02, not 0.1"));
+  CHECK_FALSE(warns(plan, "adam_beta2"));
+}
+
 TEST_CASE("all budgets draw on one ladder") {
   Experiment experiment = test::small_experiment();
   experiment.isoflop->half_width = 8;
