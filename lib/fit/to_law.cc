@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isoflop/fit.h"
+#include "isoflop/shape_rules.h"
 
 namespace isoflop {
 namespace {
 
-// A law's allocation is in FLOPs per token; sizes in parameters go by M = 6 N.
+/// A law's allocation is in FLOPs per token. Sizes in parameters go by M = 6 N where that is how
+/// compute was counted, else by M = C / D.
 AllocationLaw allocation_law(const Fit& fit) {
   AllocationLaw law{.flops_per_token = fit.scale_opt.law, .tokens = fit.tokens_opt.law};
-  if (fit.scale == LossLaw::Scale::params) law.flops_per_token.coefficient *= 6;
+  if (fit.scale == LossLaw::Scale::flops_per_token) return law;
+  if (is_six_n(fit.frame.convention)) {
+    law.flops_per_token.coefficient *= 6;
+  } else {
+    law.flops_per_token = {1 / law.tokens.coefficient, 1 - law.tokens.exponent};
+  }
   return law;
 }
 

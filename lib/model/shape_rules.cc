@@ -53,6 +53,12 @@ bool is_practical_size(const ModelShape& shape) {
          static_cast<double>(count_params(shape).total()) >= kPracticalFrom;
 }
 
+bool is_six_n(FlopsConvention convention) {
+  return convention == FlopsConvention::six_n1_nominal ||
+         convention == FlopsConvention::six_n1_actual || convention == FlopsConvention::six_n2 ||
+         convention == FlopsConvention::six_n_total;
+}
+
 FlopsConvention with_real_matrices(FlopsConvention convention) {
   switch (convention) {
     case FlopsConvention::deepseek_m:

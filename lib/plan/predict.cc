@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "isoflop/deadweight.h"
 #include "isoflop/extrapolation.h"
 #include "isoflop/overtraining.h"
 #include "isoflop/proposal.h"
@@ -9,8 +10,12 @@
 namespace isoflop {
 namespace {
 
-double surface_loss(const LossLaw& law, double m, double tokens) {
-  return law(m / law.flops_factor(), tokens);
+/// In the unit of the law's surface. N of a law that counts compute otherwise than by 6 N is that
+/// of our own runs: without embeddings.
+double surface_size(const Law& law, const ModelShape& shape, FlopsPerToken m) {
+  const bool by_compute = law.loss->scale == LossLaw::Scale::flops_per_token;
+  if (by_compute || is_six_n(law.frame.convention)) return m.value() / law.loss->flops_factor();
+  return static_cast<double>(count_params(shape).non_embedding());
 }
 
 }  // namespace
@@ -33,13 +38,12 @@ std::optional<Prediction> predict(const Law& law, const ModelShape& shape, Token
     error = loss_error_at(law.frontier->relative_error, ratio);
     if (law.loss) {
       // A rounded shape is off the optimum; the surface knows by how much.
-      const AllocationLaw best = optimal_allocation(*law.loss);
-      loss *= surface_loss(*law.loss, m.value(), worth.value()) /
-              surface_loss(*law.loss, best.flops_per_token(compute.value()),
-                           best.tokens(compute.value()));
+      const double size = surface_size(law, shape, m);
+      const double spent = law.loss->flops_factor() * size * tokens.value();
+      loss *= (*law.loss)(size, worth.value()) / optimum_of(*law.loss, spent).loss;
     }
   } else if (law.loss) {
-    loss = surface_loss(*law.loss, m.value(), worth.value());
+    loss = (*law.loss)(surface_size(law, shape, m), worth.value());
   } else {
     return std::nullopt;
   }

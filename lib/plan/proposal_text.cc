@@ -40,11 +40,6 @@ std::string from_text(const Proposal& proposal, const std::string& part) {
   return "";
 }
 
-/// Of 6 N for a law that counts parameters.
-bool counts_params(FlopsConvention convention) {
-  return convention == FlopsConvention::six_n_total || convention == FlopsConvention::six_n1_actual;
-}
-
 void add_shape(const Proposal& proposal, Page& page) {
   const ModelShape& shape = proposal.spec.shape;
   const ParamCounts counts = count_params(shape);
@@ -60,7 +55,7 @@ void add_shape(const Proposal& proposal, Page& page) {
   const auto& asked = proposal.law_flops_per_token;
   if (asked) {
     size += "   (law: " + flops_text(*asked);
-    if (counts_params(proposal.convention)) size += ", " + count_text(*asked / 6) + " parameters";
+    if (is_six_n(proposal.convention)) size += ", " + count_text(*asked / 6) + " parameters";
     size += ")";
   }
   page.row("FLOPs per token", size);

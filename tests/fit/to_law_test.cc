@@ -41,6 +41,36 @@ TEST_CASE("a fit's law splits a budget as the fit does, in N or in M") {
   }
 }
 
+TEST_CASE("points that state parameters alone are counted by 6 N D, and their law says so") {
+  const PointSet points = sweep(LossLaw::Scale::params).points();
+  const Fit assumed = fit(points, {.scale = LossLaw::Scale::params, .n_bootstrap = 0});
+  CHECK(assumed.convention_assumed);
+  CHECK(to_law(assumed, "x", "s").frame.convention == FlopsConvention::six_n_total);
+  CHECK_THAT(to_law(assumed, "x", "s").note, contains("fit --convention"));
+  const Fit asked = fit(points, {.scale = LossLaw::Scale::params,
+                                 .convention = FlopsConvention::six_n1_actual,
+                                 .n_bootstrap = 0});
+  CHECK(to_law(asked, "x", "s").frame.convention == FlopsConvention::six_n1_actual);
+  CHECK(to_law(asked, "x", "s").note.empty());
+}
+
+TEST_CASE("points that state M keep their convention, whatever the sizes are fitted in") {
+  PointSet points = sweep(LossLaw::Scale::params).points();
+  // M is a third more than 6 N, and D the fewer.
+  for (Point& point : points.points) {
+    point.flops_per_token = 8 * *point.params;
+    point.compute = point.flops_per_token.value() * point.tokens;
+    if (point.budget) point.budget = *point.budget * 8 / 6;
+  }
+  const Fit result = fit(points, {.scale = LossLaw::Scale::params, .n_bootstrap = 0});
+  CHECK_FALSE(result.convention_assumed);
+  const Law law = to_law(result, "x", "s");
+  CHECK(law.frame.convention == FlopsConvention::deepseek_m_actual);
+  const double c = 1e21;
+  CHECK(law.allocation->flops_per_token(c) == Approx(8 * result.scale_opt.law(c)).epsilon(0.01));
+  CHECK(law.allocation->flops_per_token(c) * law.allocation->tokens(c) == Approx(c).epsilon(1e-9));
+}
+
 TEST_CASE("a fit's law survives the file") {
   const test::TempDir folder;
   const Fit result = fit(sweep(LossLaw::Scale::params).points(),

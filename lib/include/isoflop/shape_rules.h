@@ -75,6 +75,9 @@ struct SizedShape {
 [[nodiscard]] ModelShape shape_near(FlopsPerToken m, FlopsConvention convention,
                                     const LadderOptions& options, const ShapeRules& rules);
 
+/// Whether M by the convention is 6 x a number of parameters, so that C = 6 N D.
+[[nodiscard]] bool is_six_n(FlopsConvention convention);
+
 /// The convention by which shapes are counted for a law of `convention`: for the nominal forms,
 /// which take n layers of 12 d^2 weights for granted, the same with the shape's real matrices. The
 /// two agree on the shapes that such laws were fitted on; grouped queries have 13 % less.
