@@ -130,12 +130,7 @@ std::vector<ModelShape> shape_ladder(FlopsPerToken to, const LadderOptions& opti
   validate(rules);
   std::vector<ModelShape> ladder = small_ladder(to.value(), options, rules);
   add_practical(to.value(), options, rules, ladder);
-  if (ladder.empty()) {
-    throw Error(ErrorCode::invalid_argument,
-                "tensor_parallel = " + std::to_string(rules.tensor_parallel) +
-                    " and the other rules allow no shape up to " + std::to_string(to.value()) +
-                    " FLOPs/token; take fewer ranks, or another d_head or n_kv_heads");
-  }
+  if (ladder.empty()) refuse_rules(rules, to.value());
   return ladder;
 }
 

@@ -26,6 +26,10 @@ namespace isoflop {
 /// What a head size other than the usual one of the width counts as, in ln of the depth's ratio.
 [[nodiscard]] double head_oddness(const ModelShape& shape, const ShapeRules& rules);
 
+/// Throws Error(invalid_argument): the rules, by name and value, allow no shape of about `m`
+/// FLOPs/token.
+[[noreturn]] void refuse_rules(const ShapeRules& rules, double m);
+
 /// Every width of the ladder of small models with the depths around its ideal one, ascending in M
 /// (deepseek_m_actual), past `to` or the first of practical size.
 [[nodiscard]] std::vector<SizedShape> small_shapes(double to, const LadderOptions& options,

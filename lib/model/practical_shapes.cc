@@ -90,13 +90,6 @@ std::vector<SizedShape> practical_around(double m, FlopsConvention convention,
   return {};
 }
 
-[[noreturn]] void refuse_rules(const ShapeRules& rules, double m) {
-  throw Error(ErrorCode::invalid_argument,
-              "tensor_parallel = " + std::to_string(rules.tensor_parallel) +
-                  " and the other rules allow no shape near " + std::to_string(m) +
-                  " FLOPs/token; take fewer ranks, or another d_head or n_kv_heads");
-}
-
 }  // namespace
 
 std::vector<SizedShape> practical_shapes(double low, double high, FlopsConvention convention,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "isoflop/shape_rules.h"
 
+#include "base/text.h"
 #include "isoflop/error.h"
+#include "model/layer_rules.h"
 
 namespace isoflop {
 namespace {
@@ -45,6 +47,21 @@ void validate(const ShapeRules& rules) {
   }
   require_within("multiple_of", rules.multiple_of, 1, 65'536);
   require_within("pad_vocab_to", rules.pad_vocab_to, 1, 1 << 20);
+}
+
+void refuse_rules(const ShapeRules& rules, double m) {
+  std::vector<std::string> stated;
+  const auto state = [&](const char* name, const std::optional<std::int64_t>& value) {
+    if (value) stated.push_back(std::string(name) + " = " + std::to_string(*value));
+  };
+  if (rules.tensor_parallel > 1) state("tensor_parallel", rules.tensor_parallel);
+  state("n_kv_heads", rules.n_kv_heads);
+  state("gqa_ratio", rules.gqa_ratio);
+  state("d_head", rules.d_head);
+  throw Error(ErrorCode::invalid_argument,
+              join(stated, ", ") + ": no shape near " + rounded_text(m) +
+                  " FLOPs/token has a number of heads that this divides; take a smaller one, or a "
+                  "larger budget");
 }
 
 bool is_practical_size(const ModelShape& shape) {

@@ -90,11 +90,14 @@ void warn_of_hyper_range(const Proposal& p, const ProposalRequest& request, cons
 }
 
 std::string reason_of_size(const Proposal& p, const ProposalRequest& request) {
-  if (!is_practical_size(p.spec.shape)) {
+  ShapeRules heads = request.shape;
+  heads.multiple_of = heads.pad_vocab_to = std::nullopt;
+  heads.tied_embeddings = false;
+  if (heads == ShapeRules() && !is_practical_size(p.spec.shape)) {
     return " (small shapes are up to 1.4 times apart)";
   }
-  return " (none nearer has heads that tensor_parallel = " +
-         std::to_string(request.shape.tensor_parallel) + " and the other rules allow)";
+  return " (none nearer has a number of heads that tensor_parallel = " +
+         std::to_string(request.shape.tensor_parallel) + " and the other rules divide)";
 }
 
 void warn_of_rounding(const Proposal& p, const ProposalRequest& request, const Law& law,

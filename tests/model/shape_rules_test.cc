@@ -98,5 +98,7 @@ TEST_CASE("rules that nothing can keep are refused with their value") {
              contains("n_kv_heads: must be a multiple or a divisor of tensor_parallel = 8, got 3"));
   CHECK_THAT(message({.n_kv_heads = 2, .gqa_ratio = 2}), contains("one of the two, got 2 and 2"));
   CHECK_THAT(message({.d_head = 63}), contains("d_head: must be even"));
-  CHECK_THAT(message({.tensor_parallel = 512}), contains("allow no shape near"));
+  CHECK_THAT(message({.tensor_parallel = 512}),
+             contains("tensor_parallel = 512: no shape near 6e+09 FLOPs/token"));
+  CHECK_THAT(message({.n_kv_heads = 100}), contains("n_kv_heads = 100: no shape near"));
 }
