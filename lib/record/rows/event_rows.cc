@@ -32,6 +32,7 @@ std::vector<std::filesystem::path> in_order_of_writing(const EventFolder& folder
   }
   std::sort(begun.begin(), begun.end());
   std::vector<std::filesystem::path> files;
+  files.reserve(begun.size());
   for (auto& [wall_time, file] : begun) files.push_back(std::move(file));
   return files;
 }
