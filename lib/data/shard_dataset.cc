@@ -14,7 +14,7 @@
 namespace isoflop {
 namespace {
 
-/// Takes a tenth of a second to read and hash.
+/// Half a second to read and hash.
 constexpr std::int64_t kQuickBytes = std::int64_t{256} << 20;
 
 class ShardDataset final : public Dataset {
