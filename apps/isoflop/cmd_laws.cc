@@ -60,7 +60,8 @@ void show_law(const Law& law) {
   std::printf(
       "%s\n  source      %s\n  data set    %s, tokenizer %s\n  metric      %s, %s\n"
       "  budgets     %s FLOPs\n",
-      law.id.c_str(), law.source.c_str(), law.frame.dataset.c_str(), law.frame.tokenizer.c_str(),
+      law.id.c_str(), law.source.c_str(), law.frame.dataset.c_str(),
+      law.frame.tokenizer.empty() ? "not stated" : law.frame.tokenizer.c_str(),
       std::string(to_string(law.frame.metric)).c_str(),
       std::string(to_string(law.frame.convention)).c_str(), range_text(law).c_str());
   if (!law.note.empty()) std::printf("  note        %s\n", law.note.c_str());

@@ -79,8 +79,9 @@ std::string weight_decay_text(const Proposal& proposal) {
   std::string text =
       rounded_text(proposal.spec.weight_decay, 4) + from_text(proposal, "weight_decay");
   if (const auto& advice = proposal.weight_decay) {
-    text += "; " + rounded_text(advice->value, 2) + " by Power Lines, arXiv:2505.13738" +
-            (advice->in_range ? "" : ", outside its 111M to 3.3B parameters");
+    text += "; " + rounded_text(advice->value, 2) +
+            " by Power Lines (arXiv:2505.13738, on 111M to 3.3B parameters" +
+            (advice->in_range ? ")" : ", which this is outside of)");
   }
   return text;
 }

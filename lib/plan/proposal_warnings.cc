@@ -180,7 +180,7 @@ void warn_of_frame(const Proposal& p, const ProposalRequest& request, const Law&
   const bool predicts = law.loss || law.frontier;
   if (predicts && !p.loss_nats && !p.bits_per_byte) {
     warnings.emplace_back(
-        "The law predicts a loss above that of guessing, ln of the vocabulary: it does not hold "
+        "The law predicts a loss above that of guessing: it does not hold "
         "there, and no loss is shown.");
   }
 }
