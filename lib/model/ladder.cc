@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/text.h"
 #include "isoflop/error.h"
 #include "model/layer_rules.h"
 
@@ -121,11 +122,11 @@ std::vector<ModelShape> shape_ladder(FlopsPerToken to, const LadderOptions& opti
   if (!(to.value() > 0 && to.value() <= 1e16)) {
     throw Error(
         ErrorCode::invalid_argument,
-        "a ladder reaches from 0 to 1e16 FLOPs/token, asked for " + std::to_string(to.value()));
+        "a ladder reaches from 0 to 1e16 FLOPs/token, asked for " + rounded_text(to.value()));
   }
   if (!(options.max_step >= 1.2 && options.max_step <= 10)) {
     throw Error(ErrorCode::invalid_argument,
-                "max_step: must be from 1.2 to 10, got " + std::to_string(options.max_step));
+                "max_step: must be from 1.2 to 10, got " + exact_text(options.max_step));
   }
   validate(rules);
   std::vector<ModelShape> ladder = small_ladder(to.value(), options, rules);

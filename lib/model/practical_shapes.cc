@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 
+#include "base/text.h"
 #include "isoflop/error.h"
 #include "model/layer_rules.h"
 
@@ -80,6 +81,41 @@ std::vector<SizedShape> small_around(double m, double to, FlopsConvention conven
   return found;
 }
 
+/// The rungs below practical size, by the convention that was asked for.
+struct SmallSizes {
+  std::vector<SizedShape> rungs;
+  double to = 0;  // of the ladder, by its own convention
+  [[nodiscard]] bool reach(double m) const { return !rungs.empty() && m <= rungs.back().m; }
+};
+
+SmallSizes small_sizes(double m, FlopsConvention convention, const LadderOptions& options,
+                       const ShapeRules& rules) {
+  SmallSizes small{.rungs = {}, .to = m};
+  // The ladder counts by its own convention; it must reach past m by the one asked for.
+  for (; small.to <= kLargest; small.to *= 2) {
+    const std::vector<ModelShape> rungs = small_ladder(small.to, options, rules);
+    small.rungs.clear();
+    small.rungs.reserve(rungs.size());
+    for (const ModelShape& rung : rungs) {
+      // As odd as can be: taken for its size alone, where practical shapes are beside it.
+      small.rungs.push_back({rung, flops_per_token(rung, convention).value(), kDepthRange});
+    }
+    const bool ended = rungs.empty() || flops_per_token(rungs.back()).value() < small.to;
+    if (ended || small.reach(m)) break;
+  }
+  return small;
+}
+
+/// The nearest rung where it is near, or small; else another depth of the ladder's widths.
+ModelShape small_near(double m, const SmallSizes& small, FlopsConvention convention,
+                      const LadderOptions& options, const ShapeRules& rules) {
+  const SizedShape& rung = nearest_to(m, small.rungs);
+  if (log_distance(rung.m, m) <= kGood || has_few_params(rung.shape)) return rung.shape;
+  std::vector<SizedShape> choice = small_around(m, small.to, convention, options, rules);
+  choice.push_back(rung);
+  return best_of(m, choice);
+}
+
 /// Practical shapes within a factor of 1.3, or of 2 where there are none so near.
 std::vector<SizedShape> practical_around(double m, FlopsConvention convention,
                                          const LadderOptions& options, const ShapeRules& rules) {
@@ -112,33 +148,13 @@ ModelShape shape_near(FlopsPerToken target, FlopsConvention convention,
   const double wanted = target.value();
   if (!(wanted > 0 && wanted <= kLargest)) {
     throw Error(ErrorCode::invalid_argument,
-                "shapes are known up to 1e16 FLOPs/token, asked for " + std::to_string(wanted));
+                "shapes are known up to 1e16 FLOPs/token, asked for " + rounded_text(wanted));
   }
   validate(rules);
-  std::vector<ModelShape> rungs;
-  double to = wanted;
-  // The ladder counts by its own convention; it must reach past the target by the one asked for.
-  for (; to <= kLargest; to *= 2) {
-    rungs = small_ladder(to, options, rules);
-    const bool ended = rungs.empty() || flops_per_token(rungs.back()).value() < to;
-    if (ended || flops_per_token(rungs.back(), convention).value() >= wanted) break;
-  }
-  std::vector<SizedShape> choice;
-  for (const ModelShape& rung : rungs) {
-    choice.push_back({rung, flops_per_token(rung, convention).value(), 0});
-  }
-  if (!choice.empty() && wanted <= choice.back().m) {
-    const SizedShape rung = nearest_to(wanted, choice);
-    if (log_distance(rung.m, wanted) <= kGood || has_few_params(rung.shape)) return rung.shape;
-    choice = small_around(wanted, to, convention, options, rules);
-    choice.push_back(rung);
-    return best_of(wanted, choice);
-  }
-  if (!choice.empty()) choice = {choice.back()};
-  if (!choice.empty()) choice.back().oddness = kDepthRange;
-  for (SizedShape& shape : practical_around(wanted, convention, options, rules)) {
-    choice.push_back(std::move(shape));
-  }
+  const SmallSizes small = small_sizes(wanted, convention, options, rules);
+  if (small.reach(wanted)) return small_near(wanted, small, convention, options, rules);
+  std::vector<SizedShape> choice = practical_around(wanted, convention, options, rules);
+  if (!small.rungs.empty()) choice.push_back(small.rungs.back());
   if (choice.empty()) refuse_rules(rules, wanted);
   return best_of(wanted, choice);
 }

@@ -101,7 +101,8 @@ std::optional<std::int64_t> batch_sequences(const Proposal& proposal,
                                             const ProposalRequest& request, double affordable) {
   const std::int64_t seq_len = proposal.spec.shape.seq_len;
   if (const auto given = request.batch_tokens) {
-    if (static_cast<double>(*given / seq_len) <= affordable) return *given / seq_len;
+    const std::int64_t seqs = *given / seq_len;
+    if (static_cast<double>(seqs) <= affordable) return seqs;
     refuse("batch_tokens: the budget pays for " +
            rounded_text(std::floor(affordable) * static_cast<double>(seq_len)) +
            " tokens, fewer than one batch of " + std::to_string(*given));
