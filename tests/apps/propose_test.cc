@@ -164,6 +164,30 @@ TEST_CASE("overrides are taken, echoed, and refused by name where they are wrong
   CHECK_THAT(refused({"--law", "epoch-2024", "--out", "x.json"}), contains("--hyper-law"));
 }
 
+TEST_CASE("plans take what a cluster asks of shapes, and sweeps have theirs already") {
+  const TempDir dir;
+  dir.write("x.json", R"({"schema": "isoflop.experiment/1", "dataset": "santafe",
+    "prior": "deepseek-llm-2024", "seq_len": 512, "budgets": [1e19], "shapes": {"per_budget": 5}})");
+  const CliResult result = run_cli(dir, {"plan", "x.json", "--tensor-parallel", "8", "--gqa-ratio",
+                                         "2", "--tied", "--out", "sweep", "--json"});
+  REQUIRE(result.exit_code == 0);
+  const Json json = parse_json(result.out, "stdout");
+  for (const JsonReader& run : JsonReader(json, "stdout").at("runs").elements()) {
+    const JsonReader shape = run.at("spec").at("shape");
+    const auto heads = shape.at("n_heads").integer(1, 1 << 20);
+    CHECK(heads % 8 == 0);
+    CHECK(shape.at("n_kv_heads").integer(1, 1 << 20) * 2 == heads);
+    CHECK(shape.at("tied_embeddings").boolean());
+  }
+  const CliResult sweep = run_cli(dir, {"plan", "sweep", "--tensor-parallel", "8"});
+  CHECK(sweep.exit_code == 2);
+  CHECK_THAT(sweep.err, contains("planned already"));
+  const CliResult wrong =
+      run_cli(dir, {"plan", "x.json", "--tensor-parallel", "8", "--n-kv-heads", "3"});
+  CHECK(wrong.exit_code == 2);
+  CHECK_THAT(wrong.err, contains("/shapes/n_kv_heads: must be") && contains("got 3"));
+}
+
 TEST_CASE("Llama 3's printed law says that its digits are too few") {
   const TempDir dir;
   CHECK_THAT(run_cli(dir, {"laws", "show", "llama3-2024"}).out,

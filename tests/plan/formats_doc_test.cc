@@ -2,6 +2,7 @@
 // docs/formats.md shows files that load.
 #include <string>
 
+#include "isoflop/law.h"
 #include "isoflop/plan.h"
 #include "isoflop/run_record.h"
 #include "support/catch.h"
@@ -24,6 +25,18 @@ TEST_CASE("the documented experiment loads") {
   const Experiment experiment = load_experiment(dir.write("x.json", example_of("Experiment")));
   CHECK(experiment.isoflop->budgets.size() == 3);
   CHECK(experiment.grid->peak_lr.size() == 3);
+}
+
+TEST_CASE("the documented law loads and shows every part") {
+  const test::TempDir dir;
+  const Law law = load_law(dir.write("mine.json", example_of("Law")));
+  CHECK(law.allocation);
+  CHECK(law.hyper);
+  CHECK(law.hyper_nd);
+  CHECK(law.loss);
+  CHECK(law.frontier);
+  CHECK(law.recipe.weight_decay == 0.02);
+  CHECK(law.note == "what to know before using it");
 }
 
 TEST_CASE("the documented run spec loads and shows every key") {

@@ -86,7 +86,7 @@ void add_gpu_options(Command& command, GpuOptions& options) {
                      "For time and cost: h100, \"NVIDIA A100-SXM4-80GB\", mi300x, ...");
   command.add_option("--peak-tflops", options.peak_tflops,
                      "Its dense bf16 peak [TFLOP/s], where it is none that is known",
-                     {.positive = true, .excludes = "--gpu"});
+                     {.range = Range{0.001, 1e6}, .excludes = "--gpu"});
   command.add_option("--mfu", options.mfu, "Share of the GPU's peak (default: 0.4, assumed)",
                      {.range = Range{0.001, 1.0}});
   command.add_option("--price", options.price, "Per GPU-hour", {.non_negative = true});

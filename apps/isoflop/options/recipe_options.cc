@@ -36,11 +36,11 @@ void add_recipe_options(Command& command, RecipeOptions& options) {
   command.add_option("--hyper-law", options.hyper_law,
                      "Law (id or file) that batch size and learning rate are asked of");
   command.add_option("--batch-tokens", options.batch_tokens, "Batch size, in place of the law's",
-                     {.positive = true});
+                     {.range = Range{1, 0x1p50}});
   command.add_option("--peak-lr", options.peak_lr, "Learning rate, in place of the law's",
-                     {.positive = true});
+                     {.range = Range{1e-12, 100}});
   command.add_option("--weight-decay", options.weight_decay, "Weight decay",
-                     {.non_negative = true});
+                     {.range = Range{0, 100}});
   command.add_option("--schedule", options.schedule,
                      "multi_step, cosine, wsd, constant, or a schedule in JSON");
   command.add_option("--set", options.settings,

@@ -6,23 +6,23 @@ namespace isoflop::cli {
 void add_shape_options(Command& command, ShapeOptions& options) {
   command.add_option("--tensor-parallel", options.tensor_parallel,
                      "Ranks that divide heads, d_ff and vocabulary (default: 1)",
-                     {.positive = true});
+                     {.range = Range{1, 4096}});
   command.add_option("--n-kv-heads", options.n_kv_heads,
                      "Key/value heads (default: all, from 30B parameters on 8)",
-                     {.positive = true});
+                     {.range = Range{1, 65'536}});
   command.add_option("--gqa-ratio", options.gqa_ratio, "Query heads per key/value head",
-                     {.positive = true, .excludes = "--n-kv-heads"});
+                     {.range = Range{1, 65'536}, .excludes = "--n-kv-heads"});
   command.add_option("--d-head", options.d_head, "Head size (default: 64 or 128 by size)",
-                     {.positive = true});
+                     {.range = Range{2, 1024}});
   command.add_flag("--tied", options.tied, "One matrix for embedding and head");
   command.add_option("--multiple-of", options.multiple_of,
                      "Of which d_ff is a multiple (default: 256 from 100M parameters on)",
-                     {.positive = true});
+                     {.range = Range{1, 65'536}});
   command.add_option(
       "--pad-vocab-to", options.pad_vocab_to,
       "Of which the vocabulary is made a multiple (default: 128 from 100M parameters "
       "on)",
-      {.positive = true});
+      {.range = Range{1, 1 << 20}});
 }
 
 ShapeRules with_options(ShapeRules rules, const ShapeOptions& options) {
