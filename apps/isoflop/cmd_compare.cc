@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "checks/target_check.h"
 #include "commands.h"
 #include "comparison.h"
 #include "environment.h"
@@ -56,6 +58,7 @@ Side load_side(const std::string& what, const std::string& columns) {
   if (!holds_points(what)) {
     side.law = find_law(what);
     side.name = side.law.id;
+    if (side.law.fitted_from) side.smallest_run = side.law.fitted_from->value();
     return side;
   }
   const LoadedPoints loaded = load_points({.files_or_sweeps = {what}, .columns = columns});
@@ -66,6 +69,7 @@ Side load_side(const std::string& what, const std::string& columns) {
   if (!path.has_filename()) path = path.parent_path();
   side.name = path.stem().string();
   side.warnings = loaded.warnings;
+  side.smallest_run = smallest_run(loaded.points);
   side.law = to_law(*side.fit, side.name, loaded.source);
   for (const Valley& valley : side.fit->valleys) {
     if (valley.usable()) side.losses.push_back({valley.compute, valley.loss_opt});
@@ -94,6 +98,9 @@ void add_compare_command(Command& program) {
   command.set_action([options] {
     Side a = load_side(options->a, options->columns), b = load_side(options->b, options->columns);
     tell_apart(a, b, *options);
+    if (const auto& target = options->comparison.target) {
+      check_target(*target, std::min(a.smallest_run, b.smallest_run));
+    }
     Comparison comparison = compare(a, b, options->comparison);
     for (const Side* side : {&a, &b}) {
       comparison.warnings.insert(comparison.warnings.begin(), side->warnings.begin(),

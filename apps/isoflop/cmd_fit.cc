@@ -148,7 +148,7 @@ void add_fit_command(Command& program) {
                      "Other forms of the surface: all, none, or names, comma-separated",
                      {.show_default = true, .comma_separated = true});
   command.add_option("--delta", options->fit.delta, "Huber's threshold",
-                     {.show_default = true, .positive = true});
+                     {.show_default = true, .range = Range{1e-12, 1e6}});
   command.add_option("--bootstrap", options->fit.n_bootstrap, "Resamples",
                      {.show_default = true, .range = Range{0, 1'000'000}});
   command.add_option("--seed", options->fit.seed, "Of the resampling", {.show_default = true});

@@ -198,7 +198,7 @@ void add_train_command(Command& program) {
                      "What an interruption may cost", {.show_default = true, .non_negative = true});
   command.add_option("--peak-flops", options->peak_flops,
                      "FLOP/s of the device, as measured or by its data sheet, for the record's MFU",
-                     {.positive = true});
+                     {.range = Range{1, 1e24}});
   command.add_option("--trunk", options->trunk,
                      "Folder where runs that differ in length and decay alone, one at a time, "
                      "leave what they share and begin");

@@ -18,6 +18,7 @@ struct Side {
   std::optional<Fit> fit;                  // of points; a law file carries none
   std::vector<BoughtLoss> losses;          // best loss per budget
   std::vector<std::string> warnings = {};  // of points that are not all there
+  double smallest_run = 0;                 // [FLOPs]; of a law, the smallest budget behind it
 };
 
 /// One number of both sides; a law file has no interval.

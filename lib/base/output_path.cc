@@ -34,7 +34,8 @@ const char* name_of(fs::file_type type) {
 }
 
 [[noreturn]] void fail(const fs::path& path, const char* action, const std::error_code& reason) {
-  throw Error(ErrorCode::io,
+  const bool is_name_wrong = reason == std::errc::not_a_directory;
+  throw Error(is_name_wrong ? ErrorCode::invalid_argument : ErrorCode::io,
               path.string() + ": cannot " + std::string(action) + ": " + reason.message());
 }
 

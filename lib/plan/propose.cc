@@ -18,6 +18,7 @@ namespace {
 constexpr std::int64_t kDeepSeekSeqLen = 4096;
 constexpr std::int64_t kDeepSeekVocabSize = 102400;
 constexpr double kLargestShape = 1e16;  // [FLOPs/token], shape_near()'s own limit
+constexpr double kMostTokens = 1e30;
 constexpr double kLargestBudget = 1e30;
 constexpr std::int64_t kMostBatchTokens = std::int64_t{1} << 50;
 
@@ -46,10 +47,13 @@ void validate(const ProposalRequest& request) {
   }
   require_size("seq_len", request.seq_len, 1);
   require_size("vocab_size", request.vocab_size, 2);
-  require_positive("data_tokens", request.data_tokens);
+  if (const auto& tokens = request.data_tokens;
+      tokens && !(*tokens >= 1 && std::isfinite(*tokens))) {
+    refuse("data_tokens: must be finite and >= 1, got " + exact_text(*tokens));
+  }
   const double use = request.inference_tokens.value_or(0);
-  if (!(use >= 0 && std::isfinite(use))) {
-    refuse("inference_tokens: must be finite and >= 0, got " + exact_text(use));
+  if (!(use >= 0 && use <= kMostTokens)) {
+    refuse("inference_tokens: must be from 0 to 1e30, got " + exact_text(use));
   }
   require_positive("gpu_peak_flops", request.gpu_peak_flops);
   require_positive("mfu", request.mfu);

@@ -44,6 +44,24 @@ std::filesystem::path checkpoint_folder(const RunOneOptions& options) {
   return options.folder / "checkpoint";
 }
 
+/// Its lines and its checkpoint would be lost.
+void refuse_another_run(const RunSpec& spec, const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "spec.json";
+  const bool has_begun = std::filesystem::exists(folder / "metrics.jsonl") ||
+                         std::filesystem::exists(folder / "checkpoint");
+  if (!has_begun || !std::filesystem::exists(file)) return;
+  std::string there;
+  try {
+    there = run_id(load_run_spec(file));
+  } catch (const Error&) {  // a damaged spec says nothing; it is written anew
+    return;
+  }
+  if (there == run_id(spec)) return;
+  throw Error(ErrorCode::invalid_argument, file.string() + ": is of another run, " + there +
+                                               ", which has begun here; name another folder than " +
+                                               "its for " + run_id(spec));
+}
+
 /// The folders that a run writes, while it does.
 struct RunClaims {
   explicit RunClaims(const RunOneOptions& options) {
@@ -96,6 +114,7 @@ RunRecord run_one(const RunSpec& asked, const Dataset& dataset, const RunOneOpti
   if (options.launch.process > 0) {
     return record_of(spec, train(spec, dataset, train_options), options.peak_flops_per_second);
   }
+  refuse_another_run(spec, options.folder);
   save_run_spec(spec, options.folder / "spec.json");
 
   MetricsFile metrics(options.folder / "metrics.jsonl");

@@ -146,6 +146,15 @@ TEST_CASE("training curves that are of no run of the points, or never change, ar
 TEST_CASE("a target far below every run is refused") {
   const TempDir dir;
   write_points(dir);
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"compare", "points.csv", "points.csv"},
+        {"compare", "epoch-2024", "chinchilla-2022"}}) {
+    for (const char* target : {"1", "1e308"}) {
+      std::vector<std::string> arguments = command;
+      arguments.insert(arguments.end(), {"--target", target});
+      CHECK_THAT(run_cli(dir, arguments).err, contains("--target: must be at"));
+    }
+  }
   for (const char* target : {"1", "1e13"}) {
     for (const std::vector<std::string>& command : {std::vector<std::string>{"fit", "points.csv"},
                                                     {"next", "points.csv", "--flops", "1e18"}}) {

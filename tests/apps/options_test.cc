@@ -85,7 +85,12 @@ TEST_CASE("what an option allows is said with what it got") {
   expect_refused(dir, with(gpu, "--mfu", "nan"), {"--mfu: must be a finite decimal number"});
   expect_refused(dir, with(gpu, "--mfu", "1.5"), {"--mfu: must be from 0.001 to 1, got 1.5"});
   expect_refused(dir, with(gpu, "--gpus", "0"), {"--gpus: must be from 1 to 1000000, got 0"});
-  expect_refused(dir, with(gpu, "--price", "1e308"), {"price_per_gpu_hour", "beyond what"});
+  expect_refused(dir, with(gpu, "--price", "1e308"),
+                 {"--price: must be from 0 to 1e+09, got 1e308"});
+  expect_refused(dir, with(gpu, "--inference-tokens", "1e308"), {"inference_tokens", "to 1e30"});
+  expect_refused(dir, with(gpu, "--data-tokens", "1e-300"), {"data_tokens", "got 1e-300"});
+  expect_refused(dir, with(fit, "--delta", "1e308"), {"--delta: must be from 1e-12 to 1e+06"});
+  expect_refused(dir, with(train, "--peak-flops", "1e-308"), {"--peak-flops: must be from 1 to"});
   CHECK(run_cli(dir, with(gpu, "--price", "2.5")).exit_code == 0);
 }
 

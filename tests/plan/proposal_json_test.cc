@@ -104,5 +104,5 @@ TEST_CASE("tokens of use need a loss surface and a number") {
   CHECK_THAT(message("deepseek-llm-2024", 1e12),
              contains("inference_tokens: law deepseek-llm-2024 has no loss surface"));
   CHECK_THAT(message("epoch-2024", -1),
-             contains("inference_tokens: must be finite and >= 0, got -1"));
+             contains("inference_tokens: must be from 0 to 1e30, got -1"));
 }

@@ -103,6 +103,21 @@ TEST_CASE("a run keeps every other out of its folder, and of its trunk's") {
   CHECK(split(test::read_file(f.options.folder / "metrics.jsonl"), '\n').size() == 501);
 }
 
+TEST_CASE("a run does not take over the folder of another that has begun there") {
+  Fixture f;
+  f.options.stop = [] { return true; };
+  REQUIRE(run_one(f.spec, f.data, f.options).outcome == RunOutcome::interrupted);
+  const std::string metrics = test::read_file(f.options.folder / "metrics.jsonl");
+  RunSpec other = f.spec;
+  other.seed = 1;
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(run_one(other, f.data, f.options)),
+             contains("spec.json: is of another run, " + run_id(f.spec)));
+  CHECK(test::read_file(f.options.folder / "metrics.jsonl") == metrics);
+  CHECK(load_run_spec(f.options.folder / "spec.json") == f.spec);
+  f.options.stop = {};
+  CHECK(run_one(f.spec, f.data, f.options).outcome == RunOutcome::completed);
+}
+
 TEST_CASE("a checkpoint left behind a record, by a kill between the two, goes next time") {
   Fixture f;
   REQUIRE(run_one(f.spec, f.data, f.options).outcome == RunOutcome::completed);

@@ -11,6 +11,7 @@ namespace isoflop::cli {
 namespace {
 
 constexpr double kFarBelow = 1000;
+constexpr double kLargest = 1e30;  // as of budgets
 
 }  // namespace
 
@@ -21,6 +22,10 @@ double smallest_run(const PointSet& points) {
 }
 
 void check_target(double target, double smallest_run) {
+  if (target > kLargest) {
+    throw Error(ErrorCode::invalid_argument,
+                "--target: must be at most 1e30 FLOPs, got " + exact_text(target));
+  }
   if (!(target > 0 && target < smallest_run / kFarBelow)) return;  // next_runs() refuses the rest
   throw Error(ErrorCode::invalid_argument,
               "--target: must be at least a thousandth of the cheapest run's " +

@@ -89,7 +89,7 @@ void add_gpu_options(Command& command, GpuOptions& options) {
                      {.range = Range{0.001, 1e6}, .excludes = "--gpu"});
   command.add_option("--mfu", options.mfu, "Share of the GPU's peak (default: 0.4, assumed)",
                      {.range = Range{0.001, 1.0}});
-  command.add_option("--price", options.price, "Per GPU-hour", {.non_negative = true});
+  command.add_option("--price", options.price, "Per GPU-hour", {.range = Range{0, 1e9}});
 }
 
 std::optional<double> gpu_peak_flops(const GpuOptions& options) {
