@@ -205,7 +205,8 @@ class ProcessRanks {
         n_local_(n_local_ranks),
         n_ranks_(environment.n_processes * n_local_ranks),
         timing_(timing),
-        watch_(watch) {
+        watch_(watch),
+        quiet_watch_{{}, watch.stop} {
     if (environment.process != 0) return;
     meeting_ = std::make_unique<OpenMeeting>(environment);
     hub_ = std::make_unique<RankHub>(meeting_->take_listener(), meeting_->point().word,
@@ -236,7 +237,8 @@ class ProcessRanks {
     };
     std::unique_ptr<RankLink> link;
     try {
-      link = std::make_unique<RankLink>(find, rank, n_ranks_, timing_, watch_);
+      link = std::make_unique<RankLink>(find, rank, n_ranks_, timing_,
+                                        local == 0 ? watch_ : quiet_watch_);
       SocketCommunicator world(*link, "world", rank, n_ranks_);
       body(world);
     } catch (const OtherRankFailed&) {
@@ -264,6 +266,7 @@ class ProcessRanks {
   const int n_local_, n_ranks_;
   const RankTiming timing_;
   const MeetingWatch& watch_;
+  const MeetingWatch quiet_watch_;  // of all ranks but the first: one word for a process is enough
   Failures failures_;
   std::atomic<bool> was_stopped_ = false;
   std::unique_ptr<OpenMeeting> meeting_;
