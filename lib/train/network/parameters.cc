@@ -93,7 +93,12 @@ Range ParameterLayout::block(std::int64_t layer) const {
 
 std::vector<ElementRun> element_runs(const ParameterLayout& layout, Range range) {
   std::vector<ElementRun> runs;
-  for (const Parameter& p : layout.parameters()) {
+  // They lie one behind the other: a layer's are found without a look at all the others.
+  const auto& all = layout.parameters();
+  const auto first = std::partition_point(
+      all.begin(), all.end(), [&](const Parameter& p) { return p.range().end <= range.begin; });
+  for (auto next = first; next != all.end() && next->offset < range.end; ++next) {
+    const Parameter& p = *next;
     if (intersection(p.range(), range).size() == 0) continue;
     const bool whole_rows = p.cols == p.whole_cols;
     std::int64_t here = p.offset;
@@ -104,8 +109,8 @@ std::vector<ElementRun> element_runs(const ParameterLayout& layout, Range range)
         const std::int64_t n = rows_at_once * p.cols;
         const Range part = intersection({here, here + n}, range);
         if (part.size() > 0) {
-          const std::int64_t first = p.whole_offset + row * p.whole_cols + p.first_col;
-          runs.push_back({part, first + part.begin - here, &p, block.owned});
+          const std::int64_t begin = p.whole_offset + row * p.whole_cols + p.first_col;
+          runs.push_back({part, begin + part.begin - here, &p, block.owned});
         }
         here += n;
       }
