@@ -86,7 +86,8 @@ void add_forecasts(Report& report,
                    const std::vector<std::pair<std::string, std::string>>& forecasts) {
   for (const auto& [file, run] : forecasts) {
     const Forecast forecast = load_forecast(file);
-    const std::string sentence = describe(forecast, score(forecast, load_record_of(run)));
+    std::string sentence = describe(forecast, score(forecast, load_record_of(run)));
+    if (const auto warning = mixed_data_warning(forecast)) sentence += "; " + *warning;
     for (ReportChapter& chapter : report.chapters) {
       if (chapter.title == forecast.spec.dataset) chapter.notes.push_back(sentence);
     }

@@ -36,6 +36,11 @@ std::filesystem::path sweep_folder(const SweepArguments& options, const Resolved
                                                  options.source.experiment_or_sweep +
                                                  " is where its runs go, got " + options.out);
   }
+  if (resolved.from_sweep && options.drop_runs) {
+    throw Error(ErrorCode::invalid_argument,
+                "--drop-runs: is for an experiment's plan; the sweep folder " +
+                    options.source.experiment_or_sweep + " has its own");
+  }
   if (resolved.from_sweep) return options.source.experiment_or_sweep;
   if (!options.out.empty()) return options.out;
   return std::filesystem::path("sweeps") /

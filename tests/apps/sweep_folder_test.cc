@@ -86,6 +86,7 @@ TEST_CASE("options that a sweep's folder makes idle are refused by name") {
                contains("--set: changes an experiment file") && contains("sweep folder sweep"));
   }
   CHECK_THAT(refusal({"sweep", "sweep", "--out", "other"}), contains("--out: the sweep folder"));
+  CHECK_THAT(refusal({"sweep", "sweep", "--drop-runs"}), contains("--drop-runs: is for"));
   CHECK_THAT(refusal({"fit", "sweep", "--columns", "params=N"}), contains("--columns: names"));
   CHECK_THAT(refusal({"next", "sweep", "--columns", "params=N", "--flops", "1e9"}),
              contains("--columns: names"));
