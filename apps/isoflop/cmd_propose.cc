@@ -103,12 +103,6 @@ void run_propose(const ProposeArguments& options) {
       options.dataset.empty() ? nullptr
                               : find_dataset(options.dataset, data_root(options.data_root));
   Proposal proposal = propose(request_of(options, dataset.get()), law);
-  if (!options.dataset.empty() && !law.frame.dataset.empty() &&
-      law.frame.dataset != options.dataset) {
-    proposal.warnings.push_back("The law is of data set " + law.frame.dataset + ", the spec of " +
-                                options.dataset +
-                                ": another text has another loss, and other optima.");
-  }
   for (std::string& text : idle_options(options)) proposal.warnings.push_back(std::move(text));
   std::printf("%s", options.json ? to_json(proposal).c_str() : proposal_text(proposal).c_str());
   if (!options.json) {

@@ -76,6 +76,7 @@ ReportChapter chapter_of(const std::vector<std::string>& sources, const ReportAr
   settings.scale = scale_of(loaded.points, options.scale);
   chapter.fit = fit(loaded.points, settings);
   chapter.points = std::move(loaded.points);
+  chapter.points.frame = chapter.fit->frame;  // how sizes were counted, where nothing said so
   chapter.records = std::move(loaded.records);
   if (!options.reference.empty()) chapter.reference = find_law(options.reference);
   return chapter;

@@ -24,7 +24,7 @@ constexpr std::int64_t kFewestSteps = 10;
   throw Error(ErrorCode::invalid_argument, path + ": " + what);
 }
 
-std::string flops_text(double flops) { return rounded_text(flops, 4) + " FLOPs"; }
+std::string in_flops(double flops) { return rounded_text(flops, 4) + " FLOPs"; }
 
 class Planner {
  public:
@@ -283,7 +283,7 @@ class Planner {
     RunSpec& spec = run.spec;
     const double steps = run.budget / rung.m / static_cast<double>(spec.batch_tokens);
     if (steps < static_cast<double>(kFewestSteps)) {
-      complain(path, flops_text(run.budget) + " buy " + short_name(rung.shape) + " only " +
+      complain(path, in_flops(run.budget) + " buy " + short_name(rung.shape) + " only " +
                          rounded_text(steps, 3) + " steps of " + std::to_string(spec.batch_tokens) +
                          " tokens; at least " + std::to_string(kFewestSteps) + " are needed");
     }

@@ -164,8 +164,7 @@ void warn_of_no_effect(const Proposal& p, const ProposalRequest& request, Words&
 }
 
 /// What the numbers are about, where that is not what is at hand.
-void warn_of_frame(const Proposal& p, const ProposalRequest& request, const Law& law,
-                   Words& warnings) {
+void warn_of_frame(const ProposalRequest& request, const Law& law, Words& warnings) {
   if (!request.dataset.empty() && !law.frame.dataset.empty() &&
       request.dataset != law.frame.dataset) {
     warnings.push_back("The law was fitted on " + law.frame.dataset + ", not on " +
@@ -176,12 +175,6 @@ void warn_of_frame(const Proposal& p, const ProposalRequest& request, const Law&
       request.tokenizer != law.frame.tokenizer) {
     warnings.push_back("The law counts tokens of " + law.frame.tokenizer + ", " + request.dataset +
                        " has those of " + request.tokenizer + ".");
-  }
-  const bool predicts = law.loss || law.frontier;
-  if (predicts && !p.loss_nats && !p.bits_per_byte) {
-    warnings.emplace_back(
-        "The law predicts a loss above that of guessing: it does not hold "
-        "there, and no loss is shown.");
   }
 }
 
@@ -218,7 +211,7 @@ std::vector<std::string> proposal_warnings(const Proposal& proposal, const Propo
                                            const Law& law) {
   Words warnings;
   warn_of_law(proposal, request, law, warnings);
-  warn_of_frame(proposal, request, law, warnings);
+  warn_of_frame(request, law, warnings);
   warn_of_extrapolation(proposal, law, warnings);
   warn_of_hyper_range(proposal, request, law, warnings);
   warn_of_vocabulary(proposal, request, warnings);

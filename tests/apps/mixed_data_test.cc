@@ -95,7 +95,7 @@ TEST_CASE("a proposal for a data set takes its vocabulary, and says that the law
   REQUIRE(result.exit_code == 0);
   const Json json = parse_json(result.out, "stdout");
   CHECK(JsonReader(json, "stdout").at("shape").at("vocab_size").integer(1, 1 << 20) == 256);
-  CHECK_THAT(result.out, contains("The law is of data set "));
+  CHECK_THAT(result.out, contains("The law was fitted on "));
   CHECK(run_cli(dir, {"train", "spec.json", "--set", "/n_steps=2", "--set", "/warmup_steps=1",
                       "--set", "/batch_tokens=64", "--set", "/micro_batch_seqs=1", "--out", "run"})
             .exit_code == 0);
