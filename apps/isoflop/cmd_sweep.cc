@@ -114,7 +114,9 @@ int sweep(const SweepArguments& options) {
   catch_stop_signals();
   const ResolvedPlan resolved = resolve_plan(options.source);
   const std::filesystem::path folder = sweep_folder(options, resolved);
-  if (!resolved.from_sweep) save_sweep({folder}, resolved.plan, old_runs(options));
+  const RunClaim claim = resolved.from_sweep
+                             ? RunClaim::share(folder)
+                             : claim_sweep({folder}, resolved.plan, old_runs(options));
   for (const std::string& warning : resolved.plan.warnings) {
     std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }

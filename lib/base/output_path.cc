@@ -68,16 +68,16 @@ fs::path output_file(const fs::path& file) {
 
 void make_output_folder(const fs::path& folder) {
   if (is_root(folder)) refuse(folder, "is a root folder; name one below it");
-  std::error_code reason;
-  const fs::file_type type = fs::status(folder, reason).type();
-  if (type == fs::file_type::directory) return;
-  if (fs::exists(fs::symlink_status(folder, reason))) {
+  // Not asked before whether it is there: others may be making it at this moment.
+  std::error_code reason, ignored;
+  fs::create_directories(folder, reason);
+  if (!reason && fs::is_directory(folder, reason)) return;
+  if (fs::exists(fs::symlink_status(folder, ignored))) {
     refuse(folder, std::string("is ") +
-                       (type == fs::file_type::not_found ? "a link to nothing" : "no folder") +
+                       (fs::exists(folder, ignored) ? "no folder" : "a link to nothing") +
                        "; a folder is written, or a name that is not there yet");
   }
-  fs::create_directories(folder, reason);
-  if (reason) fail(folder, "create", reason);
+  fail(folder, "create", reason);
 }
 
 }  // namespace isoflop

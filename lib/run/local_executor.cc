@@ -323,8 +323,18 @@ class LocalExecutor {
     if (options_.on_progress) options_.on_progress(status_);
   }
 
+  /// With the runs that were added since we began: the points are of them, too.
+  [[nodiscard]] Plan grown_plan() const {
+    try {
+      Plan now = load_plan(sweep_.plan_file());
+      return now.runs.size() > plan_.runs.size() ? now : plan_;
+    } catch (const Error&) {
+      return plan_;
+    }
+  }
+
   void rebuild_points() {
-    save_points_csv(collect_points(sweep_, plan_).points, sweep_.points_file());
+    save_points_csv(collect_points(sweep_, grown_plan()).points, sweep_.points_file());
     points_are_stale_ = false;
     points_written_ = Clock::now();
   }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -59,6 +61,11 @@ std::string signature(const std::filesystem::path& run_folder) {
   return {text.data(), n > 0 ? static_cast<std::size_t>(n) : 0};
 }
 
+[[noreturn]] void refuse_held(const std::filesystem::path& run_folder) {
+  throw Error(ErrorCode::io, run_folder.string() + ": " + RunClaim::holder(run_folder) +
+                                 " is at work there; let it end, or name another folder");
+}
+
 }  // namespace
 
 std::optional<RunClaim> RunClaim::acquire(const std::filesystem::path& run_folder) {
@@ -71,13 +78,32 @@ std::optional<RunClaim> RunClaim::acquire(const std::filesystem::path& run_folde
   return claim;
 }
 
+RunClaim RunClaim::share(const std::filesystem::path& run_folder) {
+  constexpr int kAttempts = 500;
+  constexpr std::chrono::milliseconds kBetweenAttempts{10};
+  make_output_folder(run_folder);
+  const std::filesystem::path file = run_folder / kLockFile;
+  RunClaim claim(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (claim.descriptor_ < 0) throw_io(file, "open");
+  for (int i = 0; i < kAttempts; ++i) {
+    if (try_lock(claim.descriptor_, LOCK_SH, file)) return claim;
+    std::this_thread::sleep_for(kBetweenAttempts);
+  }
+  refuse_held(run_folder);
+}
+
+void RunClaim::begin_sharing() {
+  while (::flock(descriptor_, LOCK_SH) != 0) {
+    if (errno != EINTR) throw_io(std::filesystem::path(kLockFile), "lock");
+  }
+}
+
 std::optional<RunClaim> RunClaim::acquire_or_inherit(const std::filesystem::path& run_folder) {
   std::optional<RunClaim> claim = acquire(run_folder);
   if (claim) return claim;
   const char* launcher = std::getenv(kLauncherVariable);
   if (launcher != nullptr && signature(run_folder) == launcher) return std::nullopt;
-  throw Error(ErrorCode::io, run_folder.string() + ": " + holder(run_folder) +
-                                 " is at work there; let it end, or name another folder");
+  refuse_held(run_folder);
 }
 
 std::string RunClaim::holder(const std::filesystem::path& run_folder) {

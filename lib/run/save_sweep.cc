@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/output_path.h"
 #include "isoflop/error.h"
 #include "isoflop/run.h"
@@ -42,6 +45,7 @@ bool has_begun(const SweepFolder& sweep, const std::string& run_id) {
 }
 
 void require_old_runs(const SweepFolder& sweep, const Plan& plan, OldRuns allowed) {
+  if (allowed == OldRuns::may_leave) return;
   std::set<std::string> kept;
   for (const PlannedRun& run : plan.runs) kept.insert(run.run_id);
   std::vector<std::string> leaving = old_runs_of(sweep);
@@ -60,12 +64,24 @@ void require_old_runs(const SweepFolder& sweep, const Plan& plan, OldRuns allowe
 
 }  // namespace
 
-void save_sweep(const SweepFolder& sweep, const Plan& plan, OldRuns old_runs) {
+RunClaim claim_sweep(const SweepFolder& sweep, const Plan& plan, OldRuns old_runs) {
   make_output_folder(sweep.root);
-  if (old_runs != OldRuns::may_leave) require_old_runs(sweep, plan, old_runs);
+  std::optional<RunClaim> alone = RunClaim::acquire(sweep.root);
+  RunClaim claim = alone ? std::move(*alone) : RunClaim::share(sweep.root);
+  require_old_runs(sweep, plan, alone ? old_runs : OldRuns::must_stay);
   make_output_folder(sweep.runs());
   save_experiment(plan.experiment, sweep.experiment_file());
   save_plan(plan, sweep.plan_file());
+  if (alone) claim.begin_sharing();
+  if (read_text_file(sweep.plan_file()) != to_json(plan)) {
+    throw Error(ErrorCode::io, sweep.root.string() + ": " + RunClaim::holder(sweep.root) +
+                                   " has saved another plan there at the same time");
+  }
+  return claim;
+}
+
+void save_sweep(const SweepFolder& sweep, const Plan& plan, OldRuns old_runs) {
+  (void)claim_sweep(sweep, plan, old_runs);
 }
 
 }  // namespace isoflop

@@ -61,6 +61,26 @@ TEST_CASE("another experiment does not take over a finished sweep's folder") {
   CHECK(n_lines(dir.path() / "sweep/points.csv") == 6);
 }
 
+TEST_CASE("of two experiments started in one new folder, one is told") {
+  const TempDir dir, other;
+  const auto path = [&](const std::string& name) { return (dir.path() / name).string(); };
+  dir.write("a.json", experiment("[2e9]"));
+  dir.write("b.json", experiment("[3e9]"));
+  for (int i = 0; i < 5; ++i) {
+    const std::string sweep = path("sweep" + std::to_string(i));
+    int n_done = 0;
+    const pid_t first = start_cli(dir, {"sweep", path("a.json"), "--out", sweep});
+    const pid_t second = start_cli(other, {"sweep", path("b.json"), "--out", sweep});
+    for (const pid_t child : {first, second}) {
+      int status = 0;
+      waitpid(child, &status, 0);
+      n_done += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    }
+    CHECK(n_done == 1);
+    CHECK(n_lines(sweep + "/points.csv") == 6);
+  }
+}
+
 TEST_CASE("two experiment files of one name do not meet in the default folder") {
   const TempDir dir;
   dir.write("a/e.json", experiment("[2e9]"));

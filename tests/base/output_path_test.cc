@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/output_path.h"
 
+#include <atomic>
+#include <thread>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,4 +84,23 @@ TEST_CASE("folders for results are made below a root, never at one") {
   std::filesystem::create_symlink("nowhere", dir.path() / "dangling");
   CHECK_THAT(ISOFLOP_ERROR_MESSAGE((make_output_folder(dir.path() / "dangling"), 0)),
              contains("a link to nothing"));
+}
+
+TEST_CASE("a folder that many make at a time is made, and nobody is told otherwise") {
+  const TempDir dir;
+  std::atomic<int> n_refused = 0;
+  for (int i = 0; i < 200; ++i) {
+    const auto folder = dir.path() / std::to_string(i) / "runs";
+    const auto make = [&] {
+      try {
+        make_output_folder(folder);
+      } catch (const Error&) {
+        ++n_refused;
+      }
+    };
+    std::thread first(make), second(make);
+    first.join();
+    second.join();
+  }
+  CHECK(n_refused == 0);
 }

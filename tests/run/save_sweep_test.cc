@@ -40,6 +40,34 @@ TEST_CASE("runs that nobody has begun may leave, but not where two sweeps share 
   CHECK(load_plan(stub.sweep.plan_file()).runs.size() == 3);
 }
 
+TEST_CASE("as long as a sweep is run, no plan lets its runs leave") {
+  const test::StubSweep stub(4);
+  const Plan smaller = without(stub.plan, 1);
+  Plan larger = stub.plan;
+  larger.runs.push_back(test::stub_plan(5).runs.back());
+  {
+    const RunClaim claim = claim_sweep(stub.sweep, stub.plan, OldRuns::must_stay);
+    const RunClaim beside = claim_sweep(stub.sweep, stub.plan, OldRuns::must_stay);
+    for (const OldRuns old_runs : {OldRuns::may_leave, OldRuns::may_leave_if_not_begun}) {
+      CHECK_THAT(ISOFLOP_ERROR_MESSAGE((save_sweep(stub.sweep, smaller, old_runs), 0)),
+                 contains("holds the sweep of another plan"));
+    }
+    save_sweep(stub.sweep, larger);
+  }
+  save_sweep(stub.sweep, smaller);
+  CHECK(load_plan(stub.sweep.plan_file()).runs.size() == 3);
+}
+
+TEST_CASE("runs that are added while a sweep runs are among its points") {
+  const test::StubSweep stub(2);
+  Plan larger = stub.plan;
+  larger.runs.push_back(test::stub_plan(3).runs.back());
+  save_sweep(stub.sweep, larger);
+  REQUIRE(run_sweep(stub.sweep, larger, stub.options("ok")).count(CellState::completed) == 3);
+  REQUIRE(stub.run("ok").count(CellState::completed) == 2);  // by the plan it began with
+  CHECK(load_points_csv(stub.sweep.points_file()).points.size() == 3);
+}
+
 TEST_CASE("where the old plan cannot be read, the folders of runs tell what would leave") {
   const test::StubSweep stub(3);
   REQUIRE(stub.run("ok").count(CellState::completed) == 3);

@@ -38,8 +38,9 @@ enum class OldRuns {
 
 /// Makes the folder and writes experiment.json and plan.json. Runs that are there already stay:
 /// what a new plan shares with an old one is not run again. Throws Error(invalid_argument), and
-/// writes nothing, where a run of the old plan would leave against `old_runs`; where the old plan
-/// cannot be read, every run of the folder counts as one of it.
+/// writes nothing, where a run of the old plan would leave against `old_runs`, or leave a sweep
+/// that somebody runs; where the old plan cannot be read, every run of the folder counts as one of
+/// it.
 void save_sweep(const SweepFolder& sweep, const Plan& plan,
                 OldRuns old_runs = OldRuns::may_leave_if_not_begun);
 
@@ -137,6 +138,11 @@ class RunClaim {
  public:
   /// Nothing if another process holds it. Makes the folder if need be.
   [[nodiscard]] static std::optional<RunClaim> acquire(const std::filesystem::path& run_folder);
+  /// Beside others that share it; waits for one that has it alone, which is not for long: throws
+  /// Error(io) that names it after 5 s.
+  [[nodiscard]] static RunClaim share(const std::filesystem::path& run_folder);
+  /// Lets others share it from here on; in between somebody may have had it alone.
+  void begin_sharing();
   /// Whether a living process holds it.
   [[nodiscard]] static bool is_held(const std::filesystem::path& run_folder);
   /// The process that claimed it last, as "process 17 on host node3"; where the folder does not
@@ -157,6 +163,11 @@ class RunClaim {
   explicit RunClaim(int descriptor) : descriptor_(descriptor) {}
   int descriptor_ = -1;
 };
+
+/// save_sweep() for one who is about to run the sweep: as long as the claim, which launches of one
+/// sweep share, is held, no plan is saved that lets runs leave. Throws Error(io) where another plan
+/// was saved at the same time.
+[[nodiscard]] RunClaim claim_sweep(const SweepFolder& sweep, const Plan& plan, OldRuns old_runs);
 
 struct RunOneOptions {
   std::filesystem::path folder;  // spec.json, metrics.jsonl, checkpoint/ and record.json go here
