@@ -36,12 +36,16 @@ Bytes kibibytes_in(const fs::path& file, const std::string& key) {
   return number ? Bytes(*number * 1024) : std::nullopt;
 }
 
+/// Version 1 says "no limit" by a number near 2^63, to which nothing can be added.
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 60;
+
 /// What a control group leaves: pages of files in it can be dropped. No limit ("max"): nothing.
 Bytes left_in_group(const fs::path& folder, const char* limit_file, const char* usage_file) {
   const Bytes limit = number_in(folder / limit_file), usage = number_in(folder / usage_file);
   if (!limit || !usage) return std::nullopt;
   const fs::path statistics = folder / "memory.stat";
-  return *limit - *usage + number_in(statistics, "inactive_file").value_or(0) +
+  return std::min(*limit, kMostBytes) - *usage +
+         number_in(statistics, "inactive_file").value_or(0) +
          number_in(statistics, "active_file").value_or(0);
 }
 
