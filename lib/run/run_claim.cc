@@ -73,9 +73,16 @@ std::optional<RunClaim> RunClaim::acquire(const std::filesystem::path& run_folde
   const std::filesystem::path file = run_folder / kLockFile;
   RunClaim claim(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (claim.descriptor_ < 0) throw_io(file, "open");
-  if (!try_lock(claim.descriptor_, LOCK_EX, file)) return std::nullopt;
-  sign(claim.descriptor_);
-  return claim;
+  // Who only looks holds the lock for an instant, who works there for longer than this.
+  constexpr int kLooks = 5;
+  constexpr std::chrono::microseconds kBetweenLooks{200};
+  for (int i = 0; i < kLooks; ++i) {
+    if (i > 0) std::this_thread::sleep_for(kBetweenLooks);
+    if (!try_lock(claim.descriptor_, LOCK_EX, file)) continue;
+    sign(claim.descriptor_);
+    return claim;
+  }
+  return std::nullopt;
 }
 
 RunClaim RunClaim::share(const std::filesystem::path& run_folder) {
@@ -119,8 +126,7 @@ std::pair<std::string, std::string> RunClaim::launcher_variable() {
 bool RunClaim::is_held(const std::filesystem::path& run_folder) {
   const std::filesystem::path file = run_folder / kLockFile;
   const RunClaim probe(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  // A shared lock, so that those who only look do not see each other. Whoever claims in this
-  // instant finds the run held and comes back to it.
+  // A shared lock, so that those who only look do not see each other; whoever claims looks again.
   return probe.descriptor_ >= 0 && !try_lock(probe.descriptor_, LOCK_SH, file);
 }
 
