@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/output_path.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -114,14 +115,6 @@ void refuse_empty(const SplitInfo& train, const SplitInfo& validation, double sh
                         ": give more text, or separators that make more documents");
 }
 
-void make_folder(const std::filesystem::path& folder) {
-  std::error_code failure;
-  std::filesystem::create_directories(folder, failure);
-  if (failure) {
-    throw Error(ErrorCode::io, folder.string() + ": cannot make the folder: " + failure.message());
-  }
-}
-
 }  // namespace
 
 DatasetInfo build_dataset(std::span<const std::filesystem::path> text_files,
@@ -134,7 +127,7 @@ DatasetInfo build_dataset(std::span<const std::filesystem::path> text_files,
   info.vocab_size = 256;
   info.source = options.source.empty() ? describe_files(text_files) : options.source;
 
-  make_folder(out);
+  make_output_folder(out);
   ShardWriter train(out / kTrainName), validation(out / kValidationName), spool(out / "held_out");
   std::vector<HeldOut> held_out;
   std::int64_t spool_bytes = 0;
