@@ -108,6 +108,8 @@ bool is_output_whole() {
 
 int main(int argc, char** argv) {
   occupy_standard_streams();
+  // Whole lines, so that what is said on stderr does not stand amidst one.
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   try {
     const int exit_code = run(argc, argv);
     if (!is_output_whole()) {

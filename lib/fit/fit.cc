@@ -37,6 +37,7 @@ namespace isoflop {
 namespace {
 
 constexpr std::int64_t kMaxBootstrap = 1000000;
+constexpr double kLackOfFit = 0.01;  // of p: the level of its warning, too
 
 void require(bool ok, const std::string& what) {
   if (!ok) throw Error(ErrorCode::invalid_argument, what);
@@ -165,8 +166,14 @@ bool is_credible(double bias, const Valley& valley) {
   return std::abs(bias) <= half_window;
 }
 
+/// A surface whose parameters the points tell, and which they do not contradict.
+bool is_believable(const Fit& fit) {
+  const bool told = fit.parametric && fit.parametric->usable() && fit.parametric->at_bound.empty();
+  return told && !(fit.lack_of_fit && fit.lack_of_fit->p < kLackOfFit);
+}
+
 void set_predicted_bias(std::span<const BudgetGroup> curves, Fit& fit) {
-  if (!fit.parametric || !fit.parametric->usable() || !fit.parametric->at_bound.empty()) return;
+  if (!is_believable(fit)) return;
   const LossLaw& surface = fit.parametric->law;
   std::vector<double> biases;
   for (std::size_t i = 0; i < fit.valleys.size(); ++i) {
@@ -327,12 +334,12 @@ Fit fit(const PointSet& given, const FitOptions& options) {
   const IsoFlopFit minima = fit_isoflop(runs.curves);
   set_allocation(minima, result);
   fit_surface(runs, result);
+  compare_forms(runs, result);
   correct_allocation(runs.curves, result);
   fit_hyper_laws(runs.cells, result);
   if (!result.hyper && !is_planned(points)) result.given_settings = given_settings(runs.samples);
 
   // The same by other forms, estimators and conventions.
-  compare_forms(runs, result);
   compare_estimators(runs, minima, result);
   if (!options.curves.empty()) {
     result.envelope = fit_envelope(options.curves, {.scale = options.scale, .seed = options.seed});

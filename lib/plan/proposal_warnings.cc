@@ -163,6 +163,24 @@ void warn_of_no_effect(const Proposal& p, const ProposalRequest& request, Words&
   }
 }
 
+/// GPUs that no layout of the ranks can use.
+void warn_of_ranks(const Proposal& p, const ProposalRequest& request, Words& warnings) {
+  if (!request.n_gpus || !request.gpu_peak_flops) return;
+  const std::int64_t n = *request.n_gpus, t = request.shape.tensor_parallel;
+  if (n % t != 0) {
+    warnings.push_back(std::to_string(n) + " GPUs are no multiple of " + std::to_string(t) +
+                       " tensor-parallel ranks.");
+    return;
+  }
+  const std::int64_t sequences =
+      p.spec.batch_tokens / std::max<std::int64_t>(1, p.spec.shape.seq_len);
+  if (sequences > 0 && n / t > sequences) {
+    warnings.push_back(std::to_string(n / t) + " data-parallel ranks share a batch of " +
+                       std::to_string(sequences) +
+                       " sequences: some have none, and the MFU is not reached.");
+  }
+}
+
 /// What the numbers are about, where that is not what is at hand.
 void warn_of_frame(const ProposalRequest& request, const Law& law, Words& warnings) {
   if (!request.dataset.empty() && !law.frame.dataset.empty() &&
@@ -212,6 +230,7 @@ std::vector<std::string> proposal_warnings(const Proposal& proposal, const Propo
   Words warnings;
   warn_of_law(proposal, request, law, warnings);
   warn_of_frame(request, law, warnings);
+  warn_of_ranks(proposal, request, warnings);
   warn_of_extrapolation(proposal, law, warnings);
   warn_of_hyper_range(proposal, request, law, warnings);
   warn_of_vocabulary(proposal, request, warnings);

@@ -92,6 +92,13 @@ std::string surface_note(const Fit& fit) {
   if (fit.surface_intervals) {
     text += "; run noise " + percent(fit.surface_intervals->noise) + ", tau " +
             rounded_text(fit.surface_intervals->tau, 2);
+    const Dependence dependence = fit.surface_intervals->dependence;
+    if (dependence != Dependence::none) {
+      text += "; calibrated intervals lie about least squares and count " +
+              std::to_string(fit.surface_intervals->n_units) +
+              (dependence == Dependence::trunk ? " trunks" : " sizes") +
+              ", whose runs err together";
+    }
   }
   return text + (surface.usable() ? "." : "; " + words(surface.status) + ".");
 }
@@ -237,10 +244,8 @@ FitTable target_table(const ReportChapter& chapter) {
              : si_text(target.flat.back().low) + " to " + si_text(target.flat.back().high)});
   }
   table.notes.emplace_back(
-      "Reach: over the largest budget behind the laws. Light: green below 10x, yellow from 10x, "
-      "red "
-      "from 100x; one worse where hold-outs were poor or there are none. Worst waste: of the "
-      "compute, "
+      "Reach: over the largest budget behind the laws. Light: green below 10x, yellow to 100x, red "
+      "beyond; one worse where hold-outs were poor or there are none. Worst waste: of the compute, "
       "if the optimum is at the end of the interval that costs more.");
   return table;
 }

@@ -119,10 +119,27 @@ TEST_CASE("a proposal under repeated data predicts the loss of what its tokens a
 TEST_CASE("a frontier under repeated data is asked at what the tokens are worth") {
   Law law = published_by("deepseek-llm-2024");
   law.frontier = FrontierLaw{1.5, 30, -0.08, 0.03};
+  law.frame.metric = Metric::loss_nats;
   ProposalRequest request{.compute_budget = Flops(1e20)};
   const Proposal fresh = propose(request, law);
   request.data_tokens = fresh.tokens.value() / 5;
-  CHECK(propose(request, law).loss_nats->value > fresh.loss_nats->value);
+  const Proposal repeated = propose(request, law);
+  REQUIRE(fresh.loss_nats);
+  REQUIRE(repeated.loss_nats);
+  CHECK(repeated.loss_nats->value > fresh.loss_nats->value);
+}
+
+TEST_CASE("GPUs that no layout of the ranks can use are named") {
+  ProposalRequest request{.compute_budget = Flops(1e20)};
+  request.gpu_peak_flops = 989e12;
+  request.shape.tensor_parallel = 8;
+  request.n_gpus = 7;
+  const Law law = published_by("deepseek-llm-2024");
+  CHECK(says(propose(request, law), "7 GPUs are no multiple of 8 tensor-parallel ranks"));
+  request.n_gpus = 8 * 1024;
+  CHECK(says(propose(request, law), "1024 data-parallel ranks share a batch of "));
+  request.n_gpus = 64;
+  CHECK_FALSE(says(propose(request, law), "data-parallel ranks"));
 }
 
 TEST_CASE("a loss above that of guessing is not predicted") {

@@ -62,7 +62,7 @@ void warn_of_sample_size(const SampleSize& size, Words& warnings) {
                        ": checkpoints of one run err together, as runs of one trunk do.");
   }
   if (size.effective < kFewIndependent * n_runs) {
-    warnings.push_back(std::to_string(size.n_runs) + " runs share " +
+    warnings.push_back(std::to_string(size.n_runs) + " points share " +
                        std::to_string(size.n_independent) +
                        " trunks and are worth about as many as " + rounded_text(size.effective, 3) +
                        " independent ones.");

@@ -112,5 +112,5 @@ TEST_CASE("runs that share trunks are said to be worth fewer") {
   fit.sample_size.n_independent = 9;
   fit.sample_size.effective = 8.9;
   CHECK(warned(warn_of_sample_size, fit.sample_size) ==
-        "40 runs share 9 trunks and are worth about as many as 8.9 independent ones.\n");
+        "40 points share 9 trunks and are worth about as many as 8.9 independent ones.\n");
 }
