@@ -103,6 +103,10 @@ void add_compare_command(Command& program) {
     }
     Comparison comparison = compare(a, b, options->comparison);
     for (const Side* side : {&a, &b}) {
+      if (!side->law.allocation && !side->law.frontier) {
+        comparison.warnings.push_back(side->name +
+                                      " has neither an allocation law nor a frontier.");
+      }
       comparison.warnings.insert(comparison.warnings.begin(), side->warnings.begin(),
                                  side->warnings.end());
     }

@@ -3,8 +3,8 @@
 #include <charconv>
 #include <cmath>
 
-#include "base/output_path.h"
 #include "base/hash.h"
+#include "base/output_path.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "data/dataset_json.h"

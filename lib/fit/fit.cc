@@ -157,6 +157,8 @@ void fit_surface(const Runs& runs, Fit& fit) {
   LossFitOptions options = surface_options(fit.options);
   options.diagnostics = true;
   options.strata = resampling_strata(runs);
+  const bool of_one_unit = options.strata.size() == 1 && options.strata.front().size() == 1;
+  if (of_one_unit) options.n_bootstrap = 0;  // every resample would be the points themselves
   const ParametricFit parametric = fit_loss_law(loss_samples(runs.samples), options);
   if (parametric.status != FitStatus::too_few_points) fit.parametric = parametric;
 }

@@ -26,10 +26,14 @@ Json power_law_json(const PowerLaw& law) {
   return Json(Json::Array{Json(law.coefficient), Json(law.exponent)});
 }
 
+constexpr double kMostFlops = 1e40;
+
 std::optional<Flops> read_flops(const JsonReader& json, std::string_view key) {
   const std::optional<JsonReader> member = json.find(key);
   if (!member) return std::nullopt;
-  return Flops(member->positive());
+  const double flops = member->positive();
+  if (!(flops >= 1 && flops <= kMostFlops)) member->fail("must be from 1 to 1e40 FLOPs");
+  return Flops(flops);
 }
 
 void set_flops(Json& json, std::string key, const std::optional<Flops>& flops) {

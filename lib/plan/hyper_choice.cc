@@ -10,6 +10,7 @@ namespace isoflop {
 namespace {
 
 constexpr char kGiven[] = "given";
+constexpr double kLeastRate = 1e-12, kMostRate = 100;  // of a peak learning rate
 
 void ask_law(Proposal& proposal, const Law& law, double compute) {
   if (law.hyper) {
@@ -64,6 +65,12 @@ void choose_batch_and_rate(Proposal& proposal, const ProposalRequest& request, c
     // Four digits, as one would type it.
     proposal.spec.peak_lr =
         request.peak_lr ? *request.peak_lr : round_to_digits(*proposal.law_peak_lr, 4);
+    if (!(proposal.spec.peak_lr >= kLeastRate && proposal.spec.peak_lr <= kMostRate)) {
+      throw Error(ErrorCode::invalid_argument,
+                  "law " + law.id + ": asks for a peak learning rate of " +
+                      rounded_text(proposal.spec.peak_lr, 4) +
+                      " at this budget, must be from 1e-12 to 100; give --peak-lr or --hyper-law");
+    }
   } else {
     proposal.missing.emplace_back("peak_lr");
   }

@@ -19,6 +19,7 @@ constexpr double kNotableSize = 0.05;
 // Of a budget that is the law's own but for rounding.
 constexpr double kRounding = 1 + 1e-9;
 constexpr double kUnspent = 0.005;
+constexpr double kMostSpent = 0.05;  // of ln(M D / C)
 // Up to 4 epochs are nearly as good as fresh tokens (arXiv:2305.16264).
 constexpr double kHarmlessEpochs = 4;
 
@@ -37,6 +38,13 @@ std::string advice_of(ExtrapolationLight light) {
 }
 
 void warn_of_extrapolation(const Proposal& p, const Law& law, Words& warnings) {
+  if (p.law_flops_per_token && p.law_tokens) {
+    const double spent = *p.law_flops_per_token * *p.law_tokens / p.compute_budget.value();
+    if (std::abs(std::log(spent)) > kMostSpent) {
+      warnings.push_back("The law's size and tokens together take " + rounded_text(spent, 3) +
+                         " times the budget; the tokens here are those that it buys.");
+    }
+  }
   if (!law.fitted_to) {
     warnings.emplace_back("The law does not say for which budgets it was fitted.");
     return;

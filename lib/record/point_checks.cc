@@ -13,6 +13,7 @@ constexpr double kBudgetTolerance = 0.1;
 // A run of fewer tokens than a millionth of its parameters is less than one step of anybody's.
 constexpr double kImpossibleTokensPerParam = 1e-6;
 // ln of the largest vocabulary in use (2^18) is 12.5: above that and a little, guessing is better.
+constexpr double kLeastMetric = 1e-9;  // no text is as certain as that
 constexpr double kLargestLoss = 14;
 constexpr double kLargestBitsPerByte = kLargestLoss / std::numbers::ln2;
 // Perplexities of trained models are from 3 to some hundreds; losses of their tables go below this.
@@ -47,6 +48,9 @@ std::string quantity_complaint(std::string_view cell) {
 std::optional<std::string> metric_complaint(Metric metric, double value) {
   const bool is_loss = metric == Metric::loss_nats;
   const double largest = is_loss ? kLargestLoss : kLargestBitsPerByte;
+  if (value < kLeastMetric) {
+    return "must be at least " + rounded_text(kLeastMetric) + ", got " + rounded_text(value, 6);
+  }
   if (value <= largest) return std::nullopt;
   return "must be at most " + rounded_text(largest, 3) +
          (is_loss ? " nats per token" : " bits per byte") + ", got " + rounded_text(value, 6) +

@@ -144,6 +144,7 @@ TEST_CASE("exact losses give the truth, whatever digits they are rounded to") {
   CHECK(exact.parametric->law.beta == Approx(0.36).epsilon(1e-9));
   CHECK_FALSE(warns(exact, "narrower than the noise allows"));
   CHECK_FALSE(warns(exact, "disagree"));
+  CHECK_FALSE(warns(exact, "Lack of fit"));
 
   const PointSet design = points_of("rounded.csv");
   const LossLaw truth{1.2, 400, 0.34, 2000, 0.36, LossLaw::Scale::params};
@@ -173,4 +174,27 @@ TEST_CASE("repeated data count by what they are worth, and optima are those of f
   CHECK(fit.targets.front().scale.value == Approx(1.612e9).epsilon(1e-3));
   CHECK(warns(fit, "count for what they are worth"));
   CHECK_FALSE(warns(fit, "Lack of fit"));
+}
+
+TEST_CASE("forms of losses without a trend are told as JSON, what is open as null") {
+  PointSet flat = points_of("rounded.csv");
+  for (Point& point : flat.points) *point.loss = 3 + 0.001 * (*point.loss - 3);
+  FitOptions options;
+  options.scale = LossLaw::Scale::params;
+  options.n_bootstrap = 0;
+  options.forms = surface_form_names();
+  CHECK(to_json(fit(flat, options)).find("\"kaplan\"") != std::string::npos);
+  for (Point& point : flat.points) point.loss = 3;
+  CHECK(to_json(fit(flat, options)).find("\"kaplan\"") != std::string::npos);
+}
+
+TEST_CASE("one trunk for all points leaves nothing to resample") {
+  PointSet points = points_of("rounded.csv");
+  for (Point& point : points.points) point.trunk = "t";
+  FitOptions options;
+  options.scale = LossLaw::Scale::params;
+  options.n_bootstrap = 50;
+  const Fit result = fit(points, options);
+  REQUIRE(result.parametric);
+  CHECK(result.parametric->n_bootstrap == 0);
 }

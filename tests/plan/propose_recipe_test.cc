@@ -129,6 +129,18 @@ TEST_CASE("a frontier under repeated data is asked at what the tokens are worth"
   CHECK(repeated.loss_nats->value > fresh.loss_nats->value);
 }
 
+TEST_CASE(
+    "a law that asks for an absurd rate is refused, and one that spends another budget named") {
+  Law law = published_by("deepseek-llm-2024");
+  REQUIRE(law.hyper);
+  law.hyper->peak_lr = {1e5, 0.5};
+  CHECK_THAT(ISOFLOP_ERROR_MESSAGE(propose({.compute_budget = Flops(1e20)}, law)),
+             contains("law deepseek-llm-2024: asks for a peak learning rate of 1e+15"));
+  law = published_by("deepseek-llm-2024");
+  law.allocation->tokens.exponent = 0.9;
+  CHECK(says(propose({.compute_budget = Flops(1e20)}, law), "times the budget"));
+}
+
 TEST_CASE("GPUs that no layout of the ranks can use are named") {
   ProposalRequest request{.compute_budget = Flops(1e20)};
   request.gpu_peak_flops = 989e12;

@@ -175,6 +175,8 @@ TEST_CASE("metrics beyond what guessing gives are refused, in nats and in bits")
   CHECK_THAT(message("bits_per_byte", "1e200"),
              Contains("column bits_per_byte: must be at most 20.2"));
   CHECK(message("bits_per_byte", "8") == "(nothing was thrown)");
+  CHECK_THAT(message("loss", "1e-20"), Contains("column loss: must be at least 1e-09"));
+  CHECK_THAT(message("bits_per_byte", "1e-10"), Contains("must be at least 1e-09"));
 }
 
 TEST_CASE("loss and bits per byte of two tokenizers in one file are warned of") {

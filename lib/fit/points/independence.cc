@@ -2,8 +2,9 @@
 #include "fit/points/independence.h"
 
 #include <map>
+#include <optional>
 #include <set>
-#include <utility>
+#include <tuple>
 
 #include "base/text.h"
 
@@ -31,10 +32,11 @@ std::string statement_of(const Point& point) {
   return text;
 }
 
-using RunAtSize = std::pair<std::string, double>;
+/// Of another size or seed it is another run, whatever its name.
+using Run = std::tuple<std::string, double, std::optional<std::int64_t>>;
 
-RunAtSize run_of(const Point& point) {
-  return {point.label, point.params.value_or(point.flops_per_token.value_or(0))};
+Run run_of(const Point& point) {
+  return {point.label, point.params.value_or(point.flops_per_token.value_or(0)), point.seed};
 }
 
 }  // namespace
@@ -44,7 +46,7 @@ IndependentPoints independent_points(const PointSet& given) {
   result.points = given;
   result.points.points.clear();
   std::set<std::string> seen;
-  std::map<RunAtSize, int> times;
+  std::map<Run, int> times;
   for (const Point& point : given.points) {
     if (!seen.insert(statement_of(point)).second) {
       result.duplicates.push_back(point.label);

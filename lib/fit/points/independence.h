@@ -10,7 +10,7 @@ namespace isoflop {
 
 /// Points as far as they are different runs.
 struct IndependentPoints {
-  /// Without duplicates, in the order given. Points that repeat a run_id at one size are
+  /// Without duplicates, in the order given. Points that repeat a run_id at one size and seed are
   /// checkpoints of one run: where they state no trunk, the run_id becomes it.
   PointSet points;
   /// Labels of points left out: equal to an earlier one in all that they state.

@@ -234,6 +234,11 @@ std::optional<LackOfFit> lack_of_fit(std::span<const Sample> samples, const Form
   wide.least_squares.starts.push_back(start);
   const NonlinearFit interaction = wide.fit_squares();
   if (!sum.converged || !interaction.converged || !(interaction.value > 0)) return std::nullopt;
+  // Residuals of exact losses are rounding, which no model describes.
+  constexpr double kRounding = 1e-12;
+  double scale = 0;
+  for (const Sample& sample : samples) scale += std::pow(kRounding * sample.metric, 2);
+  if (sum.value <= scale) return std::nullopt;
   const double gain = std::max(0.0, sum.value - interaction.value);
   test.f = gain / static_cast<double>(test.dof_form) /
            (interaction.value / static_cast<double>(test.dof_residual));

@@ -7,15 +7,15 @@ namespace {
 
 Json by_name(const std::vector<std::string>& names, const std::vector<double>& values) {
   Json json = Json::object();
-  for (std::size_t i = 0; i < values.size(); ++i) json.set(names[i], values[i]);
+  for (std::size_t i = 0; i < values.size(); ++i) json.set(names[i], finite_or_null(values[i]));
   return json;
 }
 
 Json target_json(const FormTarget& target) {
   return Json::object({{"compute", target.compute},
-                       {"scale_opt", target.scale_opt},
-                       {"tokens_opt", target.tokens_opt},
-                       {"loss", target.loss},
+                       {"scale_opt", finite_or_null(target.scale_opt)},
+                       {"tokens_opt", finite_or_null(target.tokens_opt)},
+                       {"loss", finite_or_null(target.loss)},
                        {"scale_exponent", target.scale_exponent},
                        {"tokens_exponent", target.tokens_exponent}});
 }
@@ -30,7 +30,7 @@ Json form_json(const FormFit& form) {
       .set("standard_errors", by_name(form.parameters, form.standard_errors))
       .set("at_bound", Json::array_of(form.at_bound))
       .set("objective", objective.set("value", form.objective_value))
-      .set("condition_number", form.condition_number)
+      .set("condition_number", finite_or_null(form.condition_number))
       .set("n_starts", form.n_starts)
       .set("n_starts_agreeing", form.n_starts_agreeing)
       .set_if("aicc", form.aicc);

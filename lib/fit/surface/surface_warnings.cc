@@ -46,6 +46,7 @@ void warn_of_disagreement(const char* name, const Interval& bootstrap,
   const double ratio = (bootstrap.high - bootstrap.low) / (likely.high - likely.low);
   const bool apart = bootstrap.high < likely.low || likely.high < bootstrap.low;
   if (!apart && ratio <= kWidthRatio && ratio >= 1 / kWidthRatio) return;
+  if (range_text(bootstrap) == range_text(likely)) return;  // of exact losses
   warnings.push_back(std::string("Parametric surface: the 90 % intervals of ") + name +
                      " disagree: bootstrap " + range_text(bootstrap) + ", profile likelihood " +
                      range_text(likely) + "; use the wider one.");

@@ -61,3 +61,16 @@ TEST_CASE("runs of different sizes that share a name are no one run") {
   set.points = {point("sweep", 1e7, 1e9, 3.5), point("sweep", 2e7, 1e9, 3.3)};
   CHECK(independent_points(set).repeated_runs.empty());
 }
+
+TEST_CASE("runs of several seeds that share a name are no one run") {
+  PointSet set;
+  set.points = {point("r0", 1e7, 1e9, 3.5), point("r0", 1e7, 1e9, 3.51),
+                point("r0", 1e7, 2e9, 3.4)};
+  set.points[0].seed = 0;
+  set.points[1].seed = 1;
+  set.points[2].seed = 1;
+  const auto found = independent_points(set);
+  CHECK(found.points.points[0].trunk.empty());
+  CHECK(found.points.points[1].trunk == "r0");
+  CHECK(found.repeated_runs == std::vector<std::string>{"r0"});
+}
