@@ -37,6 +37,7 @@ namespace isoflop {
 namespace {
 
 constexpr std::int64_t kMaxBootstrap = 1000000;
+constexpr std::int64_t kMostDraws = 20'000'000, kFewestResamples = 200;
 constexpr double kLackOfFit = 0.01;  // of p: the level of its warning, too
 
 void require(bool ok, const std::string& what) {
@@ -119,6 +120,8 @@ Fit described(const PointSet& points, const FitOptions& options) {
   fit.seq_len = common_count(points, "seq_len");
   fit.scale = options.scale;
   fit.n_points = static_cast<std::int64_t>(points.points.size());
+  fit.options.n_bootstrap =
+      std::min(options.n_bootstrap, std::max(kFewestResamples, kMostDraws / fit.n_points));
   return fit;
 }
 
@@ -351,8 +354,8 @@ Fit fit(const PointSet& given, const FitOptions& options) {
   // How far it holds.
   result.law_checks =
       check_laws(result.valleys, result.scale_opt, result.tokens_opt, result.trunk_noise);
-  result.allocation_bootstrap =
-      bootstrap_allocation(runs.curves, {options.n_bootstrap, options.seed, result.scale_opt.tau});
+  result.allocation_bootstrap = bootstrap_allocation(
+      runs.curves, {result.options.n_bootstrap, options.seed, result.scale_opt.tau});
   score_on_largest_budgets(runs, result);
   count_sample(points, runs.samples, result);
   if (result.parametric && result.parametric->usable()) {

@@ -198,3 +198,22 @@ TEST_CASE("one trunk for all points leaves nothing to resample") {
   REQUIRE(result.parametric);
   CHECK(result.parametric->n_bootstrap == 0);
 }
+
+TEST_CASE("computes that are close because there are many points are no iso-FLOP curves") {
+  const Rng rng(3, 9);
+  const LossLaw truth{1.7, 400, 0.34, 2000, 0.36, LossLaw::Scale::params};
+  PointSet scattered;
+  scattered.frame.metric = Metric::loss_nats;
+  for (std::uint64_t i = 0; i < 1500; ++i) {
+    Point point;
+    point.label = "row " + std::to_string(i + 2);
+    point.params = std::exp(std::log(1e7) + 7 * rng.uniform(3 * i));
+    point.tokens = std::exp(std::log(1e9) + 7 * rng.uniform(3 * i + 1));
+    point.loss = truth(*point.params, point.tokens) * std::exp(0.003 * rng.normal(3 * i + 2));
+    scattered.points.push_back(point);
+  }
+  const Fit result = fit_of(scattered);
+  CHECK(result.valleys.empty());
+  REQUIRE(result.surface_intervals);
+  CHECK(holds(result.surface_intervals->a, kTrueA));
+}

@@ -52,6 +52,7 @@ std::vector<std::vector<std::size_t>> cluster(std::vector<Keyed> keyed) {
 }
 
 constexpr double kShareOfDesign = 0.8;
+constexpr double kLeastStep = 1.25;  // between budgets
 constexpr double kLargestTilt =
     0.25;  // spread of the computes over that of the sizes, in logarithms
 
@@ -80,14 +81,23 @@ bool could_be_meant(std::span<const Sample> samples) {
          kLargestTilt * std::log(samples.back().scale / samples.front().scale);
 }
 
+/// Whether no other group's compute is so near that chance may have parted them.
+bool stands_apart(const std::vector<BudgetGroup>& groups, std::size_t i) {
+  const double compute = groups[i].compute;
+  const bool below = i == 0 || groups[i - 1].compute * kLeastStep < compute;
+  const bool above = i + 1 == groups.size() || compute * kLeastStep < groups[i + 1].compute;
+  return below && above;
+}
+
 /// Groups that are there because their computes are close: meant, or by chance?
 void judge_found_groups(std::vector<BudgetGroup>& groups) {
   double n = 0, in_curves = 0;
-  for (BudgetGroup& group : groups) {
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const BudgetGroup& group = groups[i];
     if (group.designed) continue;
     const auto size = static_cast<double>(group.samples.size());
     n += size;
-    if (could_be_meant(group.samples)) in_curves += size;
+    if (could_be_meant(group.samples) && stands_apart(groups, i)) in_curves += size;
   }
   const bool meant = in_curves >= kShareOfDesign * n;
   for (BudgetGroup& group : groups) group.designed = group.designed || meant;

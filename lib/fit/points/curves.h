@@ -25,9 +25,10 @@ struct BudgetGroup {
 };
 
 /// Groups points by `budget`, or where it is absent by computes within 5 % of a centre; ascending.
-/// Those computes are a design if four fifths of such points are in groups of 5 sizes or more, no
-/// two of one trunk in a group: the diagonals of a grid of sizes and lengths are none, nor are
-/// checkpoints. Runs that differ in the seed alone become one sample. Throws as samples_of() does.
+/// Those computes are a design if four fifths of such points are in groups of 5 sizes or more, a
+/// factor of 1.25 or more apart, no two of one trunk in a group: the diagonals of a grid of sizes
+/// and lengths are none, nor are checkpoints, nor points at random. Runs that differ in the seed
+/// alone become one sample. Throws as samples_of() does.
 [[nodiscard]] std::vector<BudgetGroup> group_by_budget(const PointSet& points,
                                                        LossLaw::Scale scale);
 

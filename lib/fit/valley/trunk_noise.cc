@@ -107,6 +107,7 @@ std::optional<TrunkNoise> trunk_noise(std::span<const BudgetGroup> curves,
 
   const auto n = static_cast<Eigen::Index>(errors.size());
   std::vector<std::map<std::string, TrunkSums>> sums;
+  sums.reserve(errors.size());
   for (const ValleyErrors& valley : errors) sums.push_back(sums_by_trunk(valley));
   Eigen::MatrixXd correlation(n, n);  // if all noise were common
   double products = 0, expected = 0;

@@ -28,7 +28,7 @@ struct FitOptions {
   std::optional<FlopsConvention> convention = std::nullopt;
   ObjectiveKind objective = ObjectiveKind::huber_log;
   double delta = 1e-3;
-  std::int64_t n_bootstrap = 1000;
+  std::int64_t n_bootstrap = 1000;  // of more than 20,000 points fewer: 2e7 / points, 200 at least
   std::uint64_t seed = 0;
   std::int64_t holdout = 3;  // largest budgets to leave out, up to so many
   /// Budgets to predict [FLOPs]; none: 10 and 100 times the largest one behind the laws.
