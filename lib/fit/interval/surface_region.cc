@@ -155,7 +155,7 @@ double SurfaceRegion::extreme(const SurfaceQuantity& quantity, Side side, double
                               double step) const {
   const double sign = side == Side::least ? -1 : 1;
   const double nowhere = sign * std::numeric_limits<double>::infinity();
-  if (!(radius > 0)) return value(quantity);
+  if (radius == 0) return value(quantity);
   if (!(step > 0) || !std::isfinite(step)) return nowhere;
   const double fitted = value(quantity);
   const double weight = std::pow(kPenalty * radius / step, 2);

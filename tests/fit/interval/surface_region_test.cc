@@ -86,4 +86,7 @@ TEST_CASE("E ends at 0, and what the points leave open has no end") {
   const SurfaceRegion near_equal(law, grid(law, 1.005));
   CHECK(std::isinf(near_equal.extreme({Kind::ln_alpha}, Side::largest, 0.05, 1)));
   CHECK(std::isinf(near_equal.extreme({Kind::ln_alpha}, Side::least, 0.05, 1)));
+  // A number that the losses do not depend on has no radius.
+  CHECK(
+      std::isinf(near_equal.extreme({Kind::ln_alpha}, Side::largest, std::nan(""), std::nan(""))));
 }
