@@ -3,6 +3,7 @@
 
 #include "isoflop/error.h"
 #include "model/schedule_json.h"
+#include "model/smallest_shape.h"
 
 namespace isoflop {
 namespace {
@@ -18,14 +19,7 @@ std::optional<double> read_number_if(const JsonReader& reader, std::string_view 
 /// A spec that may be run, but for what the recipe says.
 RunSpec plain_spec() {
   RunSpec spec;
-  spec.shape = {.n_layers = 1,
-                .d_model = 16,
-                .n_heads = 1,
-                .n_kv_heads = 1,
-                .d_head = 16,
-                .d_ff = 48,
-                .vocab_size = 256,
-                .seq_len = 1};
+  spec.shape = smallest_shape(1);
   spec.dataset = "any";
   spec.batch_tokens = spec.n_steps = 1;
   spec.peak_lr = 1;

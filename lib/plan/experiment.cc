@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "isoflop/error.h"
+#include "model/smallest_shape.h"
 
 namespace isoflop {
 namespace {
@@ -110,14 +111,7 @@ void validate_designs(const Experiment& experiment) {
 /// The shared values, judged by validate(RunSpec), whose paths are the experiment's too.
 void validate_base(const Experiment& experiment) {
   RunSpec spec = experiment.base;
-  spec.shape = {.n_layers = 1,
-                .d_model = 16,
-                .n_heads = 1,
-                .n_kv_heads = 1,
-                .d_head = 16,
-                .d_ff = 48,
-                .vocab_size = 256,
-                .seq_len = experiment.seq_len};
+  spec.shape = smallest_shape(experiment.seq_len);
   spec.dataset = experiment.dataset;
   spec.micro_batch_seqs = experiment.micro_batch_seqs.value_or(1);
   spec.batch_tokens = experiment.seq_len * spec.micro_batch_seqs * spec.data_parallel;
