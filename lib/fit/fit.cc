@@ -38,7 +38,6 @@ namespace {
 
 constexpr std::int64_t kMaxBootstrap = 1000000;
 constexpr std::int64_t kMostDraws = 20'000'000, kFewestResamples = 200;
-constexpr double kLackOfFit = 0.01;  // of p: the level of its warning, too
 
 void require(bool ok, const std::string& what) {
   if (!ok) throw Error(ErrorCode::invalid_argument, what);
@@ -174,7 +173,7 @@ bool is_credible(double bias, const Valley& valley) {
 /// A surface whose parameters the points tell, and which they do not contradict.
 bool is_believable(const Fit& fit) {
   const bool told = fit.parametric && fit.parametric->usable() && fit.parametric->at_bound.empty();
-  return told && !(fit.lack_of_fit && fit.lack_of_fit->p < kLackOfFit);
+  return told && !(fit.lack_of_fit && fit.lack_of_fit->p < kLackOfFitLevel);
 }
 
 void set_predicted_bias(std::span<const BudgetGroup> curves, Fit& fit) {
@@ -303,9 +302,6 @@ void set_range(std::span<const Sample> samples, Fit& fit) {
 
 // What the intervals leave open is not identified, whatever the objective's own profile says.
 void mark_open_parameters(const SurfaceIntervals& intervals, SurfaceDiagnostics& diagnostics) {
-  const auto is_open = [](const Interval& interval) {
-    return !(interval.low > 0) || !std::isfinite(interval.high);
-  };
   if (is_open(intervals.E)) diagnostics.profile_E.identified = false;
   if (is_open(intervals.alpha) || is_open(intervals.beta)) {
     diagnostics.profile_a.identified = diagnostics.profile_E.identified = false;

@@ -23,10 +23,6 @@ Interval exponential(const Interval& interval) {
   return {std::exp(interval.low), std::exp(interval.high)};
 }
 
-bool is_open(const Interval& interval) {
-  return !(interval.low > 0) || !std::isfinite(interval.high);
-}
-
 /// The numbers of one surface.
 class Doubt {
  public:

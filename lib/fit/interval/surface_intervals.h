@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cmath>
 #include <optional>
 #include <span>
 
@@ -15,5 +16,10 @@ namespace isoflop {
 [[nodiscard]] std::optional<SurfaceIntervals> surface_intervals(
     const ParametricFit& fit, std::span<const Sample> samples, double largest_compute,
     std::span<const double> targets = {});
+
+/// Whether the points leave an end of a positive number open.
+[[nodiscard]] inline bool is_open(const Interval& interval) {
+  return !(interval.low > 0) || !std::isfinite(interval.high);
+}
 
 }  // namespace isoflop

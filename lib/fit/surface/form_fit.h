@@ -25,6 +25,10 @@ struct FormOptions {
                                              std::span<const std::string> names,
                                              const FormOptions& options);
 
+/// p of lack_of_fit() below which the plain sum is not believed: it is warned of and corrects
+/// nothing.
+inline constexpr double kLackOfFitLevel = 0.01;
+
 /// Chinchilla's form against `interaction`; nothing where fewer than 3 degrees of freedom remain
 /// or a fit did not converge.
 [[nodiscard]] std::optional<LackOfFit> lack_of_fit(std::span<const Sample> samples,

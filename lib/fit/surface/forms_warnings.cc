@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.h"
+#include "fit/surface/form_fit.h"
 #include "fit/surface/surface_warnings.h"
 
 namespace isoflop {
-namespace {
-
-constexpr double kSignificant = 0.01;
-
-}  // namespace
-
 void warn_of_forms(const std::optional<LackOfFit>& lack_of_fit, std::span<const FormFit> forms,
                    Words& warnings) {
-  if (lack_of_fit && lack_of_fit->p < kSignificant) {
+  if (lack_of_fit && lack_of_fit->p < kLackOfFitLevel) {
     warnings.push_back("Lack of fit: E + A/N^alpha + B/D^beta is not what these points follow (F " +
                        rounded_text(lack_of_fit->f, 3) + ", p " + rounded_text(lack_of_fit->p, 2) +
                        " against a data exponent that varies with N); its extrapolations are "
