@@ -53,6 +53,45 @@ void apply_column_map(const std::map<std::string, std::string>& columns, const s
   }
 }
 
+/// What others call our columns.
+constexpr std::pair<PointColumn, std::string_view> kForeignNames[] = {{kTokens, "D"},
+                                                                      {kTokens, "n_tokens"},
+                                                                      {kTokens, "train_tokens"},
+                                                                      {kTokens, "num_tokens"},
+                                                                      {kLoss, "val_loss"},
+                                                                      {kLoss, "eval_loss"},
+                                                                      {kLoss, "test_loss"},
+                                                                      {kLoss, "L"},
+                                                                      {kParams, "N"},
+                                                                      {kParams, "n_params"},
+                                                                      {kParams, "num_params"},
+                                                                      {kParams, "parameters"},
+                                                                      {kPeakLr, "lr"},
+                                                                      {kPeakLr, "max_lr"},
+                                                                      {kPeakLr, "learning_rate"},
+                                                                      {kBatchTokens, "batch"}};
+constexpr std::string_view kPerplexities[] = {"perplexity", "ppl", "val_ppl"};
+
+/// "; --columns tokens=D,loss=val_loss takes these", of all that others call otherwise.
+std::string columns_hint(const Layout& layout) {
+  const auto has = [&](std::string_view name) {
+    return index_in(layout.header, std::string(name)) < layout.header.size();
+  };
+  for (const std::string_view name : kPerplexities) {
+    if (!has(name) || layout.field[kLoss] || layout.field[kBitsPerByte]) continue;
+    return "; isoflop import csv --columns loss=" + std::string(name) +
+           " --units loss=ppl takes perplexities";
+  }
+  std::vector<std::string> pairs;
+  std::optional<PointColumn> last;
+  for (const auto& [ours, theirs] : kForeignNames) {
+    if (layout.field[ours] || last == ours || !has(theirs)) continue;
+    pairs.push_back(std::string(kPointColumnNames[ours]) + "=" + std::string(theirs));
+    last = ours;
+  }
+  return pairs.empty() ? "" : "; --columns " + join(pairs, ",") + " takes these";
+}
+
 void require_columns(const Layout& layout, const std::string& file) {
   const auto need = [&](std::initializer_list<PointColumn> any_of) {
     std::vector<std::string> names;
@@ -62,7 +101,8 @@ void require_columns(const Layout& layout, const std::string& file) {
     }
     throw Error(ErrorCode::parse, file + ": row 1: has no column " + join(names, " or ") +
                                       "; it has " + join(layout.header, ", ") +
-                                      did_you_mean(names.front(), layout.header));
+                                      did_you_mean(names.front(), layout.header) +
+                                      columns_hint(layout));
   };
   need({kTokens});
   need({kLoss, kBitsPerByte});

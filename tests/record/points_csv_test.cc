@@ -171,6 +171,11 @@ TEST_CASE("a row that cannot be used is an error naming row, column and value") 
       {"tokens,loss\n", "points.csv: row 1: has no column params or flops_per_token"},
       {"params,token,loss\n",
        "row 1: has no column tokens; it has params, token, loss; did you mean token?"},
+      {"N,D,val_loss,lr\n",
+       "has no column tokens; it has N, D, val_loss, lr; --columns tokens=D,loss=val_loss,params=N,"
+       "peak_lr=lr takes these"},
+      {"params,tokens,perplexity\n",
+       "; isoflop import csv --columns loss=perplexity --units loss=ppl takes perplexities"},
       {"params,tokens,loss,loss\n", "points.csv: row 1: the column loss appears twice"},
       {header + "1,2,3,4,5\n1,2,,4,5\n",
        "points.csv: row 3, column loss: is empty, must be a number"},
