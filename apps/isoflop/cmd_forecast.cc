@@ -3,11 +3,14 @@
 #include <memory>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "commands.h"
 #include "environment.h"
 #include "forecast_text.h"
+#include "isoflop/dataset.h"
 #include "isoflop/error.h"
 #include "isoflop/forecast.h"
+#include "isoflop/overtraining.h"
 
 namespace isoflop::cli {
 namespace {
@@ -50,19 +53,57 @@ void add_check(Command& forecast) {
   command.set_action([options] {
     const Forecast read = load_forecast(options->forecast);
     warn_of_mixed_data(read);
-    print_score(read, score(read, load_record_of(options->run)), options->json);
+    const ForecastScore scored = score(read, load_record_of(options->run));
+    if (scored.by_name) {
+      std::fprintf(
+          stderr,
+          "warning: the forecast's spec has no dataset_hash: scored by a run on a data set "
+          "named %s, whatever is in it; a spec of `isoflop propose --dataset` has the hash\n",
+          read.spec.dataset.c_str());
+    }
+    print_score(read, scored, options->json);
     return kDone;
   });
 }
 
 struct ForecastArguments {
-  std::string law, spec, out;
+  std::string law, spec, out, data_root;
+  std::optional<double> data_tokens;
 };
 
+/// Of the run's data set: as given, else as its shards say, where they are here.
+std::optional<double> unique_tokens(const ForecastArguments& options, const RunSpec& spec) {
+  if (options.data_tokens) return options.data_tokens;
+  try {
+    const DatasetInfo info = find_dataset(spec.dataset, data_root(options.data_root))->info();
+    const bool same = spec.dataset_hash.empty() || spec.dataset_hash == info.hash;
+    if (!same || info.generated || info.train.tokens <= 0) return std::nullopt;
+    return static_cast<double>(info.train.tokens);
+  } catch (const Error&) {
+    std::fprintf(stderr,
+                 "note: data set %s is not here: its tokens count as fresh; --data-tokens says how "
+                 "many are distinct\n",
+                 spec.dataset.c_str());
+    return std::nullopt;
+  }
+}
+
+void warn_of_repeated_data(const Forecast& forecast) {
+  const double tokens = forecast.spec.tokens().value();
+  if (!forecast.unique_tokens || tokens <= *forecast.unique_tokens) return;
+  std::fprintf(stderr, "note: the run sees %s tokens %s times: worth %s fresh ones\n",
+               rounded_text(*forecast.unique_tokens, 3).c_str(),
+               rounded_text(tokens / *forecast.unique_tokens, 3).c_str(),
+               rounded_text(effective_tokens(tokens, *forecast.unique_tokens), 3).c_str());
+}
+
 void write_forecast(const ForecastArguments& options) {
-  const Forecast forecast = make_forecast(find_law(options.law), load_run_spec(options.spec));
+  const RunSpec spec = load_run_spec(options.spec);
+  const Forecast forecast =
+      make_forecast(find_law(options.law), spec, unique_tokens(options, spec));
   save_forecast(forecast, options.out);
   warn_of_mixed_data(forecast);
+  warn_of_repeated_data(forecast);
   std::printf("%s: run %s, %s, written to %s\n", forecast.spec.dataset.c_str(),
               forecast.run_id.c_str(), describe(forecast).c_str(), options.out.c_str());
 }
@@ -76,6 +117,12 @@ void add_forecast_command(Command& program) {
   command.add_option("--law", options->law, "Law id, or a law file");
   command.add_option("--spec", options->spec, "Spec of the run");
   command.add_option("--out", options->out, "Forecast file to write; never replaced");
+  command.add_option("--data-tokens", options->data_tokens,
+                     "Distinct tokens of the data set (default: as its shards say, where they are "
+                     "here)",
+                     {.positive = true});
+  command.add_option("--data-root", options->data_root,
+                     "Where data sets are (default: $ISOFLOP_DATA, else data)");
   add_check(command);
   command.set_action([options, &command] {
     // Not required by the command line, which would ask `forecast check` for them, too.

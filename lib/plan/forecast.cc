@@ -25,15 +25,25 @@ Json content_json(const Forecast& forecast) {
                             {"high", forecast.predicted.high},
                             {"extrapolation", forecast.extrapolation},
                             {"spec", run_spec_json(forecast.spec)}});
+  json.set_if("unique_tokens", forecast.unique_tokens);
   if (!forecast.law_dataset.empty()) json.set("law_dataset", forecast.law_dataset);
   return json;
 }
 
+/// A spec without dataset_hash is of no run that was done: runs know what they were trained on.
+bool is_same_but_for_hash(const Forecast& forecast, const RunRecord& record) {
+  if (!forecast.spec.dataset_hash.empty() || record.spec.dataset_hash.empty()) return false;
+  RunSpec spec = record.spec;
+  spec.dataset_hash.clear();
+  return run_id(spec) == forecast.run_id;
+}
+
 }  // namespace
 
-Forecast make_forecast(const Law& law, const RunSpec& spec) {
+Forecast make_forecast(const Law& law, const RunSpec& spec, std::optional<double> unique_tokens) {
   validate(spec);
-  const std::optional<Prediction> predicted = predict(law, spec.shape, spec.tokens());
+  const std::optional<Prediction> predicted =
+      predict(law, spec.shape, spec.tokens(), unique_tokens);
   if (!predicted) {
     throw Error(ErrorCode::invalid_argument, "law " + law.id + " predicts no loss");
   }
@@ -46,6 +56,7 @@ Forecast make_forecast(const Law& law, const RunSpec& spec) {
   forecast.law_hash = hash_hex(to_json(law));
   forecast.run_id = run_id(spec);
   forecast.spec = spec;
+  forecast.unique_tokens = unique_tokens;
   forecast.metric = law.frame.metric;
   forecast.predicted = *predicted;
   forecast.extrapolation = extrapolation(
@@ -61,7 +72,8 @@ std::optional<std::string> mixed_data_warning(const Forecast& forecast) {
 }
 
 ForecastScore score(const Forecast& forecast, const RunRecord& record) {
-  if (record.run_id != forecast.run_id) {
+  const bool by_name = is_same_but_for_hash(forecast, record);
+  if (record.run_id != forecast.run_id && !by_name) {
     throw Error(ErrorCode::invalid_argument, "the forecast is of run " + forecast.run_id +
                                                  ", the record of run " + record.run_id);
   }
@@ -70,7 +82,7 @@ ForecastScore score(const Forecast& forecast, const RunRecord& record) {
                                                  std::string(to_string(record.outcome)) +
                                                  ": there is no loss to score");
   }
-  ForecastScore result;
+  ForecastScore result{.by_name = by_name};
   result.measured = forecast.metric == Metric::bits_per_byte ? record.validation->bits_per_byte
                                                              : record.validation->loss_nats;
   result.error = forecast.predicted.value / result.measured - 1;
@@ -84,7 +96,7 @@ Forecast load_forecast(const std::filesystem::path& file) {
   const JsonReader reader = json.reader();
   reader.require_schema(kForecastSchema);
   reader.allow_only({"schema", "law", "law_hash", "law_dataset", "run_id", "metric", "predicted",
-                     "low", "high", "extrapolation", "spec", "hash"});
+                     "low", "high", "extrapolation", "unique_tokens", "spec", "hash"});
   Forecast forecast;
   forecast.law_id = reader.at("law").string();
   forecast.law_hash = reader.at("law_hash").string();
@@ -96,6 +108,7 @@ Forecast load_forecast(const std::filesystem::path& file) {
   forecast.predicted = {reader.at("predicted").number(), reader.at("low").number(),
                         reader.at("high").number()};
   forecast.extrapolation = reader.at("extrapolation").positive();
+  if (const auto unique = reader.find("unique_tokens")) forecast.unique_tokens = unique->positive();
   forecast.spec = read_run_spec(reader.at("spec"));
   if (reader.at("hash").string() != hash_hex(content_json(forecast).canonical())) {
     reader.at("hash").fail(

@@ -67,6 +67,26 @@ TEST_CASE("a forecast by a law of another data set is warned about, when made an
              contains("law is of data set gcide"));
 }
 
+TEST_CASE("a forecast counts repeated data, and one without dataset_hash is scored by name") {
+  const TempDir dir;
+  dir.write("named.json", kSpec);
+  dir.write("law.json", law("santafe", "bits_per_byte", "2"));
+  REQUIRE(run_cli(dir, {"train", "named.json", "--out", "run"}).exit_code == 0);
+  const auto forecast = [&](const std::string& out, const std::vector<std::string>& more) {
+    std::vector<std::string> all = {"forecast",   "--law", "law.json", "--spec",
+                                    "named.json", "--out", out};
+    all.insert(all.end(), more.begin(), more.end());
+    return run_cli(dir, all);
+  };
+  REQUIRE(forecast("named_f.json", {}).exit_code == 0);
+  const CliResult score = run_cli(dir, {"forecast", "check", "named_f.json", "run"});
+  CHECK(score.exit_code == 0);
+  CHECK_THAT(score.err, contains("the forecast's spec has no dataset_hash"));
+  const CliResult repeated = forecast("repeated_f.json", {"--data-tokens", "100"});
+  CHECK(repeated.exit_code == 0);
+  CHECK_THAT(repeated.err, contains("the run sees 100 tokens ") && contains(" fresh ones"));
+}
+
 TEST_CASE("no loss above that of chance is predicted") {
   const TempDir dir;
   dir.write("spec.json", kSpec);

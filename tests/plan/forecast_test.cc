@@ -55,3 +55,37 @@ TEST_CASE("a forecast that was edited is not read, whatever was edited") {
           std::string::npos);
   }
 }
+
+TEST_CASE("a run that repeats its data is forecast at the fresh tokens it is worth") {
+  const RunSpec spec = test::tiny_spec();
+  const Law law = law_with_error(0.06);
+  const double tokens = spec.tokens().value();
+  const double fresh = make_forecast(law, spec).predicted.value;
+  CHECK(make_forecast(law, spec, tokens).predicted.value == fresh);
+  const Forecast repeated = make_forecast(law, spec, tokens / 50);
+  CHECK(repeated.predicted.value > fresh);
+  const test::TempDir dir;
+  save_forecast(repeated, dir.path() / "f.json");
+  CHECK(load_forecast(dir.path() / "f.json").unique_tokens == tokens / 50);
+}
+
+TEST_CASE("a spec without the data set's hash is scored by its name, one with a hash is not") {
+  RunSpec spec = test::tiny_spec();
+  spec.dataset_hash.clear();
+  RunRecord record;
+  record.spec = spec;
+  record.spec.dataset_hash = "0123456789abcdef";
+  record.run_id = run_id(record.spec);
+  record.validation.emplace().bits_per_byte = 2;
+  const Forecast named = make_forecast(law_with_error(0.06), spec);
+  CHECK(score(named, record).by_name);
+  record.spec.n_steps += 1;
+  record.run_id = run_id(record.spec);
+  CHECK(ISOFLOP_ERROR_MESSAGE(score(named, record)).find("the forecast is of run") == 0);
+  spec.dataset_hash = "fedcba9876543210";
+  record.spec = spec;
+  record.spec.dataset_hash = "0123456789abcdef";
+  record.run_id = run_id(record.spec);
+  CHECK(ISOFLOP_ERROR_MESSAGE(score(make_forecast(law_with_error(0.06), spec), record))
+            .find("the forecast is of run") == 0);
+}
