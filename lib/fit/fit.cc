@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/text.h"
 #include "fit/hyper/excess_loss.h"
@@ -19,6 +20,7 @@
 #include "fit/surface/repetition.h"
 #include "fit/trust/holdout.h"
 #include "fit/trust/odd_sizes.h"
+#include "fit/trust/outliers.h"
 #include "fit/trust/predict_targets.h"
 #include "fit/trust/sample_size.h"
 #include "fit/valley/allocation_bootstrap.h"
@@ -108,6 +110,17 @@ void set_convention(const PointSet& points, const FitOptions& options, Fit& fit)
   }
 }
 
+/// The values of a column `experiment`, where they are several.
+std::vector<std::string> pooled_experiments(const PointSet& points) {
+  std::set<std::string> names;
+  for (const Point& point : points.points) {
+    const auto name = point.other.find("experiment");
+    names.insert(name == point.other.end() ? "" : name->second);
+  }
+  if (names.size() < 2) return {};
+  return {names.begin(), names.end()};
+}
+
 /// What was asked, and of which points.
 Fit described(const PointSet& points, const FitOptions& options) {
   Fit fit;
@@ -115,6 +128,7 @@ Fit described(const PointSet& points, const FitOptions& options) {
   fit.options.curves.clear();
   fit.frame = points.frame;
   set_convention(points, options, fit);
+  fit.pooled = pooled_experiments(points);
   fit.vocab_size = common_count(points, "vocab_size");
   fit.seq_len = common_count(points, "seq_len");
   fit.scale = options.scale;
@@ -270,7 +284,7 @@ void bound_mistunings(const Runs& runs, Fit& fit) {
   const HyperFit* const hyper = fit.hyper ? &*fit.hyper : nullptr;
   for (std::size_t i = 0; i < fit.valleys.size(); ++i) {
     fit.mistuning.push_back(bound_mistuning(fit.valleys[i], runs.curves[i], runs.cells, hyper,
-                                            fit.sample_size.run_noise));
+                                            fit.sample_size.run_noise.value_or(0)));
   }
 }
 
@@ -278,13 +292,12 @@ void bound_mistunings(const Runs& runs, Fit& fit) {
 void set_frontier_error(Fit& fit) {
   if (!fit.frontier) return;
   double per_decade = 0;
-  for (const HoldoutScore& score : fit.holdout) {
-    if (score.method != "isoflop") continue;
+  for (const HoldoutScore& score : scores_of_loss(fit.holdout, "isoflop")) {
     per_decade = std::max(per_decade, std::abs(score.loss_error) / decades_of(score));
   }
   const double doubt = frontier_error(frontier_points(fit.valleys), *fit.frontier, per_decade);
-  fit.frontier->relative_error =
-      std::hypot(std::max(doubt, kLossErrorPerDecade), kNormal90 * fit.sample_size.run_noise);
+  fit.frontier->relative_error = std::hypot(std::max(doubt, kLossErrorPerDecade),
+                                            kNormal90 * fit.sample_size.run_noise.value_or(0));
 }
 
 void set_range(std::span<const Sample> samples, Fit& fit) {
@@ -333,6 +346,7 @@ Fit fit(const PointSet& given, const FitOptions& options) {
   count_repeated(runs, result);
 
   const IsoFlopFit minima = fit_isoflop(runs.curves);
+  result.narrow_budgets = narrow_budgets(runs.groups);
   set_allocation(minima, result);
   fit_surface(runs, result);
   compare_forms(runs, result);
@@ -356,6 +370,8 @@ Fit fit(const PointSet& given, const FitOptions& options) {
   count_sample(points, runs.samples, result);
   if (result.parametric && result.parametric->usable()) {
     result.odd_sizes = odd_sizes(result.parametric->law, runs.samples);
+    result.outliers =
+        find_outliers(*result.parametric, runs.samples, surface_options(result.options));
   }
   result.sample_size.duplicates = independent.duplicates;
   result.sample_size.repeated_runs = independent.repeated_runs;

@@ -49,6 +49,8 @@ std::string to_json(const Fit& fit) {
                             {"metric", bits ? "bits_per_byte" : "loss"},
                             {"compute_from", fit.compute_from},
                             {"compute_to", fit.compute_to}});
+  if (!fit.pooled.empty()) json.set("pooled", Json::array_of(fit.pooled));
+  if (!fit.narrow_budgets.empty()) json.set("narrow_budgets", Json::array_of(fit.narrow_budgets));
   Json valleys = Json::array();
   for (const Valley& valley : fit.valleys) valleys.push_back(valley_json(valley));
   json.set("valleys", valleys).set("allocation", allocation_json(fit));
@@ -82,6 +84,7 @@ std::string to_json(const Fit& fit) {
   for (const Target& target : fit.targets) targets.push_back(target_json(target));
   json.set("targets", targets).set("sample_size", sample_size_json(fit.sample_size));
   if (!fit.odd_sizes.empty()) json.set("odd_sizes", odd_sizes_json(fit.odd_sizes));
+  if (fit.outliers) json.set("outliers", outliers_json(*fit.outliers));
   if (!fit.second_stages.empty()) json.set("second_stage", second_stage_json(fit.second_stages));
   json.set("warnings", Json::array_of(fit.warnings));
   return json.pretty();

@@ -2,6 +2,7 @@
 #include "isoflop/estimate.h"
 #include "isoflop/hyper.h"
 #include "isoflop/surface.h"
+#include "isoflop/trust.h"
 #include "isoflop/valley.h"
 
 namespace isoflop {
@@ -46,6 +47,10 @@ std::string_view to_string(ValleyMethod method) {
       return "parametric";
   }
   return "";
+}
+
+std::string estimator_name(const std::string& method) {
+  return method == "isoflop" ? "laws through minima" : method == "parametric" ? "surface" : method;
 }
 
 std::string_view to_string(HyperEstimator estimator) {

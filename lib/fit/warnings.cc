@@ -13,7 +13,9 @@ Words collect_warnings(const Fit& fit, std::span<const BudgetGroup> curves,
                        const PointSet& points) {
   Words warnings;
   warn_of_axes(points, warnings);
+  warn_of_pooled(fit, warnings);
   warn_of_cells(points, warnings);
+  warn_of_narrow_budgets(fit.narrow_budgets, warnings);
   warn_of_valleys(fit.valleys, curves, fit.seed_noise, warnings);
   warn_of_disagreement(fit.disagreement, warnings);
   warn_of_allocation({.valleys = fit.valleys,
@@ -33,10 +35,11 @@ Words collect_warnings(const Fit& fit, std::span<const BudgetGroup> curves,
   warn_of_mistuning(fit.mistuning, fit.valleys, warnings);
   if (fit.conventions) warn_of_conventions(*fit.conventions, warnings);
   warn_of_holdout(fit, warnings);
-  warn_of_targets(fit.targets, warnings);
+  warn_of_targets(fit, warnings);
   warn_of_second_stage(fit.second_stages, warnings);
   warn_of_sample_size(fit.sample_size, warnings);
   warn_of_sizes(fit, warnings);
+  if (fit.outliers) warn_of_outliers(*fit.outliers, warnings);
   warn_of_evaluation(points, fit.sample_size.run_noise, warnings);
   warn_of_health(points, warnings);
   return warnings;

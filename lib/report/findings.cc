@@ -88,6 +88,11 @@ std::vector<std::string> verdict_of(const ReportChapter& chapter) {
   std::vector<std::string> sentences;
   if (!chapter.fit) return sentences;
   const Fit& fit = *chapter.fit;
+  if (!fit.pooled.empty()) {
+    sentences.push_back(std::to_string(fit.pooled.size()) +
+                        " experiments are fitted as one (--where experiment=NAME takes one): what "
+                        "follows may be the law of none.");
+  }
   if (!fit.valleys.empty() || fit.usable()) say_allocation(chapter, sentences);
   if (fit.usable() && fit.holdout_summary.empty()) {
     sentences.emplace_back("Hold-out: none, there are too few budgets to leave one out.");
@@ -188,7 +193,7 @@ TextRows holdout_rows(const ReportChapter& chapter) {
       {"Left out", "Budget", "Reach", "Method", "Error in optimal scale", "in tokens", "in loss"}};
   for (const HoldoutScore& score : chapter.fit->holdout) {
     rows.push_back({std::to_string(score.dropped), budget_text(score.compute),
-                    rounded_text(score.ratio, 3) + "x", score.method,
+                    rounded_text(score.ratio, 3) + "x", estimator_name(score.method),
                     signed_percent(score.scale_error), signed_percent(score.tokens_error),
                     signed_percent(score.loss_error)});
   }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
+#include <utility>
 
 #include "base/text.h"
 #include "report/curves.h"
@@ -11,10 +13,6 @@
 
 namespace isoflop {
 namespace {
-
-std::string method_words(const std::string& method) {
-  return method == "isoflop" ? "laws through minima" : method == "parametric" ? "surface" : method;
-}
 
 std::string usable_count(const ValleyEstimator& estimator) {
   const auto n = std::count_if(estimator.valleys.begin(), estimator.valleys.end(),
@@ -103,10 +101,23 @@ std::string surface_note(const Fit& fit) {
   return text + (surface.usable() ? "." : "; " + words(surface.status) + ".");
 }
 
-std::string waste_title(const std::vector<Target>& targets) {
-  const std::optional<MissCost> cost = targets.empty() ? std::nullopt : targets[0].overestimate;
-  if (!cost || !cost->gpu_hours) return "Worst waste";
-  return cost->price ? "Waste, GPU h, price" : "Waste, GPU h";
+/// "1e20 red (10x beyond the data, no budget to hold out)"
+std::string light_reason(const Target& target) {
+  return budget_text(target.compute) + " " + color_word(target.light) + " (" +
+         join(target.light_reasons, ", ") + ")";
+}
+
+std::string estimator_note(const std::string& symbol, const TargetEstimate& first,
+                           bool has_others) {
+  const std::string name = estimator_name(first.method);
+  return symbol + " opt by " + name + ", its interval by " +
+         (has_others ? "all estimators" : "this estimator") +
+         " and hold-outs; D is what the budget buys at that size; loss by " +
+         (first.method == "isoflop" ? "the frontier through the minima" : "the surface") + ".";
+}
+
+std::string waste_cost_note(const Target& target) {
+  return "At " + budget_text(target.compute) + " the waste is up to " + worst_waste(target) + ".";
 }
 
 void drop_empty_columns(FitTable& table) {
@@ -137,22 +148,25 @@ std::vector<FitTable> those_with_rows(const ReportChapter& chapter, const Tables
 
 FitTable holdout_table(const ReportChapter& chapter) {
   const std::string symbol = scale_symbol(chapter);
-  FitTable table{.title =
-                     "Hold-out: the largest budgets left out and predicted (per decade: median)"};
+  FitTable table{.title = "Hold-out: the largest budgets left out and predicted"};
   if (!chapter.fit || chapter.fit->holdout_summary.empty()) return table;
-  table.rows = {{"By", "Times", "Reach", "Worst in " + symbol, "in D", "in loss",
-                 "Per decade: " + symbol, "D", "loss", ""}};
+  table.rows = {{"By", "Times", "Reach", "Worst: " + symbol, "D", "loss", "Per decade: " + symbol,
+                 "D", "loss", ""}};
   for (const HoldoutSummary& summary : chapter.fit->holdout_summary) {
     table.rows.push_back(
-        {method_words(summary.method), std::to_string(summary.n_scores),
+        {estimator_name(summary.method), std::to_string(summary.n_scores),
          rounded_text(summary.largest_ratio, 3) + "x", signed_percent(summary.worst.scale),
          signed_percent(summary.worst.tokens), signed_percent(summary.worst.loss),
          percent(summary.median_per_decade.scale), percent(summary.median_per_decade.tokens),
-         percent(summary.median_per_decade.loss), summary.is_poor ? "poor" : ""});
+         percent(summary.median_per_decade.loss),
+         summary.misses_scale  ? "poor in " + symbol
+         : summary.misses_loss ? "poor in loss"
+                               : ""});
   }
   table.notes.emplace_back(
-      "Times: budgets that were predicted from cheaper ones. Reach: the farthest, over the largest "
-      "budget used.");
+      "Times: budgets predicted from cheaper ones. Reach: the farthest, over the largest used. "
+      "Worst: predicted / found - 1. Per decade: median |ln(predicted / found)| over the decades. "
+      "In JSON: isoflop, parametric.");
   return table;
 }
 
@@ -227,26 +241,62 @@ FitTable target_table(const ReportChapter& chapter) {
   const std::string symbol = scale_symbol(chapter);
   FitTable table{.title = "Budgets beyond the data (90% intervals)", .n_page_columns = 1};
   if (!chapter.fit) return table;
-  table.rows = {{"Budget", "Reach", "Light", symbol + " opt", "D", "Loss",
-                 waste_title(chapter.fit->targets), symbol + " within 0.25% of the loss"}};
+  table.rows = {{"Budget", "Reach", "Light", symbol + " opt", "D", "Loss", "Waste",
+                 symbol + " within 0.25% of the loss"}};
+  std::vector<std::string> lights, costs;
+  std::string estimators;
   for (const Target& target : chapter.fit->targets) {
     if (target.estimates.empty()) continue;
     const Estimated& loss = target.estimates.front().loss;
-    const Estimated& tokens = target.estimates.front().tokens;
     std::string loss_text = loss.value > 0 ? rounded_text(loss.value, 4) : "";
     if (loss.value > 0 && loss.interval) loss_text += " " + interval_text(*loss.interval, 4);
     table.rows.push_back(
         {budget_text(target.compute), rounded_text(target.ratio, 3) + "x", color_word(target.light),
          with_si_interval(target.scale.value, target.scale.interval),
-         tokens.value > 0 ? si_text(tokens.value) : "", loss_text, worst_waste(target),
+         with_si_interval(target.tokens.value, target.tokens.interval), loss_text,
+         worst_waste_share(target),
          target.flat.empty()
              ? ""
              : si_text(target.flat.back().low) + " to " + si_text(target.flat.back().high)});
+    if (!target.light_reasons.empty()) lights.push_back(light_reason(target));
+    if (target.overestimate && target.overestimate->gpu_hours) {
+      costs.push_back(waste_cost_note(target));
+    }
+    estimators = estimator_note(symbol, target.estimates.front(), target.estimates.size() > 1);
   }
+  if (table.rows.size() < 2) return table;
+  if (!lights.empty()) table.notes.push_back("Lights: " + join(lights, "; ") + ".");
+  table.notes.push_back(estimators);
   table.notes.emplace_back(
-      "Reach: over the largest budget behind the laws. Light: green below 10x, yellow to 100x, red "
-      "beyond; one worse where hold-outs were poor or there are none. Worst waste: of the compute, "
-      "if the optimum is at the end of the interval that costs more.");
+      "Reach: over the largest budget behind the laws. Waste: of the compute, if the optimum is at "
+      "the end of the interval that costs more.");
+  std::move(costs.begin(), costs.end(), std::back_inserter(table.notes));
+  return table;
+}
+
+FitTable outlier_table(const ReportChapter& chapter) {
+  constexpr std::size_t kMostRows = 10;
+  const std::string symbol = scale_symbol(chapter);
+  FitTable table{.title = "Runs farther from the surface than their number explains"};
+  if (!chapter.fit || !chapter.fit->outliers) return table;
+  const Outliers& outliers = *chapter.fit->outliers;
+  table.rows = {{"Run", symbol, "D", "Found", "Off by", "in scatters"}};
+  for (const Outlier& run : outliers.runs) {
+    if (table.rows.size() > kMostRows) break;
+    table.rows.push_back(
+        {run.label, si_text(run.scale), si_text(run.tokens), metric_text(run.metric),
+         signed_percent(std::expm1(run.residual)),
+         outliers.scatter > 0 ? rounded_text(run.residual / outliers.scatter, 2) : ""});
+  }
+  std::string note = std::to_string(outliers.runs.size()) + " of " +
+                     std::to_string(chapter.fit->n_points) + " points are beyond " +
+                     rounded_text(outliers.limit, 2) + " times the scatter of " +
+                     percent(outliers.scatter) + ", where chance puts any in one of 20 sets.";
+  if (outliers.a_without) {
+    note += " Without them the surface's a is " + exponent_text(*outliers.a_without) +
+            " instead of " + exponent_text(outliers.a) + ".";
+  }
+  table.notes = {note + " --skip-outliers leaves out rows with 1 in a column outlier."};
   return table;
 }
 
@@ -255,8 +305,9 @@ std::vector<FitTable> leading_tables(const ReportChapter& chapter) {
 }
 
 std::vector<FitTable> fit_tables(const ReportChapter& chapter) {
-  return those_with_rows(chapter, std::array{estimator_table, surface_table, convention_table,
-                                             hyper_table, excess_table, form_table});
+  return those_with_rows(chapter,
+                         std::array{estimator_table, surface_table, outlier_table, convention_table,
+                                    hyper_table, excess_table, form_table});
 }
 
 }  // namespace isoflop

@@ -27,6 +27,8 @@ struct FitTable {
 [[nodiscard]] FitTable estimator_table(const ReportChapter& chapter);
 /// L = E + A/N^alpha + B/D^beta: calibrated intervals, the bootstrap's, what is not identified.
 [[nodiscard]] FitTable surface_table(const ReportChapter& chapter);
+/// Runs far from the surface, the farthest first.
+[[nodiscard]] FitTable outlier_table(const ReportChapter& chapter);
 /// The same points by other counts of FLOPs.
 [[nodiscard]] FitTable convention_table(const ReportChapter& chapter);
 /// Laws of batch size and learning rate by every estimator.

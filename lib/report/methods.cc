@@ -61,6 +61,29 @@ std::string conventions_text(const ConventionLadder& ladder) {
   return text;
 }
 
+std::string of_parameter(const std::string& name, double value, const Interval& calibrated,
+                         const Interval& bootstrap, const ProfileInterval& profile) {
+  std::string text = name + " " + rounded_text(value, 4);
+  const auto add = [&](const char* kind, const Interval& interval) {
+    if (interval.low < interval.high)
+      text += ", " + std::string(kind) + " " + interval_text(interval);
+  };
+  add("calibrated", calibrated);
+  add("bootstrap", bootstrap);
+  add("profile", profile.interval);
+  return text + (profile.identified ? "" : ", not identified");
+}
+
+/// The intervals of what a profile was computed of; the calibrated one is the one to quote.
+std::string surface_text(const Fit& fit) {
+  const ParametricFit& surface = *fit.parametric;
+  const SurfaceIntervals calibrated = fit.surface_intervals.value_or(SurfaceIntervals{});
+  const SurfaceDiagnostics diagnostics = surface.diagnostics.value_or(SurfaceDiagnostics{});
+  return of_parameter("a", surface.a_exponent, calibrated.a, surface.a, diagnostics.profile_a) +
+         "; " +
+         of_parameter("E", surface.law.irreducible, calibrated.E, surface.E, diagnostics.profile_E);
+}
+
 void add_uncertainty(Checklist& list, const Fit& fit) {
   std::string intervals =
       "90 %: Student's t with the scatter tau between budgets for the laws through minima";
@@ -77,6 +100,7 @@ void add_uncertainty(Checklist& list, const Fit& fit) {
     intervals += "; percentiles of resamples for the surface, which hold no tau";
   }
   list.item("Intervals", intervals);
+  if (fit.parametric) list.item("Surface, 90 %", surface_text(fit));
   list.item("Estimators of the exponent a", estimators_text(fit));
   list.item("FLOPs conventions", fit.conventions
                                      ? conventions_text(*fit.conventions)
@@ -109,10 +133,10 @@ void add_fitting(Checklist& list, const ReportChapter& chapter) {
   add_uncertainty(list, fit);
   std::string holdout;
   for (const HoldoutScore& score : fit.holdout) {
-    holdout += (holdout.empty() ? "" : "; ") + score.method + ", " + std::to_string(score.dropped) +
-               " left out, " + rounded_text(score.ratio, 3) + " times the compute: size off by " +
-               rounded_text(100 * score.scale_error, 2) + " %, loss by " +
-               rounded_text(100 * score.loss_error, 2) + " %";
+    holdout += (holdout.empty() ? "" : "; ") + estimator_name(score.method) + ", " +
+               std::to_string(score.dropped) + " left out, " + rounded_text(score.ratio, 3) +
+               " times the compute: size off by " + rounded_text(100 * score.scale_error, 2) +
+               " %, loss by " + rounded_text(100 * score.loss_error, 2) + " %";
   }
   list.item("Hold-out", holdout.empty() ? "none: too few budgets with a minimum" : holdout);
   list.item("Program", "isoflop " + build_info().version);

@@ -17,13 +17,15 @@ std::string fixed(const char* format, double value) {
   return text.data();
 }
 
-std::string waste_text(const MissCost& cost) {
-  // Nothing wastes all of it.
-  const double share = cost.waste.wasted_share;
-  std::string text = share >= 0.995 ? ">99%" : percent(share);
-  if (cost.gpu_hours) text += ", " + si_text(*cost.gpu_hours);
-  if (cost.price) text += ", " + si_text(*cost.price);
-  return text;
+// Nothing wastes all of it.
+std::string share_text(double share) { return share >= 0.995 ? ">99%" : percent(share); }
+
+/// That of the end of the interval that costs more.
+const MissCost* worst_of(const Target& target) {
+  if (!target.overestimate || !target.underestimate) return nullptr;
+  const bool over =
+      target.overestimate->waste.wasted_share >= target.underestimate->waste.wasted_share;
+  return over ? &*target.overestimate : &*target.underestimate;
 }
 
 }  // namespace
@@ -97,11 +99,18 @@ std::string words(ExtrapolationLight light) {
   return color_word(light);
 }
 
+std::string worst_waste_share(const Target& target) {
+  const MissCost* cost = worst_of(target);
+  return cost == nullptr ? "" : share_text(cost->waste.wasted_share);
+}
+
 std::string worst_waste(const Target& target) {
-  if (!target.overestimate || !target.underestimate) return "";
-  const bool over =
-      target.overestimate->waste.wasted_share >= target.underestimate->waste.wasted_share;
-  return waste_text(over ? *target.overestimate : *target.underestimate);
+  const MissCost* cost = worst_of(target);
+  if (cost == nullptr) return "";
+  std::string text = share_text(cost->waste.wasted_share);
+  if (cost->gpu_hours) text += ", " + si_text(*cost->gpu_hours) + " GPU hours";
+  if (cost->price) text += ", price " + si_text(*cost->price);
+  return text;
 }
 
 }  // namespace isoflop

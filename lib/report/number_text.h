@@ -33,8 +33,9 @@ namespace isoflop {
 [[nodiscard]] std::string words(ExtrapolationLight light);
 [[nodiscard]] std::string color_word(ExtrapolationLight light);
 
-/// What a wrong size wastes at worst over the target's interval: the share of the compute and,
-/// where they are known, GPU-hours and price, "12%, 3k, 6k"; "" where no surface tells.
+/// What a wrong size wastes at worst over the target's interval: the share of the compute, "12%",
+/// and with GPU hours and price where they are known; "" where no surface tells.
+[[nodiscard]] std::string worst_waste_share(const Target& target);
 [[nodiscard]] std::string worst_waste(const Target& target);
 
 }  // namespace isoflop

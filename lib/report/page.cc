@@ -119,7 +119,9 @@ std::string lights_html(const Fit& fit) {
   std::string out;
   for (const Target& target : fit.targets) {
     out += "<span class=\"light " + color_word(target.light) + "\">" +
-           rounded_text(target.ratio, 3) + "x: " + words(target.light) + "</span>\n";
+           rounded_text(target.ratio, 3) + "x: " + words(target.light) +
+           (target.light_reasons.empty() ? "" : " (" + join(target.light_reasons, ", ") + ")") +
+           "</span>\n";
   }
   return out.empty() ? "" : "<p>" + out + "</p>\n";
 }
@@ -164,7 +166,7 @@ std::string chapter_html(const ReportChapter& chapter, bool with_title) {
     out += "</div>\n";
     if (!row.caption.empty()) out += "<p class=\"caption\">" + escape_html(row.caption) + "</p>\n";
   }
-  out += section("Minima", valley_rows(chapter), 1, true);
+  out += section("Minima (\xc2\xb1 one standard error)", valley_rows(chapter), 1, true);
   out += section("Laws", law_rows(chapter), 1);
   for (const FitTable& table : fit_tables(chapter)) out += fit_table_html(table);
   out += section("Hold-out, budget by budget", holdout_rows(chapter), 0);

@@ -86,10 +86,10 @@ std::string table_with_title(const FitTable& table) {
 }
 
 // A few warnings are told in full, many by a line for each kind.
-std::string warnings_text(const std::vector<std::string>& warnings) {
+std::string warnings_text(const std::vector<std::string>& warnings, WarningDetail detail) {
   if (warnings.empty()) return "";
   std::string out = "\nWarnings\n";
-  if (warnings.size() <= kFullWarnings) {
+  if (warnings.size() <= kFullWarnings || detail == WarningDetail::all) {
     for (const std::string& warning : warnings) out += wrapped(warning, "  - ", "    ");
     return out;
   }
@@ -107,12 +107,12 @@ std::string warnings_text(const std::vector<std::string>& warnings) {
           ? "and " + std::to_string(groups.size() - n_shown) + " of other kinds; "
           : "";
   return out + "  " + rest + "all " + std::to_string(warnings.size()) +
-         " in full: --json, isoflop report, METHODS.md beside --out\n";
+         " in full: --warnings all, --json, isoflop report\n";
 }
 
 }  // namespace
 
-std::string text_summary(const ReportChapter& chapter) {
+std::string text_summary(const ReportChapter& chapter, WarningDetail detail) {
   std::string out = chapter.title + "  (" + run_count_text(chapter) + ", " + metric_unit(chapter) +
                     ", " + scale_symbol(chapter) + " in " + scale_unit(chapter) + ")\n";
   for (const std::string& sentence : verdict_of(chapter)) out += wrapped(sentence, "  ", "  ");
@@ -120,12 +120,12 @@ std::string text_summary(const ReportChapter& chapter) {
     if (!rows.empty()) out += std::string("\n") + title + "\n" + table_text(rows, n_text_columns);
   };
   for (const FitTable& table : leading_tables(chapter)) out += table_with_title(table);
-  add("Minima", valley_rows(chapter), 1);
+  add("Minima (\xc2\xb1 one standard error)", valley_rows(chapter), 1);
   add("Laws (90% intervals)", narrow_law_rows(chapter), 1);
   for (const FitTable& table : fit_tables(chapter)) {
     if (!table.page_only) out += table_with_title(table);
   }
-  if (chapter.fit) out += warnings_text(chapter.fit->warnings);
+  if (chapter.fit) out += warnings_text(chapter.fit->warnings, detail);
   return out;
 }
 

@@ -125,7 +125,8 @@ TEST_CASE("next says what its candidates cannot do, and which draws failed") {
   NextRuns next = good_next();
   CHECK(of_next(next).empty());
   next.flops_to_halve_scale.reset();
-  CHECK_THAT(of_next(next), contains("All candidates together do not halve the interval of ln N*"));
+  CHECK_THAT(of_next(next),
+             contains("All candidates together do not halve the interval of the optimal size"));
   next = good_next();
   next.n_bootstrap_failed = 3;
   CHECK_THAT(of_next(next), contains("3 of 32 resamples gave no surface with an optimum"));

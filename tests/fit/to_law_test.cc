@@ -87,7 +87,7 @@ TEST_CASE("a fit's law survives the file") {
 TEST_CASE("what is not usable does not enter the law") {
   Fit result;
   result.compute_from = result.compute_to = 1e12;
-  result.parametric.emplace();  // too_few_points
+  result.parametric = ParametricFit{};  // too_few_points
   const Law law = to_law(result, "x", "s");
   CHECK_FALSE(law.allocation);
   CHECK_FALSE(law.loss);
@@ -98,7 +98,7 @@ TEST_CASE("assumed exponents enter the law and its source says so") {
   Fit result;
   result.compute_from = 1e11;
   result.compute_to = 1e12;
-  result.hyper.emplace();
+  result.hyper = HyperFit{};
   for (PowerLawFit* part : {&result.hyper->batch_tokens, &result.hyper->peak_lr}) {
     part->law = {0.3, 0.3};
     part->exponent_assumed = true;

@@ -150,6 +150,8 @@ Target target_at(double compute, double ratio) {
   const Optimum best = optimum_of(law, compute);
   Target target{.compute = compute, .ratio = ratio, .light = extrapolation_light(ratio)};
   target.scale = {best.size, Interval{best.size / 1.5, best.size * 1.5}};
+  target.tokens = {best.tokens, Interval{best.tokens / 1.5, best.tokens * 1.5}};
+  target.light_reasons = {"10x beyond the data"};
   target.estimates = {{.method = "isoflop",
                        .scale = target.scale,
                        .tokens = {best.tokens},

@@ -223,6 +223,30 @@ TEST_CASE("the ladder of conventions has six rungs, and marks the most constant"
   CHECK(row_of(convention_table(chapter), "palm").back() == "most constant");
 }
 
+TEST_CASE("outliers are named with their distance, and what they change") {
+  ReportChapter chapter = full_chapter();
+  CHECK(outlier_table(chapter).rows.empty());
+  chapter.fit->outliers = Outliers{.runs = {{"row 3", 3e9, 5e8, 4.665, 0.2624}},
+                                   .scatter = 0.0057,
+                                   .limit = 3.7,
+                                   .a = 0.565,
+                                   .a_without = 0.514};
+  const FitTable table = outlier_table(chapter);
+  REQUIRE(table.rows.size() == 2);
+  CHECK(table.rows[1][0] == "row 3");
+  CHECK(table.rows[1][4] == "+30%");
+  CHECK(table.rows[1][5] == "46");
+  CHECK_THAT(table.notes.at(0), contains("a is 0.514 instead of 0.565"));
+}
+
+TEST_CASE("a light that is not green says why, and each number of a target who says it") {
+  const FitTable table = target_table(full_chapter());
+  CHECK(table.notes.at(0) == "Lights: 1e14 yellow (10x beyond the data).");
+  CHECK_THAT(table.notes.at(1), contains("M opt by laws through minima") &&
+                                    contains("loss by the frontier through the minima"));
+  CHECK(table.rows.at(1)[4] == "20.8M [13.9M, 31.2M]");
+}
+
 TEST_CASE("targets say their light, their interval and what a miss costs") {
   ReportChapter chapter = full_chapter();
   const std::vector<std::string> row = target_table(chapter).rows.at(1);
@@ -287,6 +311,8 @@ TEST_CASE(
   const std::string text = methods_markdown(full_chapter());
   CHECK_THAT(text, contains("**Estimators of the exponent a**: parabola 0.510"));
   CHECK_THAT(text, contains("calibrated for the surface (tau 0.07 from 5 budgets"));
+  CHECK_THAT(text, contains("E 1.2, calibrated [1.6, 2], bootstrap [1.1, 1.3], profile [0, 1.4], "
+                            "not identified"));
   CHECK_THAT(text, contains("a from 0.500 (exact) to 0.730 (nanochat)"));
   const std::string html =
       methods_html("# T\n\n## 1. <b>\n\n- **Q&A**: <i>\n- **Why**: *not said*\n- none\n\nend");

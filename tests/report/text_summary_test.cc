@@ -31,6 +31,23 @@ TEST_CASE("no line of a summary is wider than 100 characters") {
   }
 }
 
+TEST_CASE("many warnings are told by kind, and where they are told in full") {
+  ReportChapter chapter = test::demo_chapter();
+  const std::string end(120, 'x');
+  for (const char* start : {"One ", "Another ", "A third ", "A fourth "}) {
+    chapter.fit->warnings.push_back(start + end + ": do this.");
+  }
+  const std::string digest = text_summary(chapter);
+  CHECK_THAT(digest, Catch::Contains("all 6 in full: --warnings all"));
+  CHECK(digest.find("do this") == digest.npos);
+  const std::string all = text_summary(chapter, WarningDetail::all);
+  for (const char* start : {"One", "Another", "A third", "A fourth"}) {
+    CHECK_THAT(all, Catch::Contains("  - " + std::string(start) + "\n"));
+  }
+  CHECK_THAT(all, Catch::Contains("do this."));
+  CHECK(all.find("in full") == all.npos);
+}
+
 TEST_CASE("a chapter without a fit says how many points it has") {
   ReportChapter chapter;
   chapter.title = "empty";

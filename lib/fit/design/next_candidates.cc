@@ -4,6 +4,7 @@
 // sizes (at most 40) within a factor of 8 of the surface's optimum, as far as they were not run.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "fit/points/curves.h"
 #include "fit/points/settings.h"
@@ -85,6 +86,15 @@ std::vector<CandidateRun> candidates_from(const PointSet& points, LossLaw::Scale
     }
   }
   return candidates;
+}
+
+double least_tokens_per_scale(const PointSet& points, LossLaw::Scale scale) {
+  constexpr double kShare = 0.25;
+  double least = std::numeric_limits<double>::infinity();
+  for (const Sample& sample : samples_of(points, scale)) {
+    least = std::min(least, sample.tokens / sample.scale);
+  }
+  return kShare * least;
 }
 
 }  // namespace isoflop

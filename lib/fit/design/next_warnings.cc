@@ -59,7 +59,7 @@ void warn_of_missing_side(double budget, bool below, std::size_t n_missing, std:
 void warn_of_next(const NextRuns& next, double largest_budget,
                   std::span<const CandidateRun> candidates, Words& warnings) {
   if (next.tau_estimated < next.tau) {
-    warnings.push_back("The scatter of ln N* between these budgets, " +
+    warnings.push_back("The scatter of the ln of optimal sizes between these budgets, " +
                        rounded_text(next.tau_estimated, 2) + ", is below the floor of " +
                        rounded_text(next.tau, 2) +
                        ", which stands in for it: with less, all money would go to cheap runs.");
@@ -68,7 +68,8 @@ void warn_of_next(const NextRuns& next, double largest_budget,
   warn_of_shared_trunks(next, candidates, warnings);
   if (!next.flops_to_halve_scale) {
     warnings.emplace_back(
-        "All candidates together do not halve the interval of ln N*: it takes larger budgets.");
+        "All candidates together do not halve the interval of the optimal size: it takes larger "
+        "budgets.");
   }
   if (next.n_bootstrap_failed > 0) {
     warnings.push_back(std::to_string(next.n_bootstrap_failed) + " of " +

@@ -12,6 +12,7 @@
 #include "fit/interval/linearised_surface.h"
 #include "fit/interval/surface_errors.h"
 #include "fit/interval/surface_region.h"
+#include "isoflop/extrapolation.h"
 
 namespace isoflop {
 namespace {
@@ -89,7 +90,7 @@ OptimumForecast forecast_at(const Doubt& doubt, const SurfaceRegion& fitted, dou
   const SurfaceQuantity scale{Kind::ln_scale_opt, ln_product};
   const SurfaceQuantity loss{Kind::ln_loss_opt, ln_product};
   const Interval interval = doubt.interval_of(scale);
-  return {.ratio = compute / largest_compute,
+  return {.ratio = budget_ratio(compute, largest_compute),
           .compute = compute,
           .scale_opt = std::exp(fitted.value(scale)),
           .law = exponential(interval),

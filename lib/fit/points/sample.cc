@@ -98,6 +98,7 @@ Sample sample_of(const Point& point, const PointSet& set, LossLaw::Scale scale, 
   sample.peak_lr = point.peak_lr;
   sample.critical_batch_tokens = critical_batch(point);
   sample.trunk = point.trunk;
+  sample.label = place;
   if (const auto unique = point.other.find("unique_tokens"); unique != point.other.end()) {
     sample.unique_tokens = parse_double(unique->second);
     require_positive(sample.unique_tokens, "unique_tokens", place);

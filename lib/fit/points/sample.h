@@ -28,6 +28,7 @@ struct Sample {
   std::optional<double> critical_batch_tokens;  // measured, by a column of that name
   std::optional<double> unique_tokens;  // where the column unique_tokens says how much was fresh
   std::string trunk;
+  std::string label;  // of the point, the first of its seeds
   std::int64_t n_seeds = 1;
   std::vector<double> by_seed = {};  // the metrics that `metric` is the mean of; empty for one
   std::int64_t group = 0;            // which budget, ascending

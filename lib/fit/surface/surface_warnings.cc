@@ -49,7 +49,8 @@ void warn_of_disagreement(const char* name, const Interval& bootstrap,
   if (range_text(bootstrap) == range_text(likely)) return;  // of exact losses
   warnings.push_back(std::string("Parametric surface: the 90 % intervals of ") + name +
                      " disagree: bootstrap " + range_text(bootstrap) + ", profile likelihood " +
-                     range_text(likely) + "; use the wider one.");
+                     range_text(likely) +
+                     "; quote the calibrated one, or the wider where there is none.");
 }
 
 void warn_of_design(const SurfaceDiagnostics& diagnostics, Words& warnings) {

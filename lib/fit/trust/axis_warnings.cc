@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <optional>
 #include <set>
 
@@ -35,6 +36,17 @@ void warn_of_axes(const PointSet& points, Words& warnings) {
                        ": no law of the size, and no split of a budget, follows from these "
                        "points; train other sizes.");
   }
+}
+
+void warn_of_pooled(const Fit& fit, Words& warnings) {
+  if (fit.pooled.empty()) return;
+  constexpr std::size_t kNamed = 3;
+  const std::vector<std::string> first(
+      fit.pooled.begin(),
+      fit.pooled.begin() + static_cast<std::ptrdiff_t>(std::min(kNamed, fit.pooled.size())));
+  warnings.push_back("The column experiment has " + std::to_string(fit.pooled.size()) +
+                     " values (" + join(first, ", ") + (fit.pooled.size() > kNamed ? ", ..." : "") +
+                     "), and their runs are fitted as one: fit each by --where experiment=NAME.");
 }
 
 }  // namespace isoflop

@@ -10,6 +10,7 @@
 #include <functional>
 #include <iterator>
 
+#include "fit/valley/frontier_fit.h"
 #include "fit/valley/isoflop_fit.h"
 
 namespace isoflop {
@@ -62,7 +63,9 @@ HoldoutScore score_of(const Predicted& predicted, const Valley& found, const Rem
           .method = method,
           .scale_error = predicted.scale / found.scale_opt - 1,
           .tokens_error = predicted.tokens / found.tokens_opt - 1,
-          .loss_error = predicted.loss / found.loss_opt - 1};
+          .loss_error = predicted.loss / found.loss_opt - 1,
+          .found_ln_scale_se = found.ln_scale_se,
+          .found_ln_loss_se = found.loss_se / found.loss_opt};
 }
 
 // A law of few budgets may point beyond what a number can hold.
@@ -96,7 +99,8 @@ std::vector<HoldoutScore> score_holdouts(std::span<const BudgetGroup> curves,
       const double k = flops_factor(curves[*held_out].samples);
       const auto add = [&](const std::optional<Predictor>& predictor, const char* method) {
         if (!predictor) return;
-        const HoldoutScore score = score_of((*predictor)(found.compute, k), found, used, method);
+        HoldoutScore score = score_of((*predictor)(found.compute, k), found, used, method);
+        score.judges_loss = &predictor != &by_isoflop || n_used >= kFewestForFloor;
         if (is_told(score)) scores.push_back(score);
       };
       add(by_isoflop, "isoflop");

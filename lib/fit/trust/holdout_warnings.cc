@@ -5,14 +5,21 @@
 #include "base/text.h"
 #include "fit/trust/holdout.h"
 #include "fit/trust/trust_warnings.h"
+#include "stats/statistics.h"
 
 namespace isoflop {
 namespace {
 
+double beyond_chance(double error, double found_ln_se) {
+  return std::abs(std::log1p(error)) > kNormal90 * found_ln_se ? std::abs(error) : 0;
+}
+
 // Above 1: worse than on published sweeps.
 double badness(const HoldoutScore& score) {
-  return std::max(std::abs(score.scale_error) / kPoorScaleError,
-                  std::abs(score.loss_error) / kPoorLossError);
+  const double scale = beyond_chance(score.scale_error, score.found_ln_scale_se);
+  const double loss =
+      score.judges_loss ? beyond_chance(score.loss_error, score.found_ln_loss_se) : 0;
+  return std::max(scale / kPoorScaleError, loss / kPoorLossError);
 }
 
 /// The score of a method that is furthest off, if it is poor.
@@ -31,11 +38,11 @@ void warn_of_holdout(const Fit& fit, Words& warnings) {
   for (const HoldoutSummary& summary : fit.holdout_summary) {
     const HoldoutScore* score = worst_of(fit, summary.method);
     if (score == nullptr) continue;
-    warnings.push_back("Hold-out, " + score->method + ", " + rounded_text(score->ratio, 3) +
-                       " times the compute: optimal size off by " +
-                       percent_text(score->scale_error) + ", tokens by " +
-                       percent_text(score->tokens_error) + ", loss by " +
-                       percent_text(score->loss_error) + ".");
+    warnings.push_back(
+        "Hold-out, " + estimator_name(score->method) + ", " + rounded_text(score->ratio, 3) +
+        " times the compute: optimal size off by " + percent_text(score->scale_error) +
+        ", tokens by " + percent_text(score->tokens_error) + ", loss by " +
+        percent_text(score->loss_error) + "; widen every interval at the target by as much.");
   }
   if (fit.scale_opt.usable() && fit.holdout.empty()) {
     warnings.emplace_back(

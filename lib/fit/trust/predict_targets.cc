@@ -12,6 +12,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "fit/estimate/words.h"
 #include "isoflop/error.h"
 #include "stats/statistics.h"
 
@@ -68,8 +69,7 @@ Optimum surface_optimum(const LossLaw& law, double compute, double k) {
 
 double worst_loss_error_per_decade(const Fit& fit, const std::string& method) {
   double worst = kLossErrorPerDecade;
-  for (const HoldoutScore& score : fit.holdout) {
-    if (score.method != method) continue;
+  for (const HoldoutScore& score : scores_of_loss(fit.holdout, method)) {
     worst = std::max(worst, std::abs(std::log1p(score.loss_error)) / decades_of(score));
   }
   return worst;
@@ -92,7 +92,7 @@ std::optional<TargetEstimate> by_surface(const Fit& fit, double compute, double 
   TargetEstimate estimate{.method = "parametric"};
   estimate.scale.value = best.size;
   estimate.tokens.value = best.tokens;
-  const double noise = kNormal90 * fit.sample_size.run_noise;
+  const double noise = kNormal90 * fit.sample_size.run_noise.value_or(0);
   const double doubt = loss_error_at(worst_loss_error_per_decade(fit, "parametric"), ratio);
   estimate.loss = {best.loss, told(by_factor(best.loss, std::hypot(doubt, noise)))};
   std::vector<double> sizes, tokens, losses;
@@ -146,14 +146,54 @@ Estimated honest_scale(const Fit& fit, const Target& target) {
   return scale;
 }
 
-/// By the hold-outs of the estimator that makes the headline.
-ExtrapolationLight light_of(const Fit& fit, const Target& target) {
-  const ExtrapolationLight light = extrapolation_light(target.ratio);
-  const HoldoutSummary* summary = summary_of(fit, target.estimates.front().method);
-  const bool has_evidence = summary != nullptr && !summary->is_poor;
-  if (has_evidence || target.ratio <= 1) return light;
-  return light == ExtrapolationLight::ok ? ExtrapolationLight::caution
-                                         : ExtrapolationLight::only_with_holdout_evidence;
+/// What speaks against the hold-outs of the estimator that makes the headline; empty: nothing.
+std::string missing_evidence(const Fit& fit, const std::string& method) {
+  const HoldoutSummary* summary = summary_of(fit, method);
+  if (summary == nullptr) return "no budget to hold out";
+  const auto missed = [](const char* what, double per_decade) {
+    return std::string("hold-outs miss the ") + what + " by " + percent_text(per_decade) +
+           " per decade";
+  };
+  if (summary->misses_scale) return missed("size", summary->median_per_decade.scale);
+  if (summary->misses_loss) return missed("loss", summary->median_per_decade.loss);
+  return "";
+}
+
+/// What makes any answer red: errors that no interval holds.
+std::vector<std::string> common_errors(const Fit& fit) {
+  std::vector<std::string> reasons;
+  if (!fit.pooled.empty()) {
+    reasons.push_back(std::to_string(fit.pooled.size()) + " experiments pooled");
+  }
+  if (shares_one_trunk(fit.sample_size)) reasons.emplace_back("all points share one trunk");
+  return reasons;
+}
+
+/// By the reach, and one worse where hold-outs do not speak for it.
+void set_light(const Fit& fit, Target& target) {
+  const std::vector<std::string> common = common_errors(fit);
+  target.light = extrapolation_light(target.ratio);
+  if (target.light != ExtrapolationLight::ok) {
+    target.light_reasons.push_back(rounded_text(target.ratio, 3) + "x beyond the data");
+  }
+  const std::string missing = missing_evidence(fit, target.estimates.front().method);
+  if (!missing.empty() && target.ratio > 1) {
+    target.light_reasons.push_back(missing);
+    target.light = target.light == ExtrapolationLight::ok
+                       ? ExtrapolationLight::caution
+                       : ExtrapolationLight::only_with_holdout_evidence;
+  }
+  if (common.empty()) return;
+  target.light = ExtrapolationLight::only_with_holdout_evidence;
+  target.light_reasons.insert(target.light_reasons.end(), common.begin(), common.end());
+}
+
+/// What the budget buys: as many times fewer tokens as the size is larger.
+Estimated tokens_bought(const Estimated& scale, double product) {
+  Estimated tokens{.value = product / scale.value};
+  if (scale.interval)
+    tokens.interval = {product / scale.interval->high, product / scale.interval->low};
+  return tokens;
 }
 
 MissCost miss_cost(const Deadweight& waste, const std::optional<ComputeRate>& rate) {
@@ -190,15 +230,16 @@ void set_costs(const Fit& fit, const TargetOptions& options, Target& target) {
 }
 
 Target predict_target(const Fit& fit, double compute, const TargetOptions& options) {
-  Target target{.compute = compute, .ratio = std::max(1.0, compute / fit.compute_to)};
+  Target target{.compute = compute, .ratio = std::max(1.0, budget_ratio(compute, fit.compute_to))};
   const auto isoflop = by_isoflop(fit, compute, target.ratio);
   const auto surface = by_surface(fit, compute, target.ratio, options.flops_factor);
   if (isoflop) target.estimates.push_back(*isoflop);
   if (surface) target.estimates.push_back(*surface);
   if (isoflop && surface) target.disagreement = surface->scale.value / isoflop->scale.value - 1;
   if (target.estimates.empty()) return target;
-  target.light = light_of(fit, target);
+  set_light(fit, target);
   target.scale = honest_scale(fit, target);
+  target.tokens = tokens_bought(target.scale, compute / options.flops_factor);
   set_costs(fit, options, target);
   return target;
 }

@@ -93,7 +93,7 @@ double residual_dof(const Fit& fit) {
   return dof;
 }
 
-double run_noise(const Fit& fit) {
+std::optional<double> run_noise(const Fit& fit) {
   double squares = 0, n = 0;
   for (const Valley& valley : fit.valleys) {
     if (!valley.usable()) continue;
@@ -104,7 +104,8 @@ double run_noise(const Fit& fit) {
   const double about_grids = fit.hyper ? fit.hyper->noise.value_or(0) : 0;
   const auto& seeds = fit.sample_size.seed_noise;
   const double over_seeds = seeds ? seeds->s0 / seeds->mean : 0;
-  return std::max({about_parabolas, about_grids, over_seeds});
+  const double noise = std::max({about_parabolas, about_grids, over_seeds});
+  return noise > 0 ? std::optional(noise) : std::nullopt;
 }
 
 }  // namespace
@@ -139,9 +140,9 @@ void count_sample(const PointSet& points, std::span<const Sample> samples, Fit& 
   size.run_noise = run_noise(fit);
   const double over_seeds = size.seed_noise ? static_cast<double>(size.seed_noise->dof) : 0;
   const double dof = std::max(residual_dof(fit), over_seeds);
-  if (!(dof > 0) || !(size.run_noise > 0)) return;
+  if (!(dof > 0) || !size.run_noise) return;
   const double t = student_t_quantile(0.975, dof) + student_t_quantile(0.8, dof);
-  size.detectable_difference = t * size.run_noise * std::numbers::sqrt2;
+  size.detectable_difference = t * *size.run_noise * std::numbers::sqrt2;
 }
 
 }  // namespace isoflop

@@ -45,9 +45,12 @@ void warn_of_sample_size(const SampleSize& size, Words& warnings) {
   const auto n_runs = static_cast<double>(size.n_runs);
   for (const IntervalWorth& worth : size.intervals) {
     if (worth.runs_needed < kImplausible * n_runs) continue;
-    warnings.push_back("The interval of " + worth.of + " is narrower than the noise allows: it " +
-                       "would need about " + rounded_text(worth.runs_needed, 2) +
-                       " runs, there are " + std::to_string(size.n_runs) + ".");
+    const bool resampled = worth.of != "allocation.scale.exponent";
+    warnings.push_back((resampled ? "The bootstrap's interval of " : "The interval of ") +
+                       worth.of + " is narrower than the noise allows: it would need about " +
+                       rounded_text(worth.runs_needed, 2) + " runs, there are " +
+                       std::to_string(size.n_runs) +
+                       (resampled ? "; quote the calibrated one." : "; do not quote it."));
   }
   if (!size.duplicates.empty()) {
     warnings.push_back(counted(size.duplicates.size(),
@@ -61,7 +64,11 @@ void warn_of_sample_size(const SampleSize& size, Words& warnings) {
                        listed(size.repeated_runs) +
                        ": checkpoints of one run err together, as runs of one trunk do.");
   }
-  if (size.effective < kFewIndependent * n_runs) {
+  if (shares_one_trunk(size)) {
+    warnings.push_back("All " + std::to_string(size.n_runs) +
+                       " points share one trunk: what they have in common no interval holds. Run "
+                       "some sizes from another seed.");
+  } else if (size.effective < kFewIndependent * n_runs) {
     warnings.push_back(std::to_string(size.n_runs) + " points share " +
                        std::to_string(size.n_independent) +
                        " trunks and are worth about as many as " + rounded_text(size.effective, 3) +
@@ -69,16 +76,16 @@ void warn_of_sample_size(const SampleSize& size, Words& warnings) {
   }
 }
 
-void warn_of_evaluation(const PointSet& points, double run_noise, Words& warnings) {
+void warn_of_evaluation(const PointSet& points, std::optional<double> run_noise, Words& warnings) {
   std::vector<double> errors;
   for (const Point& point : points.points) {
     if (const auto error = evaluation_error(point, points.frame.metric)) errors.push_back(*error);
   }
   if (errors.empty()) return;
   const double error = median(std::move(errors));
-  if (run_noise >= error) return;
+  if (!run_noise || *run_noise >= error) return;
   warnings.push_back("The losses were measured with a standard error of " + percent_text(error) +
-                     ", above the scatter between runs of " + percent_text(run_noise) +
+                     ", above the scatter between runs of " + percent_text(*run_noise) +
                      ": they share their evaluation data, whose error no interval includes; "
                      "evaluate on more tokens, and difference recipes token by token.");
 }

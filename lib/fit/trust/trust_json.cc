@@ -58,7 +58,8 @@ Json holdout_json(const HoldoutScore& score) {
                        {"method", score.method},
                        {"scale_error", score.scale_error},
                        {"tokens_error", score.tokens_error},
-                       {"loss_error", score.loss_error}});
+                       {"loss_error", score.loss_error},
+                       {"judges_loss", score.judges_loss}});
 }
 
 Json holdout_summary_json(std::span<const HoldoutSummary> summaries) {
@@ -69,21 +70,23 @@ Json holdout_summary_json(std::span<const HoldoutSummary> summaries) {
                            {"largest_ratio", summary.largest_ratio},
                            {"worst", errors_json(summary.worst)},
                            {"median_per_decade", errors_json(summary.median_per_decade)},
-                           {"is_poor", summary.is_poor}}));
+                           {"is_poor", summary.is_poor()}}));
   }
   return json;
 }
 
 Json target_json(const Target& target) {
-  Json scale = estimated_json(target.scale);
+  Json scale = estimated_json(target.scale), tokens = estimated_json(target.tokens);
   for (const TargetEstimate& estimate : target.estimates) {
     scale.set(estimate.method, estimated_json(estimate.scale));
+    tokens.set(estimate.method, estimated_json(estimate.tokens));
   }
   Json json = Json::object({{"compute", target.compute},
                             {"ratio", target.ratio},
                             {"light", to_string(target.light)},
+                            {"light_reasons", Json::array_of(target.light_reasons)},
                             {"scale", scale},
-                            {"tokens", by_method_json(target, &TargetEstimate::tokens)},
+                            {"tokens", tokens},
                             {"loss", by_method_json(target, &TargetEstimate::loss)}});
   json.set_if("disagreement", target.disagreement);
   if (target.overestimate) json.set("overestimate_penalty", miss_json(*target.overestimate));
@@ -101,7 +104,7 @@ Json sample_size_json(const SampleSize& size) {
   Json json = Json::object({{"n_runs", size.n_runs},
                             {"n_independent", size.n_independent},
                             {"effective", size.effective},
-                            {"run_noise", size.run_noise}});
+                            {"run_noise", size.run_noise ? Json(*size.run_noise) : Json()}});
   if (!size.duplicates.empty()) json.set("duplicates", Json::array_of(size.duplicates));
   if (!size.repeated_runs.empty()) json.set("repeated_runs", Json::array_of(size.repeated_runs));
   if (size.seed_noise) json.set("seed_noise", seed_noise_json(*size.seed_noise));
@@ -126,6 +129,24 @@ Json odd_sizes_json(std::span<const OddSize> sizes) {
                                  {"scatter", odd.scatter}}));
   }
   return json;
+}
+
+Json outliers_json(const Outliers& outliers) {
+  Json runs = Json::array();
+  for (const Outlier& run : outliers.runs) {
+    Json json = Json::object({{"label", run.label},
+                              {"scale", run.scale},
+                              {"tokens", run.tokens},
+                              {"metric", run.metric},
+                              {"residual", run.residual}});
+    if (outliers.scatter > 0) json.set("scatters", run.residual / outliers.scatter);
+    runs.push_back(json);
+  }
+  return Json::object({{"runs", runs},
+                       {"scatter", outliers.scatter},
+                       {"limit", outliers.limit},
+                       {"a", outliers.a}})
+      .set_if("a_without", outliers.a_without);
 }
 
 }  // namespace isoflop

@@ -16,5 +16,6 @@ namespace isoflop {
 [[nodiscard]] Json target_json(const Target& target);
 [[nodiscard]] Json sample_size_json(const SampleSize& size);
 [[nodiscard]] Json odd_sizes_json(std::span<const OddSize> sizes);
+[[nodiscard]] Json outliers_json(const Outliers& outliers);
 
 }  // namespace isoflop

@@ -106,7 +106,7 @@ std::optional<FrontierLaw> fit_frontier(std::span<const FrontierPoint> points) {
   if (!pure.usable() || !(pure.law.exponent < 0)) return std::nullopt;
   const FrontierLaw without_floor{.coefficient = pure.law.coefficient,
                                   .exponent = pure.law.exponent};
-  if (points.size() < 4) return without_floor;
+  if (std::ssize(points) < kFewestForFloor) return without_floor;
   const double log_centre = log_mean_compute(points);
   const auto cost = [&](double log_gamma) {
     return solve_inner(points, log_centre, std::exp(log_gamma)).cost;
@@ -135,8 +135,8 @@ double frontier_error(std::span<const FrontierPoint> points, const FrontierLaw& 
       std::max_element(points.begin(), points.end(),
                        [](const auto& a, const auto& b) { return a.compute < b.compute; });
   const double target = 10 * largest->compute;
-  const double doubt =
-      points.size() < 4 ? power_law_doubt(points, target) : profile_doubt(points, law, target);
+  const double doubt = std::ssize(points) < kFewestForFloor ? power_law_doubt(points, target)
+                                                            : profile_doubt(points, law, target);
   return std::max(doubt, holdout_error_per_decade);
 }
 

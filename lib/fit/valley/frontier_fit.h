@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -11,6 +12,9 @@ namespace isoflop {
 struct FrontierPoint {
   double compute = 0, loss = 0;
 };
+
+/// Fewest minima that tell a floor.
+inline constexpr std::int64_t kFewestForFloor = 4;
 
 /// L*(C) = E + A C^-gamma with E >= 0 by least squares of relative residuals, globally: for each
 /// gamma E and A follow linearly. Fewer than 4 points, or points that a floor does not help, give E

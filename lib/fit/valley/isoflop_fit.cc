@@ -43,14 +43,33 @@ std::vector<FrontierPoint> frontier_points(std::span<const Valley> valleys) {
   return points;
 }
 
+namespace {
+
+bool is_narrow(const BudgetGroup& curve) {
+  return curve.samples.back().scale < kLeastSizeRange * curve.samples.front().scale;
+}
+
+}  // namespace
+
 std::vector<BudgetGroup> curves_of(std::span<const BudgetGroup> groups) {
   std::vector<BudgetGroup> curves;
   for (const BudgetGroup& group : groups) {
     if (!group.designed) continue;
     BudgetGroup curve = one_per_scale(group);
-    if (curve.samples.size() >= kMinCurvePoints) curves.push_back(std::move(curve));
+    if (curve.samples.size() >= kMinCurvePoints && !is_narrow(curve))
+      curves.push_back(std::move(curve));
   }
   return curves;
+}
+
+std::vector<double> narrow_budgets(std::span<const BudgetGroup> groups) {
+  std::vector<double> budgets;
+  for (const BudgetGroup& group : groups) {
+    const BudgetGroup curve = one_per_scale(group);
+    const bool meant = group.stated && curve.samples.size() >= kMinCurvePoints;
+    if (meant && is_narrow(curve)) budgets.push_back(group.budget);
+  }
+  return budgets;
 }
 
 IsoFlopFit fit_isoflop(std::span<const BudgetGroup> curves) {

@@ -21,8 +21,15 @@ struct IsoFlopFit {
   std::optional<FrontierLaw> frontier;
 };
 
-/// The budgets that were meant as such, with at least kMinCurvePoints sizes, one sample per size.
+/// Largest over smallest size below which sizes are too alike for a curve: over a factor of 1.25 a
+/// loss rises by less than a tenth of a percent from its minimum.
+inline constexpr double kLeastSizeRange = 1.25;
+
+/// The budgets that were meant as such, with at least kMinCurvePoints sizes that are not too alike,
+/// one sample per size.
 [[nodiscard]] std::vector<BudgetGroup> curves_of(std::span<const BudgetGroup> groups);
+/// Those that state a budget and have as many sizes, too alike.
+[[nodiscard]] std::vector<double> narrow_budgets(std::span<const BudgetGroup> groups);
 
 /// `curves` have one sample per scale; ascending in budget. Only bracketed minima enter the laws.
 [[nodiscard]] IsoFlopFit fit_isoflop(std::span<const BudgetGroup> curves);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "fit/valley/isoflop_fit.h"
 
 namespace isoflop {
 namespace {
@@ -51,38 +52,62 @@ double spacing(const Valley& valley) {
          static_cast<double>(valley.n_fitted - 1);
 }
 
+/// What is wrong with one budget after another.
+class BudgetWords {
+ public:
+  void add(const std::string& kind, double budget, double badness, const std::string& what) {
+    words_.add(kind, {"budget ", rounded_text(budget, 3), ": " + what, badness});
+  }
+  void append_to(Words& warnings) const { words_.append_to(warnings); }
+
+ private:
+  WordsByPlace words_;
+};
+
 // What makes the minimum itself doubtful, of a valley that is in the laws.
-void warn_of_minimum(const Valley& valley, std::optional<double> seed_noise, Words& warnings) {
-  const std::string where = at_budget(valley.budget);
-  if (rise_within_window(valley) < kLeastRise * valley.residual_rms) {
-    warnings.push_back(where + "the curve rises over its sizes by " +
-                       percent_text(rise_within_window(valley) / valley.loss_opt) +
-                       ", little beside its scatter of " +
-                       percent_text(valley.residual_rms / valley.loss_opt) +
-                       "; run sizes farther from the optimum.");
+void warn_of_minimum(const Valley& valley, std::optional<double> seed_noise, BudgetWords& words) {
+  const double scatter = valley.residual_rms / valley.loss_opt;
+  if (const double rise = rise_within_window(valley); rise < kLeastRise * valley.residual_rms) {
+    words.add("flat", valley.budget, valley.residual_rms / rise,
+              "the curve rises over its sizes by " + percent_text(rise / valley.loss_opt) +
+                  ", little beside its scatter of " + percent_text(scatter) +
+                  "; run sizes farther from the optimum.");
   }
   if (valley.ln_scale_se > kNotableError) {
-    warnings.push_back(where + "the standard error of the optimal size is " +
-                       percent_text(valley.ln_scale_se) + ".");
+    words.add("error", valley.budget, valley.ln_scale_se,
+              "the standard error of the optimal size is " + percent_text(valley.ln_scale_se) +
+                  "; run more sizes or seeds.");
   }
-  if (std::abs(valley.best_cell_distance()) > kFarFromBest * spacing(valley)) {
-    warnings.push_back(where + "the optimal size is " +
-                       rounded_text(std::exp(valley.best_cell_distance()), 3) +
-                       " times the best size that was run; a parabola does not describe the curve, "
-                       "or the best run was lucky.");
+  const double distance = std::abs(valley.best_cell_distance());
+  if (distance > kFarFromBest * spacing(valley)) {
+    words.add("far", valley.budget, distance,
+              "the optimal size is " + rounded_text(std::exp(valley.best_cell_distance()), 3) +
+                  " times the best size that was run; a parabola does not describe the curve, or "
+                  "the best run was lucky: run the sizes between.");
   }
-  const double scatter = valley.residual_rms / valley.loss_opt;
   if (seed_noise && scatter > kStructure * *seed_noise) {
-    warnings.push_back(where + "losses scatter about the parabola by " + percent_text(scatter) +
-                       ", between seeds by " + percent_text(*seed_noise) +
-                       ": the curve is not a parabola, or sizes were not trained alike.");
+    words.add("structure", valley.budget, scatter,
+              "losses scatter about the parabola by " + percent_text(scatter) +
+                  ", between seeds by " + percent_text(*seed_noise) +
+                  ": the curve is not a parabola, or sizes were not trained alike.");
   }
 }
 
 }  // namespace
 
+void warn_of_narrow_budgets(std::span<const double> budgets, Words& warnings) {
+  BudgetWords words;
+  for (const double budget : budgets) {
+    words.add("narrow", budget, 0,
+              "its sizes lie within a factor of " + rounded_text(kLeastSizeRange, 3) +
+                  ", which makes no curve; run sizes farther apart.");
+  }
+  words.append_to(warnings);
+}
+
 void warn_of_valleys(std::span<const Valley> valleys, std::span<const BudgetGroup> curves,
                      std::optional<double> seed_noise, Words& warnings) {
+  BudgetWords words;
   const Valley* previous = nullptr;
   for (const Valley& valley : valleys) {
     const auto group = std::find_if(curves.begin(), curves.end(), [&](const BudgetGroup& g) {
@@ -90,40 +115,48 @@ void warn_of_valleys(std::span<const Valley> valleys, std::span<const BudgetGrou
     });
     const std::string complaint = valley_complaint(valley, *group);
     if (!complaint.empty()) {
-      warnings.push_back(at_budget(valley.budget) + complaint + ". Left out of the laws.");
+      words.add(complaint, valley.budget, 0, complaint + ". Left out of the laws.");
       continue;
     }
     if (valley.compute_spread > kComputeSpread) {
-      warnings.push_back(at_budget(valley.budget) + "the runs' computes differ by " +
-                         percent_text(valley.compute_spread - 1) +
-                         "; more than 1 % tilts the curve.");
+      words.add("spread", valley.budget, valley.compute_spread,
+                "the runs' computes differ by " + percent_text(valley.compute_spread - 1) +
+                    "; more than 1 % tilts the curve.");
     }
-    if (valley.usable()) warn_of_minimum(valley, seed_noise, warnings);
-    if (std::abs(valley.predicted_bias) > kNotableBias) {
-      warnings.push_back(at_budget(valley.budget) +
-                         "on the fitted surface a parabola over these sizes " +
-                         "misses the optimal size by " + percent_text(valley.predicted_bias) + ".");
+    if (valley.usable()) warn_of_minimum(valley, seed_noise, words);
+    if (const double bias = std::abs(valley.predicted_bias); bias > kNotableBias) {
+      words.add("bias", valley.budget, bias,
+                "on the fitted surface a parabola over these sizes misses the optimal size by " +
+                    percent_text(valley.predicted_bias) + ".");
     }
     if (previous != nullptr && valley.loss_opt >= previous->loss_opt) {
-      warnings.push_back(at_budget(valley.budget) + "the best loss is no lower than at " +
-                         rounded_text(previous->budget, 3) +
-                         "; runs too short, badly tuned or too noisy.");
+      words.add("no gain", valley.budget, valley.loss_opt / previous->loss_opt,
+                "the best loss is no lower than at " + rounded_text(previous->budget, 3) +
+                    "; runs too short, badly tuned or too noisy.");
     }
     previous = &valley;
   }
+  words.append_to(warnings);
 }
 
 void warn_of_disagreement(std::span<const EstimatorDisagreement> disagreement, Words& warnings) {
+  WordsByPlace words;
   for (const EstimatorDisagreement& entry : disagreement) {
     if (entry.largest_ln_ratio <= kNotableDisagreement) continue;
-    const std::string where =
-        entry.extrapolation > 1
-            ? rounded_text(entry.extrapolation, 3) + " times the largest budget: the laws of "
-            : "Compute " + rounded_text(entry.compute, 3) + ": ";
-    warnings.push_back(where + std::to_string(entry.n_estimators) +
-                       " estimators of the optimal size differ by a factor of up to " +
-                       rounded_text(std::exp(entry.largest_ln_ratio), 3) + ".");
+    const bool beyond = entry.extrapolation > 1;
+    const std::string differ = std::to_string(entry.n_estimators) +
+                               " estimators of the optimal size differ by a factor of up to " +
+                               rounded_text(std::exp(entry.largest_ln_ratio), 3) +
+                               "; take their range for the answer.";
+    if (beyond) {
+      words.add("laws", {"", rounded_text(entry.extrapolation, 3) + " times the largest budget",
+                         ": the laws of " + differ, entry.largest_ln_ratio});
+    } else {
+      words.add("minima", {"Compute ", rounded_text(entry.compute, 3), ": " + differ,
+                           entry.largest_ln_ratio});
+    }
   }
+  words.append_to(warnings);
 }
 
 }  // namespace isoflop

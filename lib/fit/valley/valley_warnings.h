@@ -12,6 +12,7 @@
 
 namespace isoflop {
 
+void warn_of_narrow_budgets(std::span<const double> budgets, Words& warnings);
 /// One valley per curve; `seed_noise` is the relative sd of one run between seeds.
 void warn_of_valleys(std::span<const Valley> valleys, std::span<const BudgetGroup> curves,
                      std::optional<double> seed_noise, Words& warnings);

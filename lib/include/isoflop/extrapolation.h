@@ -20,6 +20,12 @@ enum class ExtrapolationLight { ok, caution, only_with_holdout_evidence };
 [[nodiscard]] std::string_view to_string(ExtrapolationLight);
 [[nodiscard]] ExtrapolationLight extrapolation_light(double ratio);
 
+/// `compute` over the largest behind the law; ten times it is 10 to the last digit.
+[[nodiscard]] inline double budget_ratio(double compute, double largest) {
+  const double ratio = compute / largest, whole = std::round(ratio);
+  return std::abs(ratio - whole) < 1e-12 * ratio ? whole : ratio;
+}
+
 /// Relative half-width of the 90 % interval of a predicted loss: the error one decade past the data
 /// (kLossErrorPerDecade where it is not known), and in proportion to the decades beyond.
 [[nodiscard]] inline double loss_error_at(const std::optional<double>& error_per_decade,

@@ -60,6 +60,11 @@ struct Fit {
   std::optional<std::int64_t> vocab_size, seq_len;
   LossLaw::Scale scale = LossLaw::Scale::flops_per_token;
   std::int64_t n_points = 0;
+  /// Names in the column `experiment`, where there are several: runs that may follow several laws,
+  /// fitted as one.
+  std::vector<std::string> pooled;
+  /// Stated budgets whose sizes lie too near to each other for a curve.
+  std::vector<double> narrow_budgets;
   double compute_from = 0, compute_to = 0;  // smallest and largest budget behind the laws
   std::vector<Valley> valleys;              // ascending in budget
   /// Through the minima, freed of their predicted bias where a surface could tell it; then
@@ -93,6 +98,7 @@ struct Fit {
   std::vector<SecondStage> second_stages;  // by metric_columns
   SampleSize sample_size;
   std::vector<OddSize> odd_sizes;
+  std::optional<Outliers> outliers;
   std::vector<std::string> warnings;
   [[nodiscard]] bool usable() const { return scale_opt.usable(); }
 };

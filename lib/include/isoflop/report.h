@@ -46,8 +46,12 @@ void write_figures(const Report& report, const std::filesystem::path& folder);
 /// and the fit; what they do not state is said to be missing. Markdown.
 [[nodiscard]] std::string methods_markdown(const ReportChapter& chapter);
 
-/// For the terminal: hold-outs and targets, then every part of the fit as a table, and warnings by
-/// kind. Width 100; no fit: the points' extent.
-[[nodiscard]] std::string text_summary(const ReportChapter& chapter);
+/// digest: of many warnings the beginning of one of each kind. all: in full.
+enum class WarningDetail { digest, all };
+
+/// For the terminal: hold-outs and targets, then every part of the fit as a table, and warnings.
+/// Width 100; no fit: the points' extent.
+[[nodiscard]] std::string text_summary(const ReportChapter& chapter,
+                                       WarningDetail detail = WarningDetail::digest);
 
 }  // namespace isoflop

@@ -27,7 +27,16 @@ struct HoldoutScore {
   double scale_error = 0;   // predicted / found optimum - 1
   double tokens_error = 0;  // the same of D; at a given compute (1 + scale_error)^-1 - 1
   double loss_error = 0;    // predicted / found optimum loss - 1
+  /// Standard errors of the found ln scale and ln loss: what no prediction can be blamed for.
+  double found_ln_scale_se = 0, found_ln_loss_se = 0;
+  /// Whether the loss says something of the fit's own: a frontier through 3 minima has no floor, so
+  /// that its misses are no verdict on one through more.
+  bool judges_loss = true;
 };
+
+/// What the terminal and the page call the estimators that JSON calls isoflop and parametric: laws
+/// through minima, surface.
+[[nodiscard]] std::string estimator_name(const std::string& method);
 
 /// Errors of a prediction one way or another.
 struct PredictionErrors {
@@ -42,12 +51,18 @@ struct HoldoutSummary {
   PredictionErrors worst = {};              // signed, those of the largest magnitude
   PredictionErrors median_per_decade = {};  // magnitudes |ln(1 + error)| over the decades predicted
   /// A median size more than 30 %, or a median loss more than 3 % off per decade: worse than on
-  /// published sweeps.
-  bool is_poor = false;
+  /// published sweeps. Misses within 90 % of the found minimum's own error count as none, and
+  /// losses as far as they judge.
+  bool misses_scale = false, misses_loss = false;
+  [[nodiscard]] bool is_poor() const { return misses_scale || misses_loss; }
 };
 
 /// By method, in the order in which they first appear.
 [[nodiscard]] std::vector<HoldoutSummary> summarize(std::span<const HoldoutScore> scores);
+
+/// Those of `method` whose loss counts: that judge, or all where none does.
+[[nodiscard]] std::vector<HoldoutScore> scores_of_loss(std::span<const HoldoutScore> scores,
+                                                       const std::string& method);
 
 /// The decades that a score's error is to be divided by: a factor of less than 2 in compute says
 /// little per decade and counts as 2.
@@ -78,14 +93,17 @@ struct Target {
   double compute = 0;  // [FLOPs]
   double ratio = 1;    // compute / largest budget behind the laws; 1 inside their range
   /// By the ratio, and one worse where hold-outs of the first estimator were poor or there are
-  /// none.
+  /// none; red where runs of several experiments are pooled, or all share one trunk.
   ExtrapolationLight light = ExtrapolationLight::ok;
-  std::vector<TargetEstimate> estimates = {};  // isoflop before parametric; those that can be had
+  std::vector<std::string> light_reasons = {};  // a few words each; none for a green light
+  std::vector<TargetEstimate> estimates = {};   // isoflop before parametric; those that can be had
   /// parametric / isoflop - 1, of the scale.
   std::optional<double> disagreement = {};
   /// Where the optimal scale lies by all that is known: the estimators' intervals, and what
   /// hold-outs were off by, per decade.
   Estimated scale = {};
+  /// What the budget buys at such sizes: C = k scale tokens.
+  Estimated tokens = {};
   /// The first estimate is trained, and the optimum is the lower or the upper end of `scale`.
   std::optional<MissCost> overestimate = {}, underestimate = {};
   std::vector<FlatRange> flat = {};  // 0.1 and 0.25 %
@@ -123,12 +141,17 @@ struct SampleSize {
   std::optional<SeedNoise> seed_noise;
   /// Relative sd of one run: over seeds, about the parabolas or about the grids' surfaces,
   /// whichever is largest.
-  double run_noise = 0;
+  std::optional<double> run_noise;
   /// Least relative difference of loss that one run of each of two recipes shows with a power of
   /// 80 % in a two-sided test at 5 %.
   std::optional<double> detectable_difference;
   std::vector<IntervalWorth> intervals;
 };
+
+/// Whether nothing tells the error that all runs have in common from the law.
+[[nodiscard]] inline bool shares_one_trunk(const SampleSize& size) {
+  return size.n_independent == 1 && size.n_runs > 1;
+}
 
 /// A size whose runs all lie on one side of the surface, far beyond the scatter of the others.
 struct OddSize {
@@ -136,6 +159,21 @@ struct OddSize {
   std::int64_t n_runs = 0;
   double median_residual = 0;  // of ln loss, observed - fitted
   double scatter = 0;          // of the other sizes' runs
+};
+
+/// A run farther from the surface than the number of runs explains.
+struct Outlier {
+  std::string label = {};  // run_id, or the row of the file
+  double scale = 0, tokens = 0, metric = 0;
+  double residual = 0;  // of ln metric, observed - fitted
+};
+
+struct Outliers {
+  std::vector<Outlier> runs = {};  // the farthest first
+  double scatter = 0;              // sd of residuals of ln metric, by their median magnitude
+  double limit = 0;                // in scatters: one set in twenty has a normal residual beyond it
+  double a = 0;                    // the surface's exponent of the size
+  std::optional<double> a_without = {};  // refitted without these runs
 };
 
 /// Runs that an interval of `width` takes where `n_runs` give `noise_width`: n (noise_width /

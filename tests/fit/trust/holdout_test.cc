@@ -89,8 +89,8 @@ TEST_CASE("a summary holds the worst error, signed, and the median per decade") 
   // ln 1.1, -ln 0.8 / 2 and ln 1.05 per decade.
   CHECK(summaries[0].median_per_decade.scale == Approx(std::log(1.1)));
   CHECK(summaries[0].median_per_decade.loss == Approx(std::log(1.01)));
-  CHECK_FALSE(summaries[0].is_poor);
-  CHECK(summaries[1].is_poor);
+  CHECK_FALSE(summaries[0].is_poor());
+  CHECK(summaries[1].is_poor());
   CHECK(summarize({}).empty());
 }
 

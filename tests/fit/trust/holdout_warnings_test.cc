@@ -47,8 +47,8 @@ Target target(double ratio, ExtrapolationLight light) {
 TEST_CASE("a poor hold-out is warned of once per method, by its worst; a good one is not") {
   CHECK(warned(warn_of_holdout, fit_with({score(0.29, 0.029), score(-0.2, -0.01)})).empty());
   CHECK(warned(warn_of_holdout, fit_with({score(0.31, 0), score(0.1, 0.12), score(0.5, 0)})) ==
-        "Hold-out, isoflop, 10 times the compute: optimal size off by 10 %, tokens by -20 %, loss "
-        "by 12 %.\n");
+        "Hold-out, laws through minima, 10 times the compute: optimal size off by 10 %, tokens by "
+        "-20 %, loss by 12 %; widen every interval at the target by as much.\n");
 }
 
 TEST_CASE("no hold-out is warned of where there is a law") {
@@ -59,11 +59,49 @@ TEST_CASE("no hold-out is warned of where there is a law") {
 TEST_CASE("a red light is said") {
   Fit fit = usable_fit();
   fit.targets = {target(99, ExtrapolationLight::caution)};
-  CHECK(warned(warn_of_targets, fit.targets).empty());
+  CHECK(warned(warn_of_targets, fit).empty());
   fit.targets = {target(300, ExtrapolationLight::only_with_holdout_evidence)};
-  CHECK(warned(warn_of_targets, fit.targets) ==
+  fit.targets[0].light_reasons = {"no budget to hold out"};
+  CHECK(warned(warn_of_targets, fit) ==
         "At 1e+21 FLOPs, 300 times the largest budget, a prediction is worth something only with "
-        "hold-out evidence.\n");
+        "hold-out evidence (no budget to hold out): run a budget in between.\n");
+}
+
+TEST_CASE("what is wrong at several targets is said once, by the worst of them") {
+  Fit fit = usable_fit();
+  fit.targets = {target(10, ExtrapolationLight::only_with_holdout_evidence),
+                 target(300, ExtrapolationLight::only_with_holdout_evidence)};
+  fit.targets[0].compute = 1e20;
+  CHECK(warned(warn_of_targets, fit)
+            .find("At 1e+21 FLOPs, 300 times the largest budget (as at 1e+20 FLOPs, 10 times the "
+                  "largest "
+                  "budget), a prediction is worth") == 0);
+}
+
+TEST_CASE("a predicted loss below the surface's floor is said") {
+  Fit fit = usable_fit();
+  fit.targets = {target(10, ExtrapolationLight::caution)};
+  fit.targets[0].estimates = {{.method = "isoflop", .loss = {1.6}}};
+  CHECK(warned(warn_of_targets, fit).empty());
+  fit.parametric.emplace().status = FitStatus::ok;
+  fit.parametric->law.irreducible = 1.7;
+  CHECK(warned(warn_of_targets, fit)
+            .find("the predicted loss, 1.6, is below the surface's E = 1.7") != std::string::npos);
+}
+
+TEST_CASE(
+    "a hold-out within the found minimum's own error is not poor, nor is a loss without a floor") {
+  HoldoutScore noisy = score(0.4, 0);
+  CHECK(summarize(std::vector{noisy}).front().misses_scale);
+  noisy.found_ln_scale_se = 0.3;
+  CHECK_FALSE(summarize(std::vector{noisy}).front().is_poor());
+  HoldoutScore unfloored = score(0, -0.06);
+  CHECK(summarize(std::vector{unfloored}).front().misses_loss);
+  unfloored.judges_loss = false;
+  const HoldoutSummary summary =
+      summarize(std::vector{unfloored, unfloored, score(0, 0.001)}).front();
+  CHECK_FALSE(summary.is_poor());
+  CHECK(summary.worst.loss == 0.001);
 }
 
 TEST_CASE("estimators that disagree are said") {
@@ -71,12 +109,11 @@ TEST_CASE("estimators that disagree are said") {
   fit.targets = {target(10, ExtrapolationLight::caution)};
   for (const double disagreement : {0.3, -0.2}) {
     fit.targets[0].disagreement = disagreement;
-    CHECK(warned(warn_of_targets, fit.targets).empty());
+    CHECK(warned(warn_of_targets, fit).empty());
   }
   for (const double disagreement : {0.5, -0.4}) {
     fit.targets[0].disagreement = disagreement;
-    CHECK(warned(warn_of_targets, fit.targets).find("the surface's optimal size is") !=
-          std::string::npos);
+    CHECK(warned(warn_of_targets, fit).find("the surface's optimal size is") != std::string::npos);
   }
 }
 
@@ -84,9 +121,9 @@ TEST_CASE("an over-estimate that would waste a tenth of the compute is said") {
   Fit fit = usable_fit();
   fit.targets = {target(10, ExtrapolationLight::caution)};
   fit.targets[0].overestimate = MissCost{.waste = {.size_ratio = 1.5, .wasted_share = 0.057}};
-  CHECK(warned(warn_of_targets, fit.targets).empty());
+  CHECK(warned(warn_of_targets, fit).empty());
   fit.targets[0].overestimate = MissCost{.waste = {.size_ratio = 2, .wasted_share = 0.157}};
-  CHECK(warned(warn_of_targets, fit.targets)
+  CHECK(warned(warn_of_targets, fit)
             .find("may be 2 times smaller than predicted, which would "
                   "waste 16 % of the compute") != std::string::npos);
 }
@@ -99,8 +136,8 @@ TEST_CASE("an interval that the noise does not allow is said, with the runs it w
   CHECK(warned(warn_of_sample_size, fit.sample_size).empty());
   fit.sample_size.intervals[0].runs_needed = 6e5;
   CHECK(warned(warn_of_sample_size, fit.sample_size) ==
-        "The interval of parametric.a is narrower than the noise allows: it would need about 6e+05 "
-        "runs, there are 240.\n");
+        "The bootstrap's interval of parametric.a is narrower than the noise allows: it would need "
+        "about 6e+05 runs, there are 240; quote the calibrated one.\n");
 }
 
 TEST_CASE("runs that share trunks are said to be worth fewer") {

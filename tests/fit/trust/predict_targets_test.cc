@@ -116,8 +116,13 @@ TEST_CASE("a poor hold-out, or none, lowers the light by one") {
   CHECK(lights() == "ok caution " + red + red);  // none
   fit.holdout_summary = {{.method = "parametric", .n_scores = 1}};
   CHECK(lights() == "ok ok caution " + red);
-  fit.holdout_summary[0].is_poor = true;
+  fit.holdout_summary[0].misses_loss = true;
+  fit.holdout_summary[0].median_per_decade.loss = 0.043;
   CHECK(lights() == "ok caution " + red + red);
+  const Target target = predict_targets(fit, {.computes = {5e21}, .flops_factor = 6}).front();
+  CHECK(target.light_reasons ==
+        std::vector<std::string>{"50x beyond the data",
+                                 "hold-outs miss the loss by 4.3 % per decade"});
 }
 
 TEST_CASE("being wrong costs what the surface says, in FLOPs, hours and money") {

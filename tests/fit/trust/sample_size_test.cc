@@ -132,7 +132,7 @@ TEST_CASE("the detectable difference is that of a two-sample test of known noise
   const Fit result =
       fit(sweep(0.002).points(), {.scale = LossLaw::Scale::params, .n_bootstrap = 0});
   REQUIRE(result.sample_size.detectable_difference);
-  const double noise = result.sample_size.run_noise;
+  const double noise = result.sample_size.run_noise.value();
   CHECK(noise == Approx(0.002).epsilon(0.4));
   // (1.960 + 0.842) sqrt 2 for many degrees of freedom, a little more for 30.
   CHECK(*result.sample_size.detectable_difference > 2.802 * std::sqrt(2.0) * noise);
@@ -157,5 +157,5 @@ TEST_CASE("seeds enter the noise of a run") {
   // Half the squared difference of two runs is the variance: of one noisy run of two, 0.01^2 / 2.
   const double relative = result.sample_size.seed_noise->s0 / result.sample_size.seed_noise->mean;
   CHECK(relative == Approx(0.01 / std::sqrt(2.0)).epsilon(0.35));
-  CHECK(result.sample_size.run_noise >= relative);
+  CHECK(result.sample_size.run_noise.value() >= relative);
 }
