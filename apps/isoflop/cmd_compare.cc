@@ -16,7 +16,7 @@ namespace isoflop::cli {
 namespace {
 
 struct CompareArguments {
-  std::string a, b, columns;
+  std::string a, b, columns, scale;
   ComparisonOptions comparison;
   bool json = false;
 };
@@ -53,7 +53,7 @@ void tell_apart(Side& a, Side& b, const CompareArguments& options) {
   if (!of_b.empty()) b.name = of_b.back() + "/" + b.name;
 }
 
-Side load_side(const std::string& what, const std::string& columns) {
+Side load_side(const std::string& what, const CompareArguments& arguments) {
   Side side;
   if (!holds_points(what)) {
     side.law = find_law(what);
@@ -61,9 +61,11 @@ Side load_side(const std::string& what, const std::string& columns) {
     if (side.law.fitted_from) side.smallest_run = side.law.fitted_from->value();
     return side;
   }
-  const LoadedPoints loaded = load_points({.files_or_sweeps = {what}, .columns = columns});
+  const LoadedPoints loaded =
+      load_points({.files_or_sweeps = {what}, .columns = arguments.columns});
   FitOptions options;
   options.n_bootstrap = 0;
+  options.scale = scale_of(loaded.points, arguments.scale);
   side.fit = fit(loaded.points, options);
   std::filesystem::path path = what;
   if (!path.has_filename()) path = path.parent_path();
@@ -94,18 +96,19 @@ void add_compare_command(Command& program) {
                    "Both were evaluated on one text, whatever they were trained on");
   command.add_option("--columns", options->columns,
                      "Names of the CSVs' columns: params=N,tokens=D,loss=val_loss");
+  add_scale_option(command, options->scale);
   command.add_flag("--json", options->json, "Print JSON");
   command.set_action([options] {
-    Side a = load_side(options->a, options->columns), b = load_side(options->b, options->columns);
+    Side a = load_side(options->a, *options), b = load_side(options->b, *options);
     tell_apart(a, b, *options);
     if (const auto& target = options->comparison.target) {
       check_target(*target, std::min(a.smallest_run, b.smallest_run));
     }
     Comparison comparison = compare(a, b, options->comparison);
     for (const Side* side : {&a, &b}) {
-      if (!side->law.allocation && !side->law.frontier) {
+      if (!side->law.allocation && !side->law.frontier && !side->law.loss) {
         comparison.warnings.push_back(side->name +
-                                      " has neither an allocation law nor a frontier.");
+                                      " has no allocation law, no surface and no frontier.");
       }
       comparison.warnings.insert(comparison.warnings.begin(), side->warnings.begin(),
                                  side->warnings.end());

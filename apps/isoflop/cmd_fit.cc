@@ -25,15 +25,15 @@ struct FitArguments {
   PointsSource source;
   FitOptions fit;
   GpuOptions gpu;
-  std::string scale = "flops_per_token", objective = "huber_log", curves, out, id, convention;
+  std::string scale, objective = "huber_log", curves, out, id, convention, warnings = "digest";
   std::vector<std::string> excess_of;
   std::vector<std::string> forms = {"none"};
   bool json = false;
 };
 
-FitOptions fit_options(const FitArguments& options) {
+FitOptions fit_options(const FitArguments& options, const PointSet& points) {
   FitOptions fit = options.fit;
-  fit.scale = options.scale == "params" ? LossLaw::Scale::params : LossLaw::Scale::flops_per_token;
+  fit.scale = scale_of(points, options.scale);
   fit.objective = options.objective == "mse"     ? ObjectiveKind::mse
                   : options.objective == "huber" ? ObjectiveKind::huber
                                                  : ObjectiveKind::huber_log;
@@ -52,6 +52,10 @@ FitOptions fit_options(const FitArguments& options) {
     fit.forms = options.forms;
   }
   return fit;
+}
+
+WarningDetail warning_detail(const FitArguments& options) {
+  return options.warnings == "all" ? WarningDetail::all : WarningDetail::digest;
 }
 
 ReportChapter chapter_of(const LoadedPoints& loaded, Fit result) {
@@ -97,7 +101,7 @@ int run_fit(const FitArguments& options) {
   refuse_input_as_output(options.out, options.source.files_or_sweeps);
   refuse_input_as_output(options.out, {options.curves});
   const LoadedPoints loaded = load_points(options.source);
-  FitOptions settings = fit_options(options);
+  FitOptions settings = fit_options(options, loaded.points);
   for (const double target : settings.targets) check_target(target, smallest_run(loaded.points));
   std::vector<std::string> warnings = loaded.warnings;
   if (!options.curves.empty()) {
@@ -108,7 +112,8 @@ int run_fit(const FitArguments& options) {
   append(warnings, std::move(chapter.fit->warnings));
   chapter.fit->warnings = std::move(warnings);
   const Fit& result = *chapter.fit;
-  std::printf("%s", options.json ? to_json(result).c_str() : text_summary(chapter).c_str());
+  std::printf("%s", options.json ? to_json(result).c_str()
+                                 : text_summary(chapter, warning_detail(options)).c_str());
   print_points_notes(loaded.points, options.source.skip_outliers);
   if (result.convention_assumed) {
     std::fprintf(stderr,
@@ -137,8 +142,7 @@ void add_fit_command(Command& program) {
   Command& command = program.add_subcommand(
       "fit", "Valleys, power laws and hyper-parameter laws of a set of points");
   add_points_source_options(command, options->source);
-  command.add_option("--scale", options->scale, "Model scale of the fits",
-                     {.show_default = true, .one_of = {"params", "flops_per_token"}});
+  add_scale_option(command, options->scale);
   command.add_option("--convention", options->convention,
                      "How the points count sizes and compute, where they do not say (default: "
                      "six_n_total where they state parameters alone): six_n1_actual, ...");
@@ -176,6 +180,9 @@ void add_fit_command(Command& program) {
                      "tokens, loss or bits_per_byte), for the envelope");
   command.add_option("--out", options->out, "Law file to write");
   command.add_option("--id", options->id, "Id of the law (default: the file's name)");
+  command.add_option("--warnings", options->warnings,
+                     "How the terminal tells many: a line of each kind, or all in full",
+                     {.show_default = true, .one_of = {"digest", "all"}});
   command.add_flag("--json", options->json, "Print JSON");
   command.set_action([options] { return run_fit(*options); });
 }

@@ -25,7 +25,7 @@ namespace {
 struct NextArguments {
   PointsSource source;
   NextOptions next;
-  std::string scale = "flops_per_token", out;
+  std::string scale, out;
   bool json = false;
 };
 
@@ -34,8 +34,12 @@ std::string factor_text(double half_width) {
          " to x" + rounded_text(std::exp(half_width), 3) + ")";
 }
 
+const char* symbol_of(const NextRuns& next) {
+  return next.scale == LossLaw::Scale::params ? "N" : "M";
+}
+
 void print_runs(const NextRuns& next, std::span<const CandidateRun> candidates) {
-  std::printf("%12s %12s %12s %12s  %s\n", "budget", "scale", "tokens", "cost", "");
+  std::printf("%12s %12s %12s %12s  %s\n", "budget", symbol_of(next), "tokens", "cost", "");
   for (const ChosenRun& chosen : next.runs) {
     const CandidateRun& run = candidates[chosen.candidate];
     std::string note = run.shape;
@@ -47,26 +51,32 @@ void print_runs(const NextRuns& next, std::span<const CandidateRun> candidates) 
   }
 }
 
-void print_power(const std::optional<double>& flops, const char* of) {
+void print_power(const std::optional<double>& flops, const std::string& of) {
   std::printf(
-      "to halve the interval of %s: %s\n", of,
+      "to halve the interval of %s: %s\n", of.c_str(),
       flops ? (rounded_text(*flops, 3) + " FLOPs").c_str() : "more than all candidates together");
 }
 
 void print(const NextRuns& next, std::span<const CandidateRun> candidates) {
-  std::printf("target %s FLOPs: optimal %s %s, loss %s\n",
-              rounded_text(next.target_compute, 4).c_str(),
-              std::string(to_string(next.scale)).c_str(), rounded_text(next.scale_opt, 4).c_str(),
+  const std::string size = std::string("ln ") + symbol_of(next) + " opt";
+  const auto interval = [&](const TargetInterval& target) {
+    return size + " " + factor_text(target.ln_scale) + ", ln loss " + factor_text(target.ln_loss);
+  };
+  std::printf("target %s FLOPs: %s opt %s %s, loss %s\n",
+              rounded_text(next.target_compute, 4).c_str(), symbol_of(next),
+              rounded_text(next.scale_opt, 4).c_str(),
+              next.scale == LossLaw::Scale::params ? "parameters" : "FLOPs per token",
               rounded_text(next.loss_opt, 4).c_str());
-  std::printf("90 %% now:   ln N* %s, ln L* %s\n", factor_text(next.now.ln_scale).c_str(),
-              factor_text(next.now.ln_loss).c_str());
-  std::printf("90 %% after: ln N* %s, ln L* %s\n", factor_text(next.after.ln_scale).c_str(),
-              factor_text(next.after.ln_loss).c_str());
+  std::printf("90 %% now:   %s\n", interval(next.now).c_str());
+  std::printf("90 %% after: %s\n", interval(next.after).c_str());
+  std::printf(
+      "(of the surface with a sideways shift per budget; fit's also hold other estimators "
+      "and hold-outs)\n");
   std::printf("%zu runs of %zu candidates, %s of %s FLOPs\n", next.runs.size(), candidates.size(),
               rounded_text(next.spent, 4).c_str(), rounded_text(next.flops, 4).c_str());
   print_runs(next, candidates);
-  print_power(next.flops_to_halve_scale, "ln N*");
-  print_power(next.flops_to_halve_loss, "ln L*");
+  print_power(next.flops_to_halve_scale, size);
+  print_power(next.flops_to_halve_loss, "ln loss");
 }
 
 /// The chosen runs as a plan: with those of `sweep` where they are to be added to it.
@@ -151,14 +161,28 @@ Law prior_of(const Plan& plan, std::vector<std::string>& warnings) {
   return *plan.prior_law;
 }
 
+/// Candidates below the floor are no runs of the kind that the surface was fitted to.
+void warn_of_short_runs(std::size_t n_dropped, double least, NextRuns& next) {
+  if (n_dropped == 0) return;
+  const bool by_params = next.scale == LossLaw::Scale::params;
+  next.warnings.push_back(std::to_string(n_dropped) + " candidates with fewer than " +
+                          rounded_text(by_params ? least : 6 * least, 2) + " tokens per parameter" +
+                          (by_params ? "" : " (M / 6)") +
+                          " are left out: a quarter of the fewest that the points have.");
+}
+
 void next_of_csv(const NextArguments& options, const PointSet& points) {
   if (!options.out.empty()) {
     throw Error(ErrorCode::invalid_argument,
                 "--out: needs a sweep folder first; a CSV does not say how its runs were trained");
   }
-  const std::vector<CandidateRun> candidates = candidates_from(points, options.next.scale);
+  std::vector<CandidateRun> candidates = candidates_from(points, options.next.scale);
+  const double least = least_tokens_per_scale(points, options.next.scale);
+  const std::size_t n_dropped = std::erase_if(
+      candidates, [&](const CandidateRun& run) { return run.tokens / run.scale < least; });
   NextRuns next = next_runs(points, candidates, options.next);
   predict_as_fit(points, next);
+  warn_of_short_runs(n_dropped, least, next);
   report(options, next, candidates);
 }
 
@@ -169,19 +193,21 @@ void next_of_sweep(const NextArguments& options, const LoadedPoints& loaded) {
   const Law prior = prior_of(plan, warnings);
   std::vector<std::string> done;
   for (const RunRecord& record : loaded.records) done.push_back(record.run_id);
-  const std::vector<PlannedRun> runs = sweep_candidates(plan, prior, done);
+  std::vector<PlannedRun> runs = sweep_candidates(plan, prior, done);
+  const double least = least_tokens_per_scale(loaded.points, options.next.scale);
+  const std::size_t n_dropped = drop_short_runs(runs, options.next.scale, least);
   const std::vector<CandidateRun> candidates = candidate_runs(runs, options.next.scale);
   NextRuns next = next_runs(loaded.points, candidates, options.next);
   predict_as_fit(loaded.points, next);
+  warn_of_short_runs(n_dropped, least, next);
   next.warnings.insert(next.warnings.begin(), warnings.begin(), warnings.end());
   if (!options.out.empty()) save(options, sweep, next, runs, plan);
   report(options, next, candidates);
 }
 
 void run_next(NextArguments options) {
-  options.next.scale =
-      options.scale == "params" ? LossLaw::Scale::params : LossLaw::Scale::flops_per_token;
   const LoadedPoints loaded = load_points(options.source);
+  options.next.scale = scale_of(loaded.points, options.scale);
   if (options.next.target_compute) {
     check_target(*options.next.target_compute, smallest_run(loaded.points));
   }
@@ -202,8 +228,7 @@ void add_next_command(Command& program) {
   command.add_option("--flops", options->next.flops, "To spend", {.required = true});
   command.add_option("--target", options->next.target_compute,
                      "Compute whose optimum is asked for (default: 10 x the largest budget)");
-  command.add_option("--scale", options->scale, "Model scale of the fits",
-                     {.show_default = true, .one_of = {"params", "flops_per_token"}});
+  add_scale_option(command, options->scale);
   command.add_option("--loss-weight", options->next.loss_weight,
                      "Worth of the loss at the target beside the size", {.show_default = true});
   command.add_option("--bootstrap", options->next.n_bootstrap, "Refits to average over",

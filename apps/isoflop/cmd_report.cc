@@ -40,17 +40,6 @@ std::vector<std::vector<std::string>> by_dataset(const std::vector<std::string>&
   return result;
 }
 
-/// The unit that the points state, unless asked for.
-LossLaw::Scale scale_of(const PointSet& points, const std::string& asked) {
-  if (!asked.empty()) {
-    return asked == "params" ? LossLaw::Scale::params : LossLaw::Scale::flops_per_token;
-  }
-  const auto has_m = [](const Point& point) { return point.flops_per_token.has_value(); };
-  return std::any_of(points.points.begin(), points.points.end(), has_m)
-             ? LossLaw::Scale::flops_per_token
-             : LossLaw::Scale::params;
-}
-
 /// The data set, or where none is stated the sources' names.
 std::string title_of(const PointSet& points, const std::vector<std::string>& sources) {
   if (!points.frame.dataset.empty()) return points.frame.dataset;
@@ -122,9 +111,7 @@ void add_report_command(Command& program) {
   command.add_option("--forecast", options->forecasts,
                      "A forecast file and the run it was of; may be repeated",
                      {.value_name = "FORECAST RUN"});
-  command.add_option("--scale", options->scale,
-                     "Model scale of the fits (default: what the points state)",
-                     {.one_of = {"params", "flops_per_token"}});
+  add_scale_option(command, options->scale);
   command.add_option("--figures", options->figures, "Folder for the figures as Vega JSON");
   command.set_action([options] {
     run_report(*options);

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "isoflop/deadweight.h"
 
 namespace isoflop::cli {
 namespace {
@@ -21,6 +22,10 @@ const PowerLawFit* fit_of(const Side& side, PowerLawFit Fit::*part) {
 const PowerLawFit* hyper_of(const Side& side, PowerLawFit HyperFit::*part) {
   if (!side.fit || !side.fit->hyper || !((*side.fit->hyper).*part).usable()) return nullptr;
   return &((*side.fit->hyper).*part);
+}
+
+bool is_assumed(const Side& side, PowerLawFit HyperFit::*part) {
+  return side.fit && side.fit->hyper && ((*side.fit->hyper).*part).exponent_assumed;
 }
 
 template <class Part, class Get>
@@ -43,18 +48,28 @@ ComparedNumber exponent_row(const char* name, const char* key, std::optional<dou
   return row;
 }
 
+/// The law's own, else that of its surface's optimum.
+std::optional<AllocationLaw> split_of(const Law& law) {
+  if (law.allocation || !law.loss || !has_optimum(*law.loss)) return law.allocation;
+  return optimal_allocation(*law.loss);
+}
+
 std::vector<ComparedNumber> numbers_of(const Side& a, const Side& b) {
   const auto allocation = [&](const char* name, const char* key, PowerLaw AllocationLaw::*part,
                               PowerLawFit Fit::*fit) {
     const auto get = [&](const AllocationLaw& law) { return (law.*part).exponent; };
-    return exponent_row(name, key, part_of(a.law.allocation, get), part_of(b.law.allocation, get),
+    return exponent_row(name, key, part_of(split_of(a.law), get), part_of(split_of(b.law), get),
                         fit_of(a, fit), fit_of(b, fit));
   };
   const auto hyper = [&](const char* name, const char* key, PowerLaw HyperLaw::*part,
                          PowerLawFit HyperFit::*fit) {
     const auto get = [&](const HyperLaw& law) { return (law.*part).exponent; };
-    return exponent_row(name, key, part_of(a.law.hyper, get), part_of(b.law.hyper, get),
-                        hyper_of(a, fit), hyper_of(b, fit));
+    ComparedNumber row =
+        exponent_row(name, key, part_of(a.law.hyper, get), part_of(b.law.hyper, get),
+                     hyper_of(a, fit), hyper_of(b, fit));
+    row.a_assumed = is_assumed(a, fit);
+    row.b_assumed = is_assumed(b, fit);
+    return row;
   };
   const auto frontier = [&](const char* name, const char* key, double FrontierLaw::*part) {
     const auto get = [&](const FrontierLaw& law) { return law.*part; };
@@ -77,7 +92,10 @@ std::string mismatch(const Side& a, const Side& b, bool shared_validation) {
   const Frame& f = a.law.frame;
   const Frame& g = b.law.frame;
   const auto differ = [](const char* what, std::string_view x, std::string_view y) {
-    return std::string(what) + ": " + std::string(x) + " against " + std::string(y);
+    const auto said = [](std::string_view text) {
+      return text.empty() ? std::string("not stated") : std::string(text);
+    };
+    return std::string(what) + ": " + said(x) + " against " + said(y);
   };
   if (f.metric != g.metric) return differ("metric", to_string(f.metric), to_string(g.metric));
   if (f.convention != g.convention) {
@@ -125,9 +143,9 @@ void set_speedup(Comparison& result, const Side& a, const Side& b,
   }
   if (result.speedup->equal_exponents_p.value_or(1) < kDoubtfulEquality) {
     result.warnings.push_back(
-        "the two exponents differ (p = " + rounded_text(*result.speedup->equal_exponents_p, 2) +
-        "): the speedup changes with the budget and holds inside the "
-        "measured range only.");
+        "the exponents gamma of (loss - asymptote) ~ C^-gamma differ between " + a.name + " and " +
+        b.name + " (p = " + rounded_text(*result.speedup->equal_exponents_p, 2) +
+        "): the speedup changes with the budget and holds inside the measured range only.");
   }
 }
 
@@ -141,6 +159,29 @@ void set_losses(Comparison& result, const Side& a, const Side& b,
   if (!result.target) return;
   result.loss_a = (*a.law.frontier)(*result.target);
   result.loss_b = (*b.law.frontier)(*result.target);
+}
+
+/// Which rows a side has no number for, where the other has one.
+void explain_gaps(Comparison& result, const Side& a, const Side& b) {
+  const auto explain = [&](const Side& side, std::optional<double> ComparedNumber::*of,
+                           std::optional<double> ComparedNumber::*other) {
+    std::vector<std::string> missing;
+    for (const ComparedNumber& row : result.numbers) {
+      if (!(row.*of) && row.*other) missing.push_back(row.name);
+    }
+    if (missing.empty()) return;
+    result.warnings.push_back("-: " + side.name +
+                              (side.fit ? "'s points support no " : " states no ") +
+                              join(missing, ", no ") + ".");
+  };
+  for (const Side* side : {&a, &b}) {
+    if (side->law.allocation || !split_of(side->law)) continue;
+    result.warnings.push_back(side->name +
+                              " has no allocation law: its exponents of size and tokens are those "
+                              "of its surface's optimum.");
+  }
+  explain(a, &ComparedNumber::a, &ComparedNumber::b);
+  explain(b, &ComparedNumber::b, &ComparedNumber::a);
 }
 
 Json interval_json(const Interval& interval) {
@@ -205,6 +246,7 @@ Comparison compare(const Side& a, const Side& b, const ComparisonOptions& option
   result.a = a.name;
   result.b = b.name;
   result.numbers = numbers_of(a, b);
+  explain_gaps(result, a, b);
   const std::string different = mismatch(a, b, options.shared_validation);
   if (!different.empty()) {
     result.warnings.push_back("measured differently, so that only exponents compare: " + different +
@@ -223,6 +265,8 @@ Json to_json(const Comparison& comparison) {
   for (const ComparedNumber& number : comparison.numbers) {
     Json entry = Json::object();
     entry.set_if("a", number.a).set_if("b", number.b);
+    if (number.a_assumed) entry.set("a_assumed", true);
+    if (number.b_assumed) entry.set("b_assumed", true);
     if (number.a_interval) entry.set("a_interval", interval_json(*number.a_interval));
     if (number.b_interval) entry.set("b_interval", interval_json(*number.b_interval));
     if (number.difference) {
@@ -251,11 +295,13 @@ Json to_json(const Comparison& comparison) {
 std::string text_of(const Comparison& comparison) {
   std::string text = row_text("", comparison.a, comparison.b, "difference");
   for (const ComparedNumber& n : comparison.numbers) {
+    if (!n.a && !n.b) continue;
     std::optional<Interval> difference;
     if (n.difference && n.difference->interval.high > n.difference->interval.low) {
       difference = n.difference->interval;
     }
-    text += row_text(n.name, with_interval(n.a, n.a_interval), with_interval(n.b, n.b_interval),
+    text += row_text(n.name, with_interval(n.a, n.a_interval) + (n.a_assumed ? " (assumed)" : ""),
+                     with_interval(n.b, n.b_interval) + (n.b_assumed ? " (assumed)" : ""),
                      n.difference ? with_interval(n.difference->value, difference) : "");
   }
   if (comparison.loss_a && comparison.loss_b) {

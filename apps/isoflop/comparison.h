@@ -25,6 +25,7 @@ struct Side {
 struct ComparedNumber {
   std::string name, key;
   std::optional<double> a, b;
+  bool a_assumed = false, b_assumed = false;  // not fitted
   std::optional<Interval> a_interval, b_interval;
   std::optional<ExponentDifference> difference;
 };

@@ -53,6 +53,13 @@ std::vector<double> extra_budgets(std::vector<double> own) {
   return extra;
 }
 
+double size_of(const PlannedRun& run, LossLaw::Scale scale) {
+  if (scale == LossLaw::Scale::params) {
+    return static_cast<double>(count_params(run.spec.shape).non_embedding());
+  }
+  return run.compute / run.spec.tokens().value();
+}
+
 }  // namespace
 
 std::vector<PlannedRun> sweep_candidates(const Plan& plan, const Law& prior,
@@ -81,6 +88,12 @@ std::vector<PlannedRun> sweep_candidates(const Plan& plan, const Law& prior,
   return candidates;
 }
 
+std::size_t drop_short_runs(std::vector<PlannedRun>& runs, LossLaw::Scale scale, double least) {
+  return std::erase_if(runs, [&](const PlannedRun& run) {
+    return run.spec.tokens().value() / size_of(run, scale) < least;
+  });
+}
+
 std::vector<CandidateRun> candidate_runs(const std::vector<PlannedRun>& runs,
                                          LossLaw::Scale scale) {
   std::vector<std::string> trunk_of_run(runs.size());
@@ -91,21 +104,18 @@ std::vector<CandidateRun> candidate_runs(const std::vector<PlannedRun>& runs,
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const RunSpec& spec = runs[i].spec;
     const double tokens = spec.tokens().value();
-    const bool by_params = scale == LossLaw::Scale::params;
     const double exact = static_cast<double>(exact_flops_per_token(spec.shape));
     const double stem_share =
         static_cast<double>(branch_step(spec)) / static_cast<double>(spec.n_steps);
-    candidates.push_back(
-        {.budget = runs[i].budget,
-         .compute = runs[i].compute,
-         .scale = by_params ? static_cast<double>(count_params(spec.shape).non_embedding())
-                            : runs[i].compute / tokens,
-         .tokens = tokens,
-         .cost = runs[i].cost,
-         .stem = trunk_of_run[i].empty() ? 0 : exact * tokens * stem_share,
-         .trunk = trunk_of_run[i],
-         .shape = short_name(spec.shape),
-         .run_id = runs[i].run_id});
+    candidates.push_back({.budget = runs[i].budget,
+                          .compute = runs[i].compute,
+                          .scale = size_of(runs[i], scale),
+                          .tokens = tokens,
+                          .cost = runs[i].cost,
+                          .stem = trunk_of_run[i].empty() ? 0 : exact * tokens * stem_share,
+                          .trunk = trunk_of_run[i],
+                          .shape = short_name(spec.shape),
+                          .run_id = runs[i].run_id});
   }
   return candidates;
 }

@@ -18,4 +18,7 @@ namespace isoflop::cli {
 [[nodiscard]] std::vector<CandidateRun> candidate_runs(const std::vector<PlannedRun>& runs,
                                                        LossLaw::Scale scale);
 
+/// Drops the runs with fewer tokens per unit of scale than `least`; says how many.
+std::size_t drop_short_runs(std::vector<PlannedRun>& runs, LossLaw::Scale scale, double least);
+
 }  // namespace isoflop::cli

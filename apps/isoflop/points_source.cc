@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iterator>
+#include <set>
 
 #include "base/text.h"
 #include "isoflop/error.h"
@@ -42,6 +43,34 @@ LoadedPoints load_sweep(const std::string& folder) {
   }
   loaded.source = "isoflop sweep: " + plan.experiment.question;
   return loaded;
+}
+
+/// What a point says in the column `name`; nothing where it has none.
+std::optional<std::string> cell_of(const Point& point, const std::string& name) {
+  if (name == "dataset") return point.dataset;
+  if (name == "trunk") return point.trunk;
+  const auto cell = point.other.find(name);
+  if (cell == point.other.end()) return std::nullopt;
+  return cell->second;
+}
+
+/// Keeps the points that say `value` in the column `name`.
+void keep(PointSet& set, const std::string& name, const std::string& value) {
+  std::set<std::string> values;
+  for (const Point& point : set.points) {
+    if (const auto cell = cell_of(point, name)) values.insert(*cell);
+  }
+  if (!values.contains(value)) {
+    constexpr std::size_t kNamed = 20;
+    std::vector<std::string> named(values.begin(), values.end());
+    if (named.size() > kNamed) named.resize(kNamed);
+    throw Error(ErrorCode::invalid_argument,
+                "--where: no row says " + name + "=" + value +
+                    (named.empty() ? "; there is no such column of words"
+                                   : "; it has " + join(named, ", ")));
+  }
+  std::erase_if(set.points, [&](const Point& point) { return cell_of(point, name) != value; });
+  if (name == "dataset") set.frame.dataset = value;
 }
 
 [[noreturn]] void refuse_empty(const std::string& file, const PointSet& set) {
@@ -85,6 +114,7 @@ void add_points_source_options(Command& command, PointsSource& source) {
                        "Points CSVs or sweep folders, taken together");
   command.add_option("--columns", source.columns,
                      "Names of the CSV's columns: params=N,tokens=D,loss=val_loss");
+  command.add_option("--where", source.where, "Take these rows alone: experiment=NAME");
   command.add_flag("--skip-bad-rows", source.skip_bad_rows,
                    "Leave out and count rows that cannot be used");
   command.add_flag("--skip-outliers", source.skip_outliers,
@@ -107,7 +137,25 @@ LoadedPoints load_points(const PointsSource& source) {
     all.points.n_diverged_runs += next.points.n_diverged_runs;
     all.source += "; " + next.source;
   }
+  for (const auto& [name, value] : name_pairs("--where", source.where)) {
+    keep(all.points, name, value);
+  }
   return all;
+}
+
+void add_scale_option(Command& command, std::string& scale) {
+  command.add_option("--scale", scale, "Model scale of the fits (default: what the points state)",
+                     {.one_of = {"params", "flops_per_token"}});
+}
+
+LossLaw::Scale scale_of(const PointSet& points, const std::string& asked) {
+  if (!asked.empty()) {
+    return asked == "params" ? LossLaw::Scale::params : LossLaw::Scale::flops_per_token;
+  }
+  const auto has_m = [](const Point& point) { return point.flops_per_token.has_value(); };
+  return std::any_of(points.points.begin(), points.points.end(), has_m)
+             ? LossLaw::Scale::flops_per_token
+             : LossLaw::Scale::params;
 }
 
 void print_points_notes(const PointSet& points, bool skip_outliers) {

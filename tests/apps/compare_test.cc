@@ -55,6 +55,8 @@ TEST_CASE("laws without points compare by their exponents, and unlike frames by 
   CHECK(laws.exit_code == 0);
   CHECK_THAT(laws.out, contains("0.5243") && contains("measured differently"));
   CHECK(laws.out.find("One FLOP") == std::string::npos);
+  CHECK_THAT(laws.out, contains("-: chinchilla-2022 states no batch exponent") &&
+                           contains("those of its surface's optimum"));
 }
 
 TEST_CASE("an asymptote above a loss is refused with both") {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 
 #include "apps/run_cli.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "isoflop/point.h"
 #include "support/catch.h"
 #include "support/sweep_oracle.h"
 
@@ -53,7 +55,8 @@ TEST_CASE("next says which runs to add to a CSV of points, and what they will te
 
   const CliResult text = run_cli(dir, command({"--flops", "2e19", "--target", "1e20"}));
   CHECK(text.exit_code == 0);
-  CHECK_THAT(text.out, contains("to halve the interval of ln N*"));
+  CHECK_THAT(text.out,
+             contains("to halve the interval of ln N opt") && contains("90 % now:   ln N opt +-"));
   CHECK_THAT(text.err, contains("times the largest budget"));
 }
 
@@ -86,4 +89,29 @@ TEST_CASE("next refuses what has no answer, with exit code 2") {
   CHECK_THAT(refusal({"--flops", "1e19", "--out", "x"}), contains("--out: needs a sweep folder"));
   dir.write("points.csv", "N,tokens,loss,budget\n1e8,1e9,4,1e17\n2e8,1e9,3.9,1e18\n");
   CHECK_THAT(refusal({"--flops", "1e19"}), contains("the points carry no fit"));
+}
+
+TEST_CASE("next chooses no run with far fewer tokens per parameter than the points have") {
+  const TempDir dir;
+  write_points(dir);
+  const PointSet points =
+      load_points_csv(dir.path() / "points.csv", {.columns = {{"params", "N"}}});
+  double least = 1e300;
+  for (const Point& point : points.points) least = std::min(least, point.tokens / *point.params);
+  const CliResult result = run_cli(dir, command({"--flops", "1e20", "--json"}));
+  REQUIRE(result.exit_code == 0);
+  const Json json = parse_json(result.out, "stdout");
+  for (const JsonReader& run : JsonReader(json, "stdout").at("runs").elements()) {
+    CHECK(run.at("tokens").number() / run.at("scale").number() >= 0.2499 * least);
+  }
+}
+
+TEST_CASE("one experiment of a file is taken by --where, in next as in fit") {
+  const TempDir dir;
+  dir.write("two.csv", "params,tokens,loss,experiment\n1e8,1e9,4,a\n2e8,1e9,3.9,b\n");
+  const CliResult unknown = run_cli(dir, {"fit", "two.csv", "--where", "experiment=c"});
+  CHECK(unknown.exit_code == 2);
+  CHECK_THAT(unknown.err, contains("--where: no row says experiment=c; it has a, b"));
+  const CliResult one = run_cli(dir, {"fit", "two.csv", "--where", "experiment=a"});
+  CHECK_THAT(one.out, contains("(1 point"));
 }
