@@ -10,7 +10,7 @@ void warn_of_forms(const std::optional<LackOfFit>& lack_of_fit, std::span<const 
     warnings.push_back("Lack of fit: E + A/N^alpha + B/D^beta is not what these points follow (F " +
                        rounded_text(lack_of_fit->f, 3) + ", p " + rounded_text(lack_of_fit->p, 2) +
                        " against a data exponent that varies with N); its extrapolations are "
-                       "off by more than its intervals say.");
+                       "off by more than its intervals say; compare --forms all.");
   }
   for (const FormFit& form : forms) {
     if (!form.not_fitted.empty()) {

@@ -35,7 +35,7 @@ void warn_of_profile(const char* name, const ProfileInterval& profile, Words& wa
   if (profile.identified) return;
   warnings.push_back(std::string("Parametric surface: ") + name +
                      " is not identified by these points; 90 % profile interval " +
-                     range_text(profile.interval) + ".");
+                     range_text(profile.interval) + "; report the range, not the value.");
 }
 
 // A bootstrap that draws too few distinct points, or a profile of a surface that does not hold.
@@ -98,9 +98,10 @@ void warn_of_diagnostics(const ParametricFit& surface, Words& warnings) {
     warn_of_disagreement("a", surface.a, diagnostics.profile_a, warnings);
   }
   if (diagnostics.condition_number > kMaxCondition) {
-    warnings.push_back("Parametric surface: condition number " +
-                       rounded_text(diagnostics.condition_number, 3) +
-                       "; some combination of the parameters is hardly determined.");
+    warnings.push_back(
+        "Parametric surface: condition number " + rounded_text(diagnostics.condition_number, 3) +
+        "; some combination of the parameters is hardly determined: believe losses within "
+        "the data, not single parameters.");
   }
   warn_of_design(diagnostics, warnings);
   warn_of_sensitivity(diagnostics, warnings);
@@ -131,9 +132,12 @@ void warn_of_surface(const ParametricFit& surface, const PowerLawFit& scale_opt,
   if (scale_opt.usable() && surface.usable() &&
       (surface.a_exponent < scale_opt.exponent.low ||
        surface.a_exponent > scale_opt.exponent.high)) {
-    warnings.push_back("The estimators disagree: iso-FLOP minima give the size exponent " +
-                       rounded_text(scale_opt.law.exponent, 3) + ", the surface " +
-                       rounded_text(surface.a_exponent, 3) + ", outside the 90 % interval.");
+    warnings.push_back(
+        "The estimators disagree: iso-FLOP minima give the size exponent " +
+        rounded_text(scale_opt.law.exponent, 3) + ", the surface " +
+        rounded_text(surface.a_exponent, 3) +
+        ", outside the 90 % interval; report both, and see the hold-out for which to "
+        "trust.");
   }
 }
 

@@ -20,14 +20,16 @@ void warn_of_conventions(const ConventionLadder& ladder, Words& warnings) {
   const double least = low->scale_opt.law.exponent;
   const double most = high->scale_opt.law.exponent;
   if (most - least > kNotableSpread) {
-    warnings.push_back("The size exponent is " + rounded_text(least, 3) + " by " +
-                       std::string(to_string(low->convention)) + " and " + rounded_text(most, 3) +
-                       " by " + std::string(to_string(high->convention)) +
-                       ": at this scale it says as much about the counting as about the models.");
+    warnings.push_back(
+        "The size exponent is " + rounded_text(least, 3) + " by " +
+        std::string(to_string(low->convention)) + " and " + rounded_text(most, 3) + " by " +
+        std::string(to_string(high->convention)) +
+        ": at this scale it says as much about the counting as about the models; state the "
+        "convention with it.");
   }
   if (!ladder.assumed.empty()) {
     warnings.push_back("FLOPs conventions: the points do not state " + join(ladder.assumed, ", ") +
-                       "; taken as the nominal shape has them.");
+                       "; taken as the nominal shape has them: add these columns.");
   }
 }
 

@@ -89,7 +89,7 @@ void warn_of_schedule(const PointSet& points, Words& warnings) {
   const Tally hasty = tally(points, steps_of, [](double x) { return x < kFewSteps; });
   if (hasty.n > 0) {
     warnings.push_back(hasty.runs() + " took fewer than 500 steps, down to " +
-                       rounded_text(hasty.low, 3) + ".");
+                       rounded_text(hasty.low, 3) + ": their schedule is not a long run's.");
   }
 }
 
@@ -139,7 +139,7 @@ void warn_of_training(const PointSet& points, Words& warnings) {
   const Tally spikes = tally(points, value("n_spikes"), [](double x) { return x > 0; });
   if (spikes.n > 0) {
     warnings.push_back(spikes.runs() + " had loss spikes, up to " + rounded_text(spikes.high, 3) +
-                       ".");
+                       "; compare with a repeated run.");
   }
   const Tally clipped =
       tally(points, value("clip_fraction"), [](double x) { return x > kMostlyClipped; });
@@ -151,8 +151,9 @@ void warn_of_training(const PointSet& points, Words& warnings) {
   }
   const Tally apart = tally(points, value("collapse_outlier"), [](double x) { return x > 0; });
   if (apart.n > 0) {
-    warnings.push_back(apart.runs() +
-                       " left the loss curve that the others share: mis-scaled or broken.");
+    warnings.push_back(
+        apart.runs() +
+        " left the loss curve that the others share: mis-scaled or broken; look at its curve.");
   }
 }
 

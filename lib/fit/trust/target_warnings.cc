@@ -40,7 +40,8 @@ void warn_of_targets(const Fit& fit, Words& warnings) {
       add(words, "floor", target, target.ratio,
           "the predicted loss, " + rounded_text(target.estimates.front().loss.value, 4) +
               ", is below the surface's E = " + rounded_text(fit.parametric->law.irreducible, 4) +
-              ", which no compute goes below: take the surface's loss.");
+              ", which no compute goes below: one of the two does not hold there; run a budget in "
+              "between.");
     }
     if (target.disagreement && std::abs(std::log1p(*target.disagreement)) > kNotableDisagreement) {
       add(words, "disagreement", target, std::abs(std::log1p(*target.disagreement)),

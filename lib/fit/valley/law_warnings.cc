@@ -28,34 +28,37 @@ std::string three(double value) { return rounded_text(value, 3); }
 
 void warn_of_drift(const LawChecks& checks, Words& warnings) {
   if (checks.drift_bias && std::abs(*checks.drift_bias) > kDriftBias) {
-    warnings.push_back("The sizes' centre drifts against the optimum by " +
-                       three(*checks.centre_drift) +
-                       " per e-fold of compute; on the fitted surface the parabolas then add " +
-                       three(*checks.drift_bias) + " to the exponent.");
+    warnings.push_back(
+        "The sizes' centre drifts against the optimum by " + three(*checks.centre_drift) +
+        " per e-fold of compute; on the fitted surface the parabolas then add " +
+        three(*checks.drift_bias) + " to the exponent; centre each budget's sizes on its optimum.");
   } else if (!checks.drift_bias && checks.centre_drift &&
              std::abs(*checks.centre_drift) > kCentreDrift) {
-    warnings.push_back("The sizes' centre drifts against the optimum by " +
-                       three(*checks.centre_drift) +
-                       " per e-fold of compute, which biases the exponent.");
+    warnings.push_back(
+        "The sizes' centre drifts against the optimum by " + three(*checks.centre_drift) +
+        " per e-fold of compute, which biases the exponent; centre each budget's sizes "
+        "on its optimum.");
   }
 }
 
 void warn_of_checks(const LawChecks& checks, double exponent, Words& warnings) {
   if (std::abs(checks.exponent_sum - 1) > kExponentSum) {
-    warnings.push_back("The exponents of size and tokens add up to " +
-                       rounded_text(checks.exponent_sum, 4) +
-                       ", not to 1: compute is not proportional to their product.");
+    warnings.push_back(
+        "The exponents of size and tokens add up to " + rounded_text(checks.exponent_sum, 4) +
+        ", not to 1: compute is not proportional to their product; check compute and "
+        "the convention of the sizes.");
   }
   const Interval range = checks.leave_one_out.value_or(Interval{exponent, exponent});
   if (std::max(range.high - exponent, exponent - range.low) > kLeaveOneOut) {
     warnings.push_back("Without one of the budgets the exponent is anything from " +
                        three(range.low) + " to " + three(range.high) + "; " +
-                       three(checks.leave_one_out_compute) + " moves it most.");
+                       three(checks.leave_one_out_compute) +
+                       " moves it most: look at that budget.");
   }
   if (checks.curvature_p && *checks.curvature_p < kCurvatureLevel) {
     warnings.push_back(
         "Optimal sizes bend away from a power law (p = " + rounded_text(*checks.curvature_p, 2) +
-        "): the exponent changes with compute.");
+        "): the exponent changes with compute; do not extrapolate by one.");
   }
   warn_of_drift(checks, warnings);
 }
@@ -94,7 +97,7 @@ void warn_of_allocation(const AllocationEvidence& evidence, Words& warnings) {
     warnings.push_back("Optimal sizes scatter around their law by " +
                        percent_text(evidence.scale_opt.tau) +
                        " beyond what the noise of the curves explains (" + percent_text(noise) +
-                       "); the intervals include it.");
+                       "); the intervals include it, and more budgets narrow them.");
   }
   if (evidence.checks) warn_of_checks(*evidence.checks, evidence.scale_opt.law.exponent, warnings);
   if (!evidence.frontier) {
@@ -105,7 +108,9 @@ void warn_of_allocation(const AllocationEvidence& evidence, Words& warnings) {
         "low "
         "far beyond the data; the surface's are not.");
   } else if (evidence.frontier->irreducible == 0 && evidence.scale_opt.n_points >= 4) {
-    warnings.emplace_back("The loss frontier fits best with E = 0: its floor is not identified.");
+    warnings.emplace_back(
+        "The loss frontier fits best with E = 0: its floor is not identified; add budgets "
+        "before you extrapolate the loss.");
   }
 }
 
