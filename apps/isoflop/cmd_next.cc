@@ -168,7 +168,7 @@ void warn_of_short_runs(std::size_t n_dropped, double least, NextRuns& next) {
   next.warnings.push_back(std::to_string(n_dropped) + " candidates with fewer than " +
                           rounded_text(by_params ? least : 6 * least, 2) + " tokens per parameter" +
                           (by_params ? "" : " (M / 6)") +
-                          " are left out: a quarter of the fewest that the points have.");
+                          " are left out: half of the fewest that the points have.");
 }
 
 void next_of_csv(const NextArguments& options, const PointSet& points) {

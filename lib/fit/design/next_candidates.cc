@@ -89,7 +89,7 @@ std::vector<CandidateRun> candidates_from(const PointSet& points, LossLaw::Scale
 }
 
 double least_tokens_per_scale(const PointSet& points, LossLaw::Scale scale) {
-  constexpr double kShare = 0.25;
+  constexpr double kShare = 0.5;
   double least = std::numeric_limits<double>::infinity();
   for (const Sample& sample : samples_of(points, scale)) {
     least = std::min(least, sample.tokens / sample.scale);

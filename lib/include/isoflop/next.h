@@ -92,8 +92,8 @@ inline constexpr double kTauFloor = 0.05;
 [[nodiscard]] std::vector<CandidateRun> candidates_from(const PointSet& points,
                                                         LossLaw::Scale scale);
 
-/// A quarter of the fewest tokens per unit of scale that the points have, as a model twice as large
-/// gets from the same compute: with less a run is of another kind than those of the surface.
+/// Half of the fewest tokens per unit of scale that the points have: with less a run is of another
+/// kind than those of the surface.
 [[nodiscard]] double least_tokens_per_scale(const PointSet& points, LossLaw::Scale scale);
 
 /// The isoflop.next/1 answer.
