@@ -78,8 +78,10 @@ std::filesystem::path methods_file(std::filesystem::path law_file) {
 }
 
 // Curves of the points' own metric: an envelope of losses says nothing about bits per byte.
-std::vector<TrainingCurve> load_curves(const std::string& file, const PointSet& points) {
+std::vector<TrainingCurve> load_curves(const std::string& file, const PointSet& points,
+                                       LossLaw::Scale scale) {
   CurveSet set = load_curves_csv(file);
+  require_scale(file, set.curves, scale);
   Frame frame = points.frame;
   frame.metric = set.metric;
   require_same_frame(points.frame, frame, file);
@@ -105,7 +107,7 @@ int run_fit(const FitArguments& options) {
   for (const double target : settings.targets) check_target(target, smallest_run(loaded.points));
   std::vector<std::string> warnings = loaded.warnings;
   if (!options.curves.empty()) {
-    settings.curves = load_curves(options.curves, loaded.points);
+    settings.curves = load_curves(options.curves, loaded.points, settings.scale);
     append(warnings, curve_warnings(options.curves, settings.curves, loaded.points));
   }
   ReportChapter chapter = chapter_of(loaded, fit(loaded.points, settings));

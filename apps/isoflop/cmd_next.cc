@@ -180,6 +180,13 @@ void next_of_csv(const NextArguments& options, const PointSet& points) {
   const double least = least_tokens_per_scale(points, options.next.scale);
   const std::size_t n_dropped = std::erase_if(
       candidates, [&](const CandidateRun& run) { return run.tokens / run.scale < least; });
+  if (candidates.empty()) {
+    throw Error(ErrorCode::invalid_argument,
+                join(options.source.files_or_sweeps, ", ") + ": no runs to choose from: " +
+                    "candidates are the sizes of the points at their budgets and between these, " +
+                    "as far as they were not run, got " + std::to_string(points.points.size()) +
+                    (points.points.size() == 1 ? " point" : " points"));
+  }
   NextRuns next = next_runs(points, candidates, options.next);
   predict_as_fit(points, next);
   warn_of_short_runs(n_dropped, least, next);

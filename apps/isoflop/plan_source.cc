@@ -60,6 +60,17 @@ void set_rules(Experiment& experiment, const ShapeOptions& options) {
   validate(experiment);
 }
 
+/// What only planning shows is wrong is in the file, too.
+Plan plan_of_file(const std::string& file, const Experiment& experiment, const Law& prior,
+                  const DatasetSummary& dataset) {
+  try {
+    return make_plan(experiment, prior, dataset);
+  } catch (const Error& error) {
+    const bool names_place = std::string_view(error.what()).starts_with("/");
+    throw Error(error.code(), names_place ? file + ": " + error.what() : error.what());
+  }
+}
+
 }  // namespace
 
 ResolvedPlan resolve_plan(const PlanSource& source) {
@@ -83,7 +94,7 @@ ResolvedPlan resolve_plan(const PlanSource& source) {
   const auto dataset = find_dataset(experiment.dataset, data_root(source.data_root));
   const Law prior =
       experiment.prior.empty() ? Law{} : find_law(prior_place(experiment.prior, source));
-  return {make_plan(experiment, prior, summary_of(dataset->info())), false};
+  return {plan_of_file(file.name, experiment, prior, summary_of(dataset->info())), false};
 }
 
 }  // namespace isoflop::cli

@@ -278,6 +278,7 @@ bool JsonReader::boolean() const {
 std::string JsonReader::string() const {
   const std::string* value = value_->if_string();
   if (value == nullptr) fail("must be a string, got " + describe(*value_));
+  if (value->find('\0') != value->npos) fail("must not have a NUL (\\u0000) in it");
   return *value;
 }
 

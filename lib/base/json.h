@@ -80,6 +80,8 @@ class Json {
 /// Parses one document: strict JSON, no duplicate keys, nesting of at most 64, at most 64 MiB.
 /// Throws Error(parse) "<file>: line 3, column 7: ...".
 [[nodiscard]] Json parse_json(std::string_view text, const std::string& file);
+/// The same with whole numbers beyond 2^63 as texts of their digits, none of which is lost.
+[[nodiscard]] Json parse_json_keeping_digits(std::string_view text, const std::string& file);
 
 /// A place in a parsed document that knows its file and path, so that every complaint says where,
 /// what was found and what is allowed. All accessors throw Error(parse).

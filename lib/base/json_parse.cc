@@ -20,19 +20,25 @@ constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 /// keys, integers beyond 2^63, depth without end.
 class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  Builder(std::string_view text, const std::string& file) : text_(text), file_(file) {}
+  enum class Large { rounded, as_text };  // whole numbers beyond 2^63
+  Builder(std::string_view text, const std::string& file, Large large)
+      : text_(text), file_(file), large_(large) {}
   Json take() { return std::move(root_); }
 
   bool null() override { return add(Json()); }
   bool boolean(bool value) override { return add(Json(value)); }
   bool number_integer(std::int64_t value) override { return add(Json(value)); }
   bool number_unsigned(std::uint64_t value) override {
-    if (value > std::uint64_t{INT64_MAX}) return add(Json(static_cast<double>(value)));
+    if (value > std::uint64_t{INT64_MAX}) {
+      return large_ == Large::as_text ? add(Json(std::to_string(value)))
+                                      : add(Json(static_cast<double>(value)));
+    }
     return add(Json(static_cast<std::int64_t>(value)));
   }
   bool number_float(double value, const std::string& digits) override {
     if (!std::isfinite(value)) complain("the number " + digits + " is beyond a double");
-    return add(Json(value));
+    const bool is_whole = digits.find_first_of(".eE") == digits.npos;
+    return add(is_whole && large_ == Large::as_text ? Json(digits) : Json(value));
   }
   bool string(std::string& value) override { return add(Json(std::move(value))); }
   bool binary(nlohmann::json::binary_t&) override { return false; }
@@ -111,20 +117,34 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
 
   std::string_view text_;
   const std::string& file_;
+  Large large_;
   Json root_;
   std::vector<Json> stack_;
   std::vector<std::string> keys_;
 };
 
-}  // namespace
-
-Json parse_json(std::string_view text, const std::string& file) {
+Json parsed(std::string_view text, const std::string& file, Builder::Large large) {
   if (text.size() > kMaxBytes) throw Error(ErrorCode::parse, file + ": larger than 64 MiB");
-  Builder builder(text, file);
+  // The lexer takes it for the end of the text, wherever it is.
+  if (const std::size_t nul = text.find('\0'); nul != text.npos) {
+    throw Error(ErrorCode::parse,
+                file + ": byte " + std::to_string(nul) + ": is NUL, which JSON must not contain");
+  }
+  Builder builder(text, file, large);
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
     throw Error(ErrorCode::parse, file + ": is not JSON");
   }
   return builder.take();
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, const std::string& file) {
+  return parsed(text, file, Builder::Large::rounded);
+}
+
+Json parse_json_keeping_digits(std::string_view text, const std::string& file) {
+  return parsed(text, file, Builder::Large::as_text);
 }
 
 }  // namespace isoflop

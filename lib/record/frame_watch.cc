@@ -36,18 +36,25 @@ void FrameWatch::see(Stated& stated, std::string_view cell, std::int64_t row) co
   }
 }
 
-void FrameWatch::see_metric(const Point& point, std::int64_t row) {
-  const bool has_loss = point.loss.has_value(), has_bits = point.bits_per_byte.has_value();
-  if (has_loss == has_bits) return;
-  std::int64_t& first = has_loss ? loss_row_ : bits_row_;
+void FrameWatch::see_which(Alternatives& columns, bool has_a, bool has_b, std::int64_t row) const {
+  if (has_a == has_b) return;
+  std::int64_t& first = has_a ? columns.a_row : columns.b_row;
   if (first == 0) first = row;
-  const std::int64_t other = has_loss ? bits_row_ : loss_row_;
+  const std::int64_t other = has_a ? columns.b_row : columns.a_row;
   if (other == 0) return;
-  throw Error(ErrorCode::frame_mismatch, file_ + ": row " + std::to_string(row) + ", column " +
-                                             (has_loss ? "bits_per_byte" : "loss") +
-                                             ": is empty, but row " + std::to_string(other) +
-                                             " has that metric only; numbers measured differently "
-                                             "cannot be fitted together");
+  const std::string absent(has_a ? columns.b : columns.a);
+  throw Error(ErrorCode::frame_mismatch,
+              file_ + ": row " + std::to_string(row) + ", column " + absent +
+                  ": is empty, but row " + std::to_string(other) + " has " + absent +
+                  " only; numbers measured differently cannot be fitted together");
+}
+
+void FrameWatch::see_metric(const Point& point, std::int64_t row) {
+  see_which(metric_, point.loss.has_value(), point.bits_per_byte.has_value(), row);
+}
+
+void FrameWatch::see_size(const Point& point, std::int64_t row) {
+  see_which(size_, point.params.has_value(), point.flops_per_token.has_value(), row);
 }
 
 void FrameWatch::state(Frame& frame) const {

@@ -27,6 +27,8 @@ class FrameWatch {
   void see_dataset(std::string_view cell, std::int64_t row) { see_whether(dataset_, cell, row); }
   /// A row of loss alone beside a row of bits_per_byte alone leaves no metric that all have.
   void see_metric(const Point& point, std::int64_t row);
+  /// The same of params and flops_per_token, and of what a size is.
+  void see_size(const Point& point, std::int64_t row);
   /// Writes what the rows state into a frame.
   void state(Frame& frame) const;
 
@@ -36,12 +38,18 @@ class FrameWatch {
     std::string value = {};
     std::int64_t row = 0, empty_row = 0;  // the first of either; 0 while there is none
   };
+  /// Two columns, one of which all rows must have.
+  struct Alternatives {
+    std::string_view a, b;
+    std::int64_t a_row = 0, b_row = 0;  // first with that one alone; 0 while there is none
+  };
+  void see_which(Alternatives& columns, bool has_a, bool has_b, std::int64_t row) const;
   void see_whether(Stated& stated, std::string_view cell, std::int64_t row) const;
   void see(Stated& stated, std::string_view cell, std::int64_t row) const;
 
   std::string file_;
   Stated convention_, tokenizer_, dataset_;
-  std::int64_t loss_row_ = 0, bits_row_ = 0;  // first of one metric alone; 0 while there is none
+  Alternatives metric_{"loss", "bits_per_byte"}, size_{"params", "flops_per_token"};
 };
 
 /// What is wrong with a cell of the column `convention`, if anything; it may be empty.

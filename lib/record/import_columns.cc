@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "isoflop/error.h"
+#include "record/point_checks.h"
 
 namespace isoflop {
 namespace {
@@ -153,10 +154,22 @@ class Resolver {
       }
       columns_.ours[column].unit = unit;
     }
+    refuse_unsaid_perplexity();
     columns_.loss_is_bits_per_byte = columns_.ours[kLoss].unit.of_bits_per_byte;
     if (columns_.loss_is_bits_per_byte && is_set(kBitsPerByte)) {
       refuse_option("units: loss=" + options_.units.at("loss") +
                     ": the file has bits_per_byte, too; map one of them");
+    }
+  }
+
+  void refuse_unsaid_perplexity() const {
+    if (options_.units.count("loss") != 0 || !columns_.ours[kLoss].unit.is_ours()) return;
+    for (const std::size_t i : columns_.ours[kLoss].fields) {
+      const std::string& name = rows_.header()[i];
+      if (!names_perplexity(name)) continue;
+      refuse(
+          "column " + name +
+          ": holds perplexities, by its name; say --units loss=ppl, or loss=nats if it does not");
     }
   }
 

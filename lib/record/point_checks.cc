@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "record/point_checks.h"
 
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <numbers>
 
@@ -10,6 +12,8 @@ namespace isoflop {
 namespace {
 
 constexpr double kBudgetTolerance = 0.1;
+constexpr std::size_t kHeldDigits = 15;  // by any double
+constexpr double kMostFlops = 1e30;      // as of the budgets that are asked for
 // A run of fewer tokens than a millionth of its parameters is less than one step of anybody's.
 constexpr double kImpossibleTokensPerParam = 1e-6;
 // ln of the largest vocabulary in use (2^18) is 12.5: above that and a little, guessing is better.
@@ -20,6 +24,24 @@ constexpr double kLargestBitsPerByte = kLargestLoss / std::numbers::ln2;
 constexpr double kNoLawAbove = 6;
 // Text, tokenizer and rounding being the same, bytes per token do not move by so much.
 constexpr double kSameBytesPerToken = 1.05;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+/// Without point, exponent and zeros at either end.
+std::string significant_digits(std::string_view number) {
+  std::string digits(number.substr(0, number.find_first_of("eE")));
+  std::erase_if(digits, [](char c) { return !is_digit(c); });
+  digits.erase(0, digits.find_first_not_of('0'));
+  digits.erase(digits.find_last_not_of('0') + 1);
+  return digits;
+}
+
+/// Every digit of a double above 2^53.
+std::string whole_text(double value) {
+  std::array<char, 400> text;
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed, 0);
+  return {text.data(), end.ptr};
+}
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -45,6 +67,35 @@ std::string quantity_complaint(std::string_view cell) {
   return text;
 }
 
+std::optional<std::string> count_complaint(PointColumn column, std::string_view cell) {
+  constexpr double kAllAreHeld = 9007199254740992;  // 2^53
+  const std::optional<double> value = is_count(column) ? parse_double(cell) : std::nullopt;
+  if (!value || *value < kAllAreHeld || significant_digits(cell).size() <= kHeldDigits) {
+    return std::nullopt;
+  }
+  // What a double is printed as reads back.
+  const std::string digits = significant_digits(cell);
+  if (digits == significant_digits(exact_text(*value)) ||
+      digits == significant_digits(whole_text(*value))) {
+    return std::nullopt;
+  }
+  return "must be at most 2^53 = 9007199254740992, or a number that a double holds, got " +
+         std::string(cell.substr(0, 100));
+}
+
+bool names_perplexity(std::string_view column) {
+  std::string name(column);
+  for (char& c : name) c = is_letter(c) ? static_cast<char>(c | 0x20) : c;
+  for (const char* const word : {"ppl", "perplexity"}) {
+    for (std::size_t at = name.find(word); at != name.npos; at = name.find(word, at + 1)) {
+      const std::size_t end = at + std::string_view(word).size();
+      const bool begins = at == 0 || !is_letter(name[at - 1]);
+      if (begins && (end == name.size() || !is_letter(name[end]))) return true;
+    }
+  }
+  return false;
+}
+
 std::optional<std::string> metric_complaint(Metric metric, double value) {
   const bool is_loss = metric == Metric::loss_nats;
   const double largest = is_loss ? kLargestLoss : kLargestBitsPerByte;
@@ -57,12 +108,26 @@ std::optional<std::string> metric_complaint(Metric metric, double value) {
          (is_loss ? "; a perplexity? (isoflop import --units loss=ppl)" : "");
 }
 
+namespace {
+
+std::optional<PointFault> fault_of_compute(const Point& point) {
+  const auto too_much = [](PointColumn column, std::optional<double> flops) {
+    return flops && *flops > kMostFlops
+               ? std::optional(
+                     PointFault{column, "must be at most 1e30 FLOPs, got " + exact_text(*flops)})
+               : std::nullopt;
+  };
+  if (auto fault = too_much(kCompute, point.compute)) return fault;
+  if (auto fault = too_much(kBudget, point.budget)) return fault;
+  if (point.compute_flops() <= kMostFlops) return std::nullopt;
+  return PointFault{kTokens, "times the model's FLOPs per token must be at most 1e30 FLOPs, got " +
+                                 exact_text(point.tokens)};
+}
+
+}  // namespace
+
 std::optional<PointFault> fault_of(const Point& point) {
-  const double compute = point.compute_flops();
-  if (!std::isfinite(compute)) {
-    return PointFault{kTokens, "times the model's FLOPs per token is beyond a double, got " +
-                                   exact_text(point.tokens)};
-  }
+  if (auto fault = fault_of_compute(point)) return fault;
   if (point.compute && point.budget &&
       std::abs(*point.budget / *point.compute - 1) > kBudgetTolerance) {
     return PointFault{kBudget, "must be within 10 % of compute, got " + exact_text(*point.budget) +

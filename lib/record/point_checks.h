@@ -23,11 +23,17 @@ struct PointFault {
 [[nodiscard]] std::optional<double> parse_quantity(std::string_view cell);
 [[nodiscard]] std::string quantity_complaint(std::string_view cell);
 
+/// A count above 2^53 in digits that no double is printed in: it would become another one.
+[[nodiscard]] std::optional<std::string> count_complaint(PointColumn column, std::string_view cell);
+
+/// Whether a column of that name holds perplexities: val_ppl, eval/perplexity, PPL.
+[[nodiscard]] bool names_perplexity(std::string_view column);
+
 /// What no measurement gives, whatever trained: a mean loss above 14 nats per token, or the bits
 /// per byte that this is where a token is a byte.
 [[nodiscard]] std::optional<std::string> metric_complaint(Metric metric, double value);
 
-/// What no single cell shows: compute that no double holds, and a budget more than 10 % from the
+/// What no single cell shows: compute above 1e30 FLOPs, and a budget more than 10 % from the
 /// compute stated beside it; and the complaint about the metrics.
 [[nodiscard]] std::optional<PointFault> fault_of(const Point& point);
 

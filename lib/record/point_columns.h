@@ -45,6 +45,11 @@ inline constexpr std::string_view kOutlierName = "outlier", kOutlierReasonName =
 /// Whether its cells are numbers > 0.
 [[nodiscard]] constexpr bool is_quantity(PointColumn column) { return column < kDataset; }
 
+/// Whether these count something: whole numbers, which a rounded double no longer is.
+[[nodiscard]] constexpr bool is_count(PointColumn column) {
+  return column == kParams || column == kTokens || column == kBatchTokens;
+}
+
 /// The column of that name. Throws Error(invalid_argument) "<option>: ..." naming those there are.
 [[nodiscard]] PointColumn point_column(const std::string& name, const std::string& option);
 

@@ -53,6 +53,9 @@ std::optional<double> PointRows::quantity(PointColumn column) const {
                         ? "must be a perplexity > 1, got " + std::string(cell)
                         : quantity_complaint(cell));
     }
+    if (const auto complaint = count_complaint(column, cell)) {
+      rows_.fail_in(rows_.header()[field], *complaint);
+    }
     sum = sum.value_or(0) + *value;
   }
   return sum;

@@ -141,6 +141,10 @@ Layout read_header(CsvReader& csv, const PointsCsvOptions& options) {
     }
   }
   require_columns(layout, csv.file());
+  if (layout.field[kLoss] && names_perplexity(layout.name(kLoss))) {
+    csv.fail(", column " + layout.name(kLoss) +
+             ": holds perplexities, by its name; isoflop import --units loss=ppl converts them");
+  }
   return layout;
 }
 
@@ -157,6 +161,7 @@ class RowReader {
     if (cell.empty()) return std::nullopt;
     const std::optional<double> value = parse_quantity(cell);
     if (!value) complain(column, quantity_complaint(cell));
+    if (const auto complaint = count_complaint(column, cell)) complain(column, *complaint);
     return value;
   }
   [[nodiscard]] std::optional<std::int64_t> integer(PointColumn column) const {
@@ -255,6 +260,7 @@ bool add_row(const CsvReader& csv, const Layout& layout, const PointsCsvOptions&
 void watch_frame(const CsvReader& csv, const Layout& layout, const Point& point,
                  FrameWatch& frame) {
   frame.see_metric(point, csv.row());
+  frame.see_size(point, csv.row());
   if (layout.convention) frame.see_convention(csv.fields()[*layout.convention], csv.row());
   if (layout.field[kDataset]) frame.see_dataset(point.dataset, csv.row());
   if (layout.tokenizer) frame.see_tokenizer(csv.fields()[*layout.tokenizer], csv.row());

@@ -37,7 +37,9 @@ const std::vector<BadFile>& unlike_points() {
       {"params,tokens,loss,tokenizer\n1e6,1e8,3,bytes\n1e6,2e8,3,bpe\n",
        {"row 3, column tokenizer", "\"bpe\"", "row 2 has \"bytes\""}},
       {"params,tokens,loss,bits_per_byte\n1e6,1e8,3,\n1e6,2e8,,1\n",
-       {"row 3, column loss", "row 2 has that metric only"}},
+       {"row 3, column loss", "row 2 has loss only"}},
+      {"params,flops_per_token,tokens,loss\n1e6,,1e8,3\n,6e6,2e8,3\n",
+       {"row 3, column params: is empty", "row 2 has params only"}},
   };
   return files;
 }
@@ -52,6 +54,7 @@ const std::vector<BadFile>& bad_curves() {
       {header + "a,1e6,10,4\na,2e6,20,4\n", {"row 3, column params", "the run's first row"}},
       {header + "a,1e6,10,4\na,1e6,10,4\n", {"row 3, column tokens", "above the run's last"}},
       {header + "a,1e6,10\n", {"row 2", "has 3 fields, the header has 4"}},
+      {header + "a,1e6,10,4\n", {"row 1: has no column flops_per_token", "--scale params"}},
       {"run,params,tokens,loss\na,1e6,10,4\n", {"row 1", "no column run_id"}},
       {"run_id,params,tokens,loss,loss\n", {"row 1", "column loss appears twice"}},
   };
@@ -91,6 +94,32 @@ TEST_CASE("points measured differently are refused with both rows") {
   CHECK(result.exit_code == 2);
   CHECK_THAT(result.err,
              contains("row 2 and row 3") && contains("\"web\"") && contains("\"code\""));
+}
+
+TEST_CASE("a size that some points lack is missed by name") {
+  const TempDir dir;
+  const BadFile bad{"params,flops_per_token,tokens,loss\n1e6,6e6,1e8,3\n1e6,,2e8,3\n",
+                    {"row 3: has no flops_per_token, which row 2 has", "--scale params"}};
+  dir.write("bad.csv", bad.text);
+  const CliResult result = run_cli(dir, {"fit", "bad.csv"});
+  CHECK(result.exit_code == 2);
+  for (const std::string& words : bad.said) CHECK_THAT(result.err, contains(words));
+}
+
+TEST_CASE("points that leave nothing to run are named") {
+  const TempDir dir;
+  expect_refused(dir, {"next", "bad.csv", "--flops", "1e18"}, "bad.csv",
+                 {kHeader + kGood, {"no runs to choose from", "got 1 point"}});
+}
+
+TEST_CASE("what only planning finds wrong in an experiment is named by file and path") {
+  const TempDir dir;
+  const BadFile bad{R"({"schema": "isoflop.experiment/1", "dataset": "santafe", "seq_len": 512,
+                        "prior": "deepseek-llm-2024", "budgets": [1]})",
+                    {"bad.json: /budgets/0: calls for models from"}};
+  for (const char* command : {"plan", "sweep"}) {
+    expect_refused(dir, {command, "bad.json"}, "bad.json", bad);
+  }
 }
 
 TEST_CASE("two files of unlike frames are not fitted together") {

@@ -138,6 +138,13 @@ TEST_CASE("malformed law files are refused by file and path") {
       {law_with("[0.1, 0.5]", "[\"0.1\", 0.5]"), {"/allocation/flops_per_token/0", "\"0.1\""}},
       {law_with("[0.1, 0.5]", "[-0.1, 0.5]"), {"/allocation/flops_per_token/0", "-0.1"}},
       {law_with("\"bits_per_byte\"", "\"perplexity\""), {"/frame/metric", "bits_per_byte"}},
+      {law_with("\"fitted_from\"", "\"vocab_size\": 1, \"fitted_from\""),
+       {"law.json: /vocab_size: must be an integer from 2", "got 1"}},
+      {law_with("a test", "a \\u0000 test"), {"law.json: /source", "NUL"}},
+      {law_with("a test", std::string("a \0 test", 8)), {"law.json: byte ", "is NUL"}},
+      {kGoodLaw + std::string("\0", 1), {"law.json: byte ", "is NUL"}},
+      {law_with("[0.1, 0.5]", "[1e300, 0.5]"),
+       {"law.json: law mine: asks for", "must be > 0 and at most 1e16"}},
       {law_with("deepseek_m_actual", "6nd"), {"/frame/convention", "6nd"}},
       {law_with("\"id\": \"mine\"", "\"id\": \"mine\", \"id\": \"yours\""), {"/id", "twice"}},
   };

@@ -40,7 +40,7 @@ TEST_CASE("an imported point is the same double, and every other column is kept"
       import(dir,
              "\xef\xbb\xbfN,D,val,lr,\"a, b\",loss\r\n"
              "6795600349.289497,245105957.9245427,5.005581996196243,1e-3,\"x\"\"y\",9\r\n"
-             "99999999999999999999,18446744073709551616,0.30000000000000004,,,\r\n",
+             "1000000000,18446744073709551616,0.30000000000000004,,,\r\n",
              options);
   REQUIRE(points.size() == 2);
   CHECK(summary.n_rows == 2);
@@ -51,10 +51,10 @@ TEST_CASE("an imported point is the same double, and every other column is kept"
   CHECK(points[0].other.at("lr") == "1e-3");
   CHECK(points[0].other.at("a, b") == "x\"y");
   CHECK(points[0].other.at("file_loss") == "9");
-  CHECK(points[1].params == 99999999999999999999.0);
+  CHECK(points[1].params == 1e9);
   CHECK(points[1].loss == 0.30000000000000004);
   // 6 N D is far beyond 2^63 here, and a double all the same.
-  CHECK(points[1].compute_flops() == 6 * 99999999999999999999.0 * 18446744073709551616.0);
+  CHECK(points[1].compute_flops() == 6 * 1e9 * 18446744073709551616.0);
 }
 
 TEST_CASE("units are exact: powers of ten are applied to the decimal digits") {
@@ -258,7 +258,7 @@ TEST_CASE("JSON lines: dotted paths, bare NaN of Python elsewhere, columns that 
       dir,
       "{\"config\": {\"n\": 124000000}, \"tokens\": 2.5e9, \"summary\": {\"val/loss\": 3.25}, "
       "\"g\": NaN, \"s\": \"NaN \\\" NaN\"}\n\n"
-      "{\"config\": {\"n\": 99999999999999999999}, \"tokens\": 1e12, \"late\": true, "
+      "{\"config\": {\"n\": 100000000000000000}, \"tokens\": 1e12, \"late\": true, "
       "\"summary\": {\"val/loss\": 2.0}}",
       options);
   REQUIRE(points.size() == 2);
@@ -266,8 +266,27 @@ TEST_CASE("JSON lines: dotted paths, bare NaN of Python elsewhere, columns that 
   CHECK(points[0].loss == 3.25);
   CHECK(points[0].other.at("g") == "NaN");
   CHECK(points[0].other.at("s") == "NaN \" NaN");
-  CHECK(points[1].params == 99999999999999999999.0);
+  CHECK(points[1].params == 1e17);
   CHECK(points[1].other.at("late") == "true");
+}
+
+TEST_CASE("no digit of a whole number is lost: counts are refused, other columns keep theirs") {
+  const test::TempDir dir;
+  const auto line = [](const char* tokens) {
+    return std::string(
+               "{\"params\": 1e6, \"loss\": 3, \"id\": 18446744073709551617, \"tokens\": ") +
+           tokens + "}\n";
+  };
+  for (const char* tokens : {"18446744073709551617", "9007199254740993"}) {
+    const auto file = dir.write("runs.jsonl", line("1e9") + line(tokens));
+    CHECK_THAT(
+        ISOFLOP_ERROR_MESSAGE(import_points(file, dir.path() / "out.csv", of(ImportFormat::jsonl))),
+        contains("runs.jsonl: line 2: /tokens: must be at most 2^53") &&
+            contains(std::string("got ") + tokens));
+  }
+  const auto [summary, points] = import(dir, line("18446744073709551616"), of(ImportFormat::jsonl));
+  CHECK(points.at(0).tokens == 18446744073709551616.0);
+  CHECK(points.at(0).other.at("id") == "18446744073709551617");
 }
 
 TEST_CASE("what is suspect is marked and counted, never dropped") {

@@ -163,6 +163,32 @@ TEST_CASE("perplexities are a unit, and are not taken for nats") {
                                          "10.5, row 3); are they perplexities?"));
 }
 
+TEST_CASE("a column that is named a perplexity is taken for losses by nobody") {
+  for (const char* name : {"ppl", "val_ppl", "eval/perplexity", "PPL.last"}) {
+    INFO(name);
+    const test::TempDir dir;
+    const auto file =
+        dir.write("a.csv", "params,tokens," + std::string(name) + "\n1e6,1e8,12\n2e6,1e8,11\n");
+    const auto out = dir.path() / "out.csv";
+    ImportOptions options = of(ImportFormat::csv);
+    options.columns = {{"loss", name}};
+    CHECK_THAT(ISOFLOP_ERROR_MESSAGE(import_points(file, out, options)),
+               contains("a.csv: row 1: column " + std::string(name) + ": holds perplexities") &&
+                   contains("--units loss=ppl"));
+    CHECK_THAT(ISOFLOP_ERROR_MESSAGE(load_points_csv(file, {.columns = {{"loss", name}}})),
+               contains("a.csv: row 1, column " + std::string(name) + ": holds perplexities"));
+    options.units = {{"loss", "ppl"}};
+    import_points(file, out, options);
+    CHECK(load_points_csv(out).points.front().loss == Approx(std::log(12.0)));
+    options.units = {{"loss", "nats"}};
+    import_points(file, out, options);
+    CHECK(load_points_csv(out).points.front().loss == 12);
+  }
+  const test::TempDir dir;
+  const auto file = dir.write("a.csv", "params,tokens,applied_loss\n1e6,1e8,3\n");
+  CHECK(load_points_csv(file, {.columns = {{"loss", "applied_loss"}}}).points.size() == 1);
+}
+
 TEST_CASE("metrics beyond what guessing gives are refused, in nats and in bits") {
   const test::TempDir dir;
   const auto message = [&](const std::string& column, const std::string& value) {

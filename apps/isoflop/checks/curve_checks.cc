@@ -27,6 +27,18 @@ bool never_changes(const TrainingCurve& curve) {
 
 }  // namespace
 
+void require_scale(const std::string& file, std::span<const TrainingCurve> curves,
+                   LossLaw::Scale scale) {
+  const bool params = scale == LossLaw::Scale::params;
+  for (const TrainingCurve& curve : curves) {
+    if (params ? curve.params.has_value() : curve.flops_per_token.has_value()) continue;
+    throw Error(ErrorCode::parse, file + ": row 1: has no column " + std::string(to_string(scale)) +
+                                      ", in which sizes are fitted; --scale " +
+                                      (params ? "flops_per_token" : "params") +
+                                      " takes the other one");
+  }
+}
+
 std::vector<std::string> curve_warnings(const std::string& file,
                                         std::span<const TrainingCurve> curves,
                                         const PointSet& points) {

@@ -56,9 +56,16 @@ ScaleSource scale_source(const PointSet& set, LossLaw::Scale scale) {
   const auto n_stated = std::count_if(set.points.begin(), set.points.end(), has);
   if (n_stated == static_cast<std::ptrdiff_t>(set.points.size())) return ScaleSource::stated;
   if (n_stated == 0) return ScaleSource::converted;
+  const auto with = std::find_if(set.points.begin(), set.points.end(), has);
+  const auto without = std::find_if_not(set.points.begin(), set.points.end(), has);
+  const auto place = [&](auto point) {
+    return where(*point, static_cast<std::size_t>(point - set.points.begin()));
+  };
+  const LossLaw::Scale other = params ? LossLaw::Scale::flops_per_token : LossLaw::Scale::params;
   throw Error(ErrorCode::invalid_argument,
-              "some points have " + std::string(to_string(scale)) +
-                  " and some do not; a fit needs it for all of them, or for none");
+              place(without) + ": has no " + std::string(to_string(scale)) + ", which " +
+                  place(with) + " has; a fit needs it for all points, or for none (--scale " +
+                  std::string(to_string(other)) + " does without it)");
 }
 
 /// Of a column critical_batch_tokens, or noise_scale_tokens (arXiv:1812.06162: they agree about).

@@ -38,7 +38,7 @@ std::string quote_bare_constants(std::string_view line) {
 Json parse_as_python_writes(const std::string& text, const std::string& file) {
   const bool bare =
       text.find("NaN") != std::string::npos || text.find("Infinity") != std::string::npos;
-  return parse_json(bare ? quote_bare_constants(text) : text, file);
+  return parse_json_keeping_digits(bare ? quote_bare_constants(text) : text, file);
 }
 
 class ObjectLines : public JsonObjects {
