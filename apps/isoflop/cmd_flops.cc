@@ -79,7 +79,7 @@ struct FlopsArguments {
   bool gelu = false, json = false;
 };
 
-void add_shape_options(Command& command, ModelShape& shape) {
+void add_flops_options(Command& command, ModelShape& shape) {
   command.add_option("--n-layers", shape.n_layers, "Layers", {.required = true});
   command.add_option("--d-model", shape.d_model, "Width", {.required = true});
   command.add_option("--n-heads", shape.n_heads, "Query heads", {.required = true});
@@ -109,7 +109,7 @@ void add_flops_command(Command& program) {
   auto options = std::make_shared<FlopsArguments>();
   Command& command = program.add_subcommand(
       "flops", "Parameter counts and FLOPs per token under every convention");
-  add_shape_options(command, options->shape);
+  add_flops_options(command, options->shape);
   command.add_flag("--gelu", options->gelu, "A two-matrix FFN instead of SwiGLU");
   command.add_flag("--json", options->json, "Print JSON");
   command.set_action([options, &command] {

@@ -82,7 +82,7 @@ Json optimum_rows(const std::vector<Series>& series, AxisRange& x, AxisRange& y)
   return rows;
 }
 
-Json law_rows(const std::vector<Series>& series, const AxisRange& x, AxisRange& y) {
+Json estimator_law_rows(const std::vector<Series>& series, const AxisRange& x, AxisRange& y) {
   Json rows = Json::array();
   for (const Series& one : series) {
     for (const double compute : log_grid(x, 30)) {
@@ -244,7 +244,7 @@ std::optional<Figure> estimator_figure(const ReportChapter& chapter) {
   if (optima.if_array()->empty()) return std::nullopt;
   x.low /= 1.3;
   x.high = kReach * fit.compute_to;
-  Json laws = law_rows(series, x, y);
+  Json laws = estimator_law_rows(series, x, y);
   const AxisRange shown = {y.low / kOverhang, y.high * kOverhang};
   const std::string title = "Optimal " + scale_symbol(chapter) + " [" + scale_unit(chapter) + "]";
   Plot plot(kPageWidth, 430, "", {"Compute C [FLOPs]", x, true, Labels::power},

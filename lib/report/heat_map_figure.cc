@@ -147,7 +147,7 @@ void add_cell_marks(Plot& plot) {
 }
 
 // Triangles on the two axes, where they hide no number.
-void add_optimum_marks(Plot& plot, const HyperCell& cell) {
+void add_heat_map_optimum(Plot& plot, const HyperCell& cell) {
   const Json at = Json::object(
       {{"x", cell.peak_lr},
        {"y", cell.batch_tokens},
@@ -196,7 +196,7 @@ FigureRow heat_map_figures(const ReportChapter& chapter) {
     plot.add_data("cells", cells);
     plot.add_data("near", near);
     add_cell_marks(plot);
-    if (map.cell != nullptr) add_optimum_marks(plot, *map.cell);
+    if (map.cell != nullptr) add_heat_map_optimum(plot, *map.cell);
     const std::string number = std::to_string(row.figures.size() + 1);
     row.figures.push_back(
         {"batch_lr-" + number, "",
