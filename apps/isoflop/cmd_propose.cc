@@ -96,18 +96,32 @@ void save_spec(const Proposal& proposal, const Dataset* dataset, const ProposeAr
   save_run_spec(spec, options.out);
 }
 
+/// What a law asks for and nobody can do is the fault of its file.
+Proposal proposal_of(const ProposalRequest& request, const Law& law, const std::string& named) {
+  try {
+    return propose(request, law);
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    const bool of_file = named != law.id && what.starts_with("law " + law.id);
+    throw Error(error.code(), of_file ? named + ": " + what : what);
+  }
+}
+
 void run_propose(const ProposeArguments& options) {
   refuse_input_as_output(options.out, {options.law});
   const Law law = find_law(options.law);
   const std::unique_ptr<Dataset> dataset =
       options.dataset.empty() ? nullptr
                               : find_dataset(options.dataset, data_root(options.data_root));
-  Proposal proposal = propose(request_of(options, dataset.get()), law);
+  Proposal proposal = proposal_of(request_of(options, dataset.get()), law, options.law);
   for (std::string& text : idle_options(options)) proposal.warnings.push_back(std::move(text));
   std::printf("%s", options.json ? to_json(proposal).c_str() : proposal_text(proposal).c_str());
   if (!options.json) {
     for (const std::string& warning : proposal.warnings) {
       std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    }
+    for (const std::string& remark : proposal.remarks) {
+      std::fprintf(stderr, "note: %s\n", remark.c_str());
     }
   }
   if (!options.out.empty()) save_spec(proposal, dataset.get(), options);
@@ -133,7 +147,7 @@ void add_propose_command(Command& program) {
   command.add_option("--gpus", options->gpus, "How many", {.range = Range{1, 1'000'000}});
   command.add_option("--out", options->out, "Spec file to write, for `isoflop train`");
   command.add_option("--dataset", options->dataset,
-                     "Data set at hand: its vocabulary, its length, the spec's data");
+                     "Data set at hand: its vocabulary, its number of tokens, the spec's data");
   command.add_option("--data-root", options->data_root,
                      "Folder of data sets (default: $ISOFLOP_DATA, else ./data)");
   command.add_option("--validation-tokens", options->validation_tokens, "Of that spec",

@@ -45,7 +45,7 @@ void require(bool ok, const std::string& what) {
   if (!ok) throw Error(ErrorCode::invalid_argument, what);
 }
 
-void validate(const PointSet& points, const FitOptions& options) {
+void validate_fit(const PointSet& points, const FitOptions& options) {
   require(!points.points.empty(), "a fit needs points; there are none");
   require(options.delta > 0 && std::isfinite(options.delta),
           "delta must be finite and > 0, got " + exact_text(options.delta));
@@ -321,6 +321,21 @@ void mark_open_parameters(const SurfaceIntervals& intervals, SurfaceDiagnostics&
   }
 }
 
+/// Where the law keeps its intervals: also at the budgets beyond the data that were asked for.
+std::vector<double> evidence_computes(double largest, std::span<const double> targets) {
+  std::vector<double> computes;
+  for (const double ratio : kEvidenceRatios) computes.push_back(ratio * largest);
+  for (const double target : targets) {
+    if (target > largest) computes.push_back(target);
+  }
+  std::sort(computes.begin(), computes.end());
+  const auto same = [](double a, double b) { return std::abs(b / a - 1) < 1e-9; };
+  computes.erase(std::unique(computes.begin(), computes.end(), same), computes.end());
+  // Of points near the end of what a number holds, as far as they go.
+  std::erase_if(computes, [](double compute) { return !std::isfinite(compute); });
+  return computes;
+}
+
 void extrapolate(std::span<const Sample> samples, Fit& fit) {
   const FitOptions& options = fit.options;
   if (fit.parametric) {
@@ -330,15 +345,18 @@ void extrapolate(std::span<const Sample> samples, Fit& fit) {
       mark_open_parameters(*fit.surface_intervals, *fit.parametric->diagnostics);
     }
   }
-  fit.targets = predict_targets(fit, {.computes = options.targets,
-                                      .flops_factor = flops_factor(samples),
-                                      .rate = options.compute_rate});
+  TargetOptions asked{.computes = options.targets,
+                      .flops_factor = flops_factor(samples),
+                      .rate = options.compute_rate};
+  fit.targets = predict_targets(fit, asked);
+  asked.computes = evidence_computes(fit.compute_to, options.targets);
+  fit.along = predict_targets(fit, asked);
 }
 
 }  // namespace
 
 Fit fit(const PointSet& given, const FitOptions& options) {
-  validate(given, options);
+  validate_fit(given, options);
   const IndependentPoints independent = independent_points(given);
   const PointSet& points = independent.points;
   Runs runs = runs_of(points, options.scale);

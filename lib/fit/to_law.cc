@@ -7,7 +7,7 @@ namespace {
 
 /// A law's allocation is in FLOPs per token. Sizes in parameters go by M = 6 N where that is how
 /// compute was counted, else by M = C / D.
-AllocationLaw allocation_law(const Fit& fit) {
+AllocationLaw law_of_split(const Fit& fit) {
   AllocationLaw law{.flops_per_token = fit.scale_opt.law, .tokens = fit.tokens_opt.law};
   if (fit.scale == LossLaw::Scale::flops_per_token) return law;
   if (is_six_n(fit.frame.convention)) {
@@ -23,6 +23,32 @@ constexpr char kAssumedConvention[] =
     "D "
     "(six_n_total); fit --convention six_n1_actual is for counts without embeddings";
 
+std::optional<Interval> over_value(const Estimated& estimated) {
+  if (!estimated.interval || !(estimated.value > 0)) return std::nullopt;
+  return Interval{estimated.interval->low / estimated.value,
+                  estimated.interval->high / estimated.value};
+}
+
+/// Of the estimator that makes the headline, and so the law. A frontier has its own interval.
+std::optional<Evidence> evidence_of(const Fit& fit) {
+  if (fit.along.empty()) return std::nullopt;
+  Evidence evidence;
+  for (const HoldoutSummary& summary : fit.holdout_summary) {
+    if (summary.method != fit.along.front().estimates.front().method) continue;
+    evidence.holdout = {.n_scores = summary.n_scores,
+                        .largest_ratio = summary.largest_ratio,
+                        .size_per_decade = summary.median_per_decade.scale,
+                        .loss_per_decade = summary.median_per_decade.loss,
+                        .is_poor = summary.is_poor};
+  }
+  for (const Target& target : fit.along) {
+    LawIntervals interval{.ratio = target.ratio, .size = over_value(target.scale)};
+    if (!fit.frontier) interval.loss = over_value(target.estimates.front().loss);
+    evidence.intervals.push_back(interval);
+  }
+  return evidence;
+}
+
 bool has_law(const PowerLawFit& fit) { return fit.usable() || fit.exponent_assumed; }
 
 }  // namespace
@@ -37,12 +63,13 @@ Law to_law(const Fit& fit, const std::string& id, const std::string& source) {
   law.seq_len = fit.seq_len;
   law.fitted_from = Flops(fit.compute_from);
   law.fitted_to = Flops(fit.compute_to);
-  if (fit.scale_opt.usable() && fit.tokens_opt.usable()) law.allocation = allocation_law(fit);
+  if (fit.scale_opt.usable() && fit.tokens_opt.usable()) law.allocation = law_of_split(fit);
   law.frontier = fit.frontier;
   if (fit.parametric && fit.parametric->usable() && fit.parametric->law.a > 0 &&
       fit.parametric->law.b > 0) {
     law.loss = fit.parametric->law;
   }
+  law.evidence = evidence_of(fit);
   if (!fit.hyper) return law;
   const HyperFit& hyper = *fit.hyper;
   if (has_law(hyper.batch_tokens) && has_law(hyper.peak_lr)) {

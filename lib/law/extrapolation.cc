@@ -29,4 +29,23 @@ ExtrapolationLight extrapolation_light(double ratio) {
                                              : ExtrapolationLight::only_with_holdout_evidence;
 }
 
+ExtrapolationLight extrapolation_light(double ratio, bool has_good_holdout) {
+  const ExtrapolationLight light = extrapolation_light(ratio);
+  if (has_good_holdout || ratio <= 1) return light;
+  return light == ExtrapolationLight::ok ? ExtrapolationLight::caution
+                                         : ExtrapolationLight::only_with_holdout_evidence;
+}
+
+std::string_view color_of(ExtrapolationLight light) {
+  switch (light) {
+    case ExtrapolationLight::ok:
+      return "green";
+    case ExtrapolationLight::caution:
+      return "yellow";
+    case ExtrapolationLight::only_with_holdout_evidence:
+      return "red";
+  }
+  return "";
+}
+
 }  // namespace isoflop

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "isoflop/error.h"
 #include "isoflop/law.h"
+#include "law/evidence_json.h"
 #include "law/recipe_json.h"
 
 namespace isoflop {
@@ -173,7 +174,7 @@ Law read_law(const JsonReader& json) {
   json.require_schema(kSchema);
   json.allow_only({"schema", "id", "source", "frame", "fitted_from", "fitted_to", "vocab_size",
                    "seq_len", "allocation", "hyper", "hyper_nd", "loss", "frontier", "recipe",
-                   "note"});
+                   "evidence", "note"});
   Law law;
   law.id = json.at("id").string();
   if (!is_safe_name(law.id)) {
@@ -188,7 +189,7 @@ Law read_law(const JsonReader& json) {
   if (law.fitted_from && law.fitted_to && *law.fitted_from > *law.fitted_to) {
     json.at("fitted_to").fail("must be at least fitted_from");
   }
-  if (const auto size = json.find("vocab_size")) law.vocab_size = size->integer(1, kMaxSize);
+  if (const auto size = json.find("vocab_size")) law.vocab_size = size->integer(2, kMaxSize);
   if (const auto size = json.find("seq_len")) law.seq_len = size->integer(1, kMaxSize);
   if (const auto part = json.find("recipe")) law.recipe = read_recipe(*part);
   if (const auto part = json.find("allocation")) law.allocation = read_allocation(*part);
@@ -196,6 +197,7 @@ Law read_law(const JsonReader& json) {
   if (const auto part = json.find("hyper_nd")) law.hyper_nd = read_hyper_nd(*part);
   if (const auto part = json.find("loss")) law.loss = read_loss(*part);
   if (const auto part = json.find("frontier")) law.frontier = read_frontier(*part);
+  if (const auto part = json.find("evidence")) law.evidence = read_evidence(*part);
   return law;
 }
 
@@ -215,6 +217,7 @@ Json law_json(const Law& law) {
   }
   if (law.loss) json.set("loss", loss_json(*law.loss));
   if (law.frontier) json.set("frontier", frontier_json(*law.frontier));
+  if (law.evidence) json.set("evidence", evidence_json(*law.evidence));
   return json;
 }
 

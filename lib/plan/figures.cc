@@ -38,4 +38,6 @@ std::string plain_text(double value) {
   return digits;
 }
 
+std::string share_text(double share) { return rounded_text(100 * share, 3) + " %"; }
+
 }  // namespace isoflop

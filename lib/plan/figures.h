@@ -11,5 +11,7 @@ namespace isoflop {
 [[nodiscard]] std::string flops_text(double flops);
 /// Hours and money without an exponent: 72.28, 1,234,568.
 [[nodiscard]] std::string plain_text(double value);
+/// 12.3 %.
+[[nodiscard]] std::string share_text(double share);
 
 }  // namespace isoflop

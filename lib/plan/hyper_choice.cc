@@ -10,6 +10,7 @@ namespace isoflop {
 namespace {
 
 constexpr char kGiven[] = "given";
+constexpr char kDefault[] = "default of DeepSeek LLM, arXiv:2401.02954";
 constexpr double kLeastRate = 1e-12, kMostRate = 100;  // of a peak learning rate
 
 void ask_law(Proposal& proposal, const Law& law, double compute) {
@@ -45,7 +46,17 @@ void set_from(Proposal& proposal, const std::string& part, const std::string& fr
   proposal.provenance.push_back({part, from});
 }
 
+std::string behind(const Law& law) { return "the runs behind law " + law.id; }
+
 }  // namespace
+
+void say_whose_sizes(Proposal& proposal, const ProposalRequest& request, const Law& law) {
+  const auto state = [&](const char* part, bool was_given, bool was_run) {
+    set_from(proposal, part, was_given ? kGiven : (was_run ? behind(law) : kDefault));
+  };
+  state("vocab_size", request.vocab_size.has_value(), law.vocab_size.has_value());
+  state("seq_len", request.seq_len.has_value(), law.seq_len.has_value());
+}
 
 void choose_batch_and_rate(Proposal& proposal, const ProposalRequest& request, const Law& law) {
   std::string from = "law " + law.id;
@@ -80,10 +91,8 @@ void choose_recipe(Proposal& proposal, const ProposalRequest& request, const Law
   const TrainingRecipe& given = request.recipe;
   const TrainingRecipe& runs = law.recipe;
   apply(first_of(given, runs), proposal.spec);
-  const std::string behind = "the runs behind law " + law.id;
   const auto state = [&](const char* part, bool was_given, bool was_run) {
-    set_from(proposal, part,
-             was_given ? kGiven : (was_run ? behind : "default of DeepSeek LLM, arXiv:2401.02954"));
+    set_from(proposal, part, was_given ? kGiven : (was_run ? behind(law) : kDefault));
   };
   state("weight_decay", given.weight_decay.has_value(), runs.weight_decay.has_value());
   state("schedule", given.schedule.has_value(), runs.schedule.has_value());

@@ -5,6 +5,9 @@
 
 namespace isoflop {
 
+/// Where vocabulary and sequence length come from.
+void say_whose_sizes(Proposal& proposal, const ProposalRequest& request, const Law& law);
+
 /// Sets what the laws say of batch and learning rate at the proposed shape, or what was given in
 /// their place, and what is missing then. Throws Error(invalid_argument) for a hyper_law that says
 /// nothing about them.

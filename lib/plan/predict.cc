@@ -18,6 +18,11 @@ double surface_size(const Law& law, const ModelShape& shape, FlopsPerToken m) {
   return static_cast<double>(count_params(shape).non_embedding());
 }
 
+/// What the law's fit says of its surface's loss, over that loss.
+std::optional<Interval> loss_interval(const Law& law, double ratio) {
+  return law.evidence ? intervals_at(*law.evidence, ratio).loss : std::nullopt;
+}
+
 }  // namespace
 
 double extrapolation(const Law& law, Flops compute) {
@@ -44,6 +49,9 @@ std::optional<Prediction> predict(const Law& law, const ModelShape& shape, Token
     }
   } else if (law.loss) {
     loss = (*law.loss)(surface_size(law, shape, m), worth.value());
+    if (const auto interval = loss_interval(law, ratio)) {
+      return Prediction{loss, loss * interval->low, loss * interval->high};
+    }
   } else {
     return std::nullopt;
   }

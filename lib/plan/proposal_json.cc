@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/json.h"
 #include "isoflop/proposal.h"
+#include "law/evidence_json.h"
 #include "record/run_spec_json.h"
 
 namespace isoflop {
@@ -31,10 +32,23 @@ void set_prediction(Json& json, const Proposal& proposal) {
                          {"high", prediction->high}}));
 }
 
+Json reliability_json(const Reliability& reliability) {
+  Json json = Json::object({{"light", to_string(reliability.light)},
+                            {"color", color_of(reliability.light)},
+                            {"reason", reliability.reason}});
+  if (const auto& holdout = reliability.holdout)
+    json.set("holdout", holdout_evidence_json(*holdout));
+  if (const auto& m = reliability.flops_per_token) json.set("flops_per_token", ends_json(*m));
+  if (const auto& d = reliability.tokens) json.set("tokens", ends_json(*d));
+  return json.set_if("worst_waste", reliability.worst_waste);
+}
+
 void set_cost(Json& json, const Proposal& proposal) {
   if (!proposal.gpu_hours) return;
   Json cost = Json::object({{"gpu_hours", *proposal.gpu_hours}});
   cost.set_if("wall_hours", proposal.wall_hours).set_if("price", proposal.price);
+  cost.set("convention", to_string(FlopsConvention::exact));
+  cost.set("compute", proposal.exact_compute->value());
   cost.set("gpus", proposal.n_gpus).set_if("mfu", proposal.mfu);
   cost.set("mfu_assumed", proposal.mfu_assumed);
   json.set("cost", cost);
@@ -108,13 +122,15 @@ std::string to_json(const Proposal& proposal) {
   if (spec.n_steps > 0) {
     json.set("n_steps", spec.n_steps).set("warmup_steps", spec.warmup_steps);
     json.set("schedule", schedule_json(spec.schedule));
-    json.set("recipe", recipe_values_json(spec)).set("from", provenance_json(proposal));
+    json.set("recipe", recipe_values_json(spec));
   }
+  json.set("from", provenance_json(proposal));
   if (proposal.weight_decay) json.set("power_lines", weight_decay_json(*proposal.weight_decay));
   if (!proposal.dataset.empty()) json.set("dataset", proposal.dataset);
   json.set_if("epochs", proposal.epochs);
   json.set_if("effective_tokens", proposal.effective_tokens);
   set_prediction(json, proposal);
+  if (proposal.reliability) json.set("reliability", reliability_json(*proposal.reliability));
   if (proposal.inference_aware) {
     json.set("inference_aware",
              inference_aware_json(*proposal.inference_aware, proposal.inference_scale));
@@ -123,6 +139,7 @@ std::string to_json(const Proposal& proposal) {
   json.set("extrapolation", proposal.extrapolation);
   json.set("missing", Json::array_of(proposal.missing));
   json.set("warnings", Json::array_of(proposal.warnings));
+  json.set("remarks", Json::array_of(proposal.remarks));
   return json.pretty();
 }
 

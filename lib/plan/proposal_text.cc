@@ -40,14 +40,22 @@ std::string from_text(const Proposal& proposal, const std::string& part) {
   return "";
 }
 
+/// " (default)" where neither the caller nor the law says it; whose it is where data are named.
+std::string whose(const Proposal& proposal, const std::string& part) {
+  const std::string from = from_text(proposal, part);
+  if (from.find("(default of ") != std::string::npos) return " (default)";
+  const bool of_law = from.find("(the runs behind law ") != std::string::npos;
+  return of_law && !proposal.dataset.empty() ? " (the law's)" : "";
+}
+
 void add_shape(const Proposal& proposal, Page& page) {
   const ModelShape& shape = proposal.spec.shape;
   const ParamCounts counts = count_params(shape);
   page.row("shape", short_name(shape) + ", heads of " + std::to_string(shape.d_head) + ", d_ff " +
                         std::to_string(shape.d_ff) + ", vocabulary " +
-                        std::to_string(shape.vocab_size) +
+                        std::to_string(shape.vocab_size) + whose(proposal, "vocab_size") +
                         (shape.tied_embeddings ? " (tied)" : "") + ", sequence " +
-                        std::to_string(shape.seq_len));
+                        std::to_string(shape.seq_len) + whose(proposal, "seq_len"));
   page.row("parameters", count_text(number(counts.non_embedding())) + " non-embedding, " +
                              count_text(number(counts.total())) + " in all");
   const double m = proposal.flops_per_token.value();
@@ -120,6 +128,23 @@ void add_prediction(const Proposal& proposal, Page& page) {
   }
 }
 
+void add_reliability(const Proposal& proposal, Page& page) {
+  if (!proposal.reliability) return;
+  const Reliability& reliability = *proposal.reliability;
+  page.row("light", std::string(color_of(reliability.light)) + ": " + reliability.reason);
+  if (!reliability.flops_per_token) {
+    page.row("optimum, 90 %", "open: the points behind the law do not bound it");
+    return;
+  }
+  const auto range = [](const Interval& interval, std::string (*text)(double)) {
+    return text(interval.low) + " to " + text(interval.high);
+  };
+  std::string text = "FLOPs per token " + range(*reliability.flops_per_token, flops_text) +
+                     ", tokens " + range(*reliability.tokens, count_text);
+  if (const auto& waste = reliability.worst_waste) text += "; worst waste " + share_text(*waste);
+  page.row("optimum, 90 %", text);
+}
+
 void add_cost(const Proposal& proposal, Page& page) {
   if (!proposal.gpu_hours) return;
   constexpr double kSecondsPerHour = 3600, kHoursPerDay = 24, kDaysFrom = 96;
@@ -128,7 +153,9 @@ void add_cost(const Proposal& proposal, Page& page) {
                                            : plain_text(hours / kHoursPerDay) + " days") +
                             " on " + std::to_string(proposal.n_gpus) +
                             (proposal.n_gpus == 1 ? " GPU" : " GPUs"));
-  page.row("GPU hours", plain_text(*proposal.gpu_hours) + " at an MFU of " +
+  const FlopsPerToken exact = flops_per_token(proposal.spec.shape, FlopsConvention::exact);
+  page.row("GPU hours", plain_text(*proposal.gpu_hours) + " for " + flops_text(exact.value()) +
+                            " FLOPs per token by exact (head included) at an MFU of " +
                             rounded_text(*proposal.mfu, 3) +
                             (proposal.mfu_assumed ? ", which is assumed" : ""));
   if (proposal.price) page.row("price", plain_text(*proposal.price));
@@ -169,6 +196,7 @@ std::string proposal_text(const Proposal& proposal) {
   add_data(proposal, page);
   add_training(proposal, page);
   add_prediction(proposal, page);
+  add_reliability(proposal, page);
   add_cost(proposal, page);
   add_inference_aware(proposal, page);
   return page.take();

@@ -7,6 +7,7 @@
 #include "isoflop/deadweight.h"
 #include "isoflop/extrapolation.h"
 #include "plan/figures.h"
+#include "plan/proposal_remarks.h"
 
 namespace isoflop {
 namespace {
@@ -14,27 +15,14 @@ namespace {
 using Words = std::vector<std::string>;
 
 constexpr std::int64_t kFewSteps = 500;
-constexpr double kNotableRounding = 0.01;
 constexpr double kNotableSize = 0.05;
 // Of a budget that is the law's own but for rounding.
 constexpr double kRounding = 1 + 1e-9;
-constexpr double kUnspent = 0.005;
 constexpr double kMostSpent = 0.05;  // of ln(M D / C)
-// Up to 4 epochs are nearly as good as fresh tokens (arXiv:2305.16264).
-constexpr double kHarmlessEpochs = 4;
 
-std::string percent(double ratio) { return rounded_text(100 * ratio, 3) + " %"; }
-
-std::string advice_of(ExtrapolationLight light) {
-  switch (light) {
-    case ExtrapolationLight::ok:
-      return "within the range where hold-outs have worked.";
-    case ExtrapolationLight::caution:
-      return "caution, check on one budget in between.";
-    case ExtrapolationLight::only_with_holdout_evidence:
-      return "only with hold-out evidence.";
-  }
-  return "";
+const char* advice_of(ExtrapolationLight light) {
+  return light == ExtrapolationLight::caution ? "caution, check on one budget in between."
+                                              : "only with hold-out evidence.";
 }
 
 void warn_of_extrapolation(const Proposal& p, const Law& law, Words& warnings) {
@@ -49,16 +37,13 @@ void warn_of_extrapolation(const Proposal& p, const Law& law, Words& warnings) {
     warnings.emplace_back("The law does not say for which budgets it was fitted.");
     return;
   }
-  if (p.extrapolation > kRounding) {
-    const std::string text = "Extrapolates " + rounded_text(p.extrapolation, 3) +
-                             " times beyond the largest budget behind the law (" +
-                             rounded_text(law.fitted_to->value(), 3) + " FLOPs): ";
-    warnings.push_back(text + advice_of(extrapolation_light(p.extrapolation)));
+  if (p.extrapolation > kRounding && light_of(p) != ExtrapolationLight::ok) {
+    warnings.push_back(extrapolation_text(p, law) + advice_of(light_of(p)));
   }
   if (law.fitted_from && p.compute_budget < *law.fitted_from) {
     warnings.push_back("The budget is " + rounded_text(*law.fitted_from / p.compute_budget, 3) +
                        " times below the smallest behind the law (" +
-                       rounded_text(law.fitted_from->value(), 3) + " FLOPs).");
+                       rounded_text(law.fitted_from->value(), 3) + " FLOPs): fit smaller ones.");
   }
 }
 
@@ -70,30 +55,35 @@ void warn_of_hyper_range(const Proposal& p, const ProposalRequest& request, cons
     if (law.hyper && law.hyper->fitted_to && p.compute_budget > *law.hyper->fitted_to) {
       warnings.push_back("Batch size and learning rate extrapolate " +
                          rounded_text(p.compute_budget / *law.hyper->fitted_to, 3) +
-                         " times beyond their own grids.");
+                         " times beyond their own grids, which end at " +
+                         rounded_text(law.hyper->fitted_to->value()) +
+                         " FLOPs: run a grid nearer to the budget.");
     }
     return;
   }
   const Law& other = *request.hyper_law;
   const std::string what = "Batch size and learning rate are of law " + other.id;
-  const Flops compute =
-      flops_per_token(p.spec.shape, with_real_matrices(other.frame.convention)) * p.tokens;
+  const FlopsConvention convention = with_real_matrices(other.frame.convention);
+  const Flops compute = flops_per_token(p.spec.shape, convention) * p.tokens;
+  const std::string asked = what + ", asked at " + rounded_text(compute.value()) + " FLOPs by " +
+                            std::string(to_string(convention)) + ", ";
   const std::optional<Flops> to =
       other.hyper && other.hyper->fitted_to ? other.hyper->fitted_to : other.fitted_to;
   if (!to) {
     warnings.push_back(what + ", which does not say for which budgets it was fitted.");
   } else if (compute > *to) {
-    warnings.push_back(what + ", " + rounded_text(compute / *to, 3) +
-                       " times beyond its largest budget (" + rounded_text(to->value(), 3) +
-                       " FLOPs).");
+    warnings.push_back(asked + rounded_text(compute / *to, 3) +
+                       " times beyond its largest budget (" + rounded_text(to->value()) +
+                       " FLOPs): run a grid nearer to the budget.");
   } else if (other.fitted_from && compute < *other.fitted_from) {
-    warnings.push_back(what + ", " + rounded_text(*other.fitted_from / compute, 3) +
+    warnings.push_back(asked + rounded_text(*other.fitted_from / compute, 3) +
                        " times below its smallest budget (" +
-                       rounded_text(other.fitted_from->value(), 3) + " FLOPs).");
+                       rounded_text(other.fitted_from->value()) +
+                       " FLOPs): run a grid at this size.");
   }
   if (other.frame.dataset != law.frame.dataset) {
     warnings.push_back(what + ", fitted on " + other.frame.dataset + ", the split's on " +
-                       law.frame.dataset + ".");
+                       law.frame.dataset + ": run a grid on your own data.");
   }
 }
 
@@ -112,24 +102,20 @@ void warn_of_rounding(const Proposal& p, const ProposalRequest& request, const L
                       Words& warnings) {
   const double size = p.flops_per_token.value() / *p.law_flops_per_token;
   if (std::abs(size - 1) > kNotableSize) {
-    std::string text = "The nearest shape, " + short_name(p.spec.shape) + ", has " + percent(size) +
-                       " of the law's FLOPs per token" + reason_of_size(p, request);
+    std::string text = "The nearest shape, " + short_name(p.spec.shape) + ", has " +
+                       share_text(size) + " of the law's FLOPs per token" +
+                       reason_of_size(p, request);
     if (law.loss && has_optimum(*law.loss)) {
       const double share = deadweight(*law.loss, p.compute_budget.value(), size).wasted_share;
-      text += ", which wastes " + percent(share) + " of the budget by its loss surface";
+      text += ", which wastes " + share_text(share) + " of the budget by its loss surface";
     }
     warnings.push_back(text + ".");
   }
-  if (p.law_batch_tokens && p.spec.batch_tokens > 0 && !request.batch_tokens) {
-    const double batch = static_cast<double>(p.spec.batch_tokens) / *p.law_batch_tokens;
-    if (std::abs(batch - 1) > kNotableRounding) {
-      warnings.push_back("The batch is rounded to " + std::to_string(p.batch_seqs) +
-                         " sequences, " + percent(batch) + " of the law's.");
-    }
-  }
-  const double spent = p.compute / p.compute_budget;
-  if (spent < 1 - kUnspent) {
-    warnings.push_back("Whole steps spend " + percent(spent) + " of the budget.");
+  const double batch = batch_over_law(p, request).value_or(1);
+  if (std::abs(batch - 1) > kFarBatch) {
+    warnings.push_back("The batch, " + std::to_string(p.batch_seqs) +
+                       (p.batch_seqs == 1 ? " sequence, is " : " sequences, is ") +
+                       share_text(batch) + " of the law's: a shorter --seq-len comes nearer.");
   }
 }
 
@@ -139,13 +125,11 @@ void warn_of_run(const Proposal& p, const ProposalRequest& request, Words& warni
                        std::to_string(kFewSteps) +
                        " the schedule is not the one the laws were fitted with.");
   }
-  if (!request.data_tokens || p.tokens.value() <= *request.data_tokens) return;
-  const double epochs = p.tokens.value() / *request.data_tokens;
-  warnings.push_back(rounded_text(epochs, 3) + " epochs over " + count_text(*request.data_tokens) +
-                     " tokens" + (p.dataset.empty() ? "" : " of " + p.dataset) + ": " +
-                     (epochs <= kHarmlessEpochs
-                          ? "up to 4 are nearly as good as fresh data."
-                          : "beyond 4 the law, fitted on fresh data, promises too much."));
+  if (p.epochs.value_or(1) > kHarmlessEpochs) {
+    warnings.push_back(epochs_text(p, request) +
+                       "beyond 4 the law, fitted on fresh data, promises too much: more data, or a "
+                       "law of repeated data.");
+  }
 }
 
 /// What was asked for and changes nothing.
@@ -169,6 +153,19 @@ void warn_of_no_effect(const Proposal& p, const ProposalRequest& request, Words&
         "Without a batch size there are no steps: weight decay, schedule and optimizer are not "
         "shown.");
   }
+}
+
+/// A law in M without the head says nothing about what a model costs whose head costs more.
+void warn_of_head(const Proposal& p, Words& warnings) {
+  const ModelShape& shape = p.spec.shape;
+  const double head = flops_per_token(shape, FlopsConvention::exact).value() -
+                      flops_per_token(shape, FlopsConvention::exact_nohead).value();
+  if (!(head > p.flops_per_token.value())) return;
+  warnings.push_back("The head takes " + flops_text(head) + " FLOPs per token, " +
+                     rounded_text(head / p.flops_per_token.value(), 3) + " times those that " +
+                     std::string(to_string(p.convention)) +
+                     " counts: the budget buys less than the run costs; a smaller vocabulary "
+                     "(--vocab-size), or a larger budget.");
 }
 
 /// GPUs that no layout of the ranks can use.
@@ -204,13 +201,6 @@ void warn_of_frame(const ProposalRequest& request, const Law& law, Words& warnin
   }
 }
 
-void warn_of_vocabulary(const Proposal& p, const ProposalRequest& request, Words& warnings) {
-  const std::int64_t used = p.spec.shape.vocab_size;
-  if (!request.vocab_size || *request.vocab_size == used) return;
-  warnings.push_back("The vocabulary is padded from " + std::to_string(*request.vocab_size) +
-                     " to " + std::to_string(used) + ".");
-}
-
 void warn_of_law(const Proposal& p, const ProposalRequest& request, const Law& law,
                  Words& warnings) {
   if (!law.note.empty()) warnings.push_back(law.note);
@@ -218,14 +208,12 @@ void warn_of_law(const Proposal& p, const ProposalRequest& request, const Law& l
     warnings.push_back("The law " + law.id + " says nothing about " + join(p.missing, " and ") +
                        "; choose by a grid, or take another law for it (--hyper-law).");
   }
-  if (!law.allocation || law.allocation->exponents_only) {
-    warnings.emplace_back("The split of the budget is the minimum of the law's loss surface.");
-  }
   const auto differs = [&](const char* name, const std::optional<std::int64_t>& fitted,
                            std::int64_t used) {
     if (!fitted || *fitted == used) return;
     warnings.push_back(std::string(name) + " " + std::to_string(used) +
-                       " is not that of the law's runs, " + std::to_string(*fitted) + ".");
+                       " is not that of the law's runs, " + std::to_string(*fitted) +
+                       ": expect another optimum, fit your own.");
   };
   if (request.vocab_size) differs("vocab_size", law.vocab_size, *request.vocab_size);
   differs("seq_len", law.seq_len, p.spec.shape.seq_len);
@@ -241,7 +229,7 @@ std::vector<std::string> proposal_warnings(const Proposal& proposal, const Propo
   warn_of_ranks(proposal, request, warnings);
   warn_of_extrapolation(proposal, law, warnings);
   warn_of_hyper_range(proposal, request, law, warnings);
-  warn_of_vocabulary(proposal, request, warnings);
+  warn_of_head(proposal, warnings);
   warn_of_rounding(proposal, request, law, warnings);
   warn_of_run(proposal, request, warnings);
   warn_of_no_effect(proposal, request, warnings);

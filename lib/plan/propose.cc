@@ -9,7 +9,9 @@
 #include "isoflop/proposal.h"
 #include "plan/beyond_chance.h"
 #include "plan/hyper_choice.h"
+#include "plan/proposal_remarks.h"
 #include "plan/proposal_warnings.h"
+#include "plan/reliability.h"
 
 namespace isoflop {
 namespace {
@@ -39,7 +41,7 @@ void require_size(const char* name, const std::optional<std::int64_t>& value, st
          std::to_string(*value));
 }
 
-void validate(const ProposalRequest& request) {
+void validate_request(const ProposalRequest& request) {
   require_positive("compute_budget", request.compute_budget.value());
   if (request.compute_budget.value() > kLargestBudget) {
     refuse("compute_budget: must be at most 1e30 FLOPs, got " +
@@ -71,6 +73,10 @@ void validate(const ProposalRequest& request) {
 
 std::int64_t seq_len_of(const ProposalRequest& request, const Law& law) {
   return request.seq_len.value_or(law.seq_len.value_or(kDeepSeekSeqLen));
+}
+
+std::int64_t vocab_size_of(const ProposalRequest& request, const Law& law) {
+  return request.vocab_size.value_or(law.vocab_size.value_or(kDeepSeekVocabSize));
 }
 
 void validate_batch(const ProposalRequest& request, std::int64_t seq_len) {
@@ -152,6 +158,13 @@ void set_inference_aware(Proposal& proposal, const ProposalRequest& request, con
   }
   proposal.inference_aware =
       inference_aware(*law.loss, request.compute_budget.value(), *request.inference_tokens);
+  const double most = std::max(proposal.inference_aware->best.tokens,
+                               proposal.inference_aware->compute_optimal.tokens);
+  if (request.data_tokens && most > *request.data_tokens) {
+    refuse("inference_tokens: its splits train on up to " + rounded_text(most) +
+           " tokens, all of them fresh, and data_tokens are " + exact_text(*request.data_tokens) +
+           "; leave one of them out");
+  }
   proposal.inference_scale = law.loss->scale;
 }
 
@@ -185,7 +198,8 @@ void set_cost(Proposal& proposal, const ProposalRequest& request) {
   const ComputeRate rate{.gpu_peak_flops = *request.gpu_peak_flops,
                          .mfu = *proposal.mfu,
                          .price_per_gpu_hour = request.price_per_gpu_hour};
-  const double flops = (exact * proposal.tokens).value();
+  proposal.exact_compute = exact * proposal.tokens;
+  const double flops = proposal.exact_compute->value();
   proposal.gpu_hours = rate.gpu_hours(flops);
   proposal.wall_hours = *proposal.gpu_hours / static_cast<double>(proposal.n_gpus);
   proposal.price = rate.price(flops);
@@ -198,11 +212,11 @@ void set_cost(Proposal& proposal, const ProposalRequest& request) {
 void set_shape(Proposal& proposal, const ProposalRequest& request, const Law& law) {
   const double m = *proposal.law_flops_per_token;
   if (!(m > 0 && m <= kLargestShape)) {
-    refuse("the law asks for " + rounded_text(m) + " FLOPs per token; shapes are known up to 1e16");
+    refuse("law " + law.id + ": asks for " + rounded_text(m) + " FLOPs per token at " +
+           rounded_text(proposal.compute_budget.value()) + " FLOPs, must be > 0 and at most 1e16");
   }
-  const LadderOptions sizes{
-      .vocab_size = request.vocab_size.value_or(law.vocab_size.value_or(kDeepSeekVocabSize)),
-      .seq_len = seq_len_of(request, law)};
+  const LadderOptions sizes{.vocab_size = vocab_size_of(request, law),
+                            .seq_len = seq_len_of(request, law)};
   proposal.convention = with_real_matrices(law.frame.convention);
   proposal.spec.shape = shape_near(FlopsPerToken(m), proposal.convention, sizes, request.shape);
   proposal.flops_per_token = flops_per_token(proposal.spec.shape, proposal.convention);
@@ -211,7 +225,7 @@ void set_shape(Proposal& proposal, const ProposalRequest& request, const Law& la
 }  // namespace
 
 Proposal propose(const ProposalRequest& request, const Law& law) {
-  validate(request);
+  validate_request(request);
   validate_batch(request, seq_len_of(request, law));
   const AllocationLaw allocation = require_allocation(law);
   Proposal proposal;
@@ -221,9 +235,11 @@ Proposal propose(const ProposalRequest& request, const Law& law) {
   proposal.law_flops_per_token = allocation.flops_per_token(compute);
   proposal.law_tokens = allocation.tokens(compute);
   proposal.extrapolation = extrapolation(law, request.compute_budget);
+  proposal.reliability = reliability_of(law, proposal);
 
   proposal.dataset = request.dataset;
   set_shape(proposal, request, law);
+  say_whose_sizes(proposal, request, law);
   choose_batch_and_rate(proposal, request, law);
   choose_recipe(proposal, request, law);
   set_steps(proposal, request);
@@ -233,6 +249,7 @@ Proposal propose(const ProposalRequest& request, const Law& law) {
   set_epochs(proposal, request);
   set_cost(proposal, request);
   proposal.warnings = proposal_warnings(proposal, request, law);
+  proposal.remarks = proposal_remarks(proposal, request, law);
   if (nonsense) proposal.warnings.push_back("No loss is predicted: " + *nonsense + ".");
   return proposal;
 }

@@ -75,17 +75,7 @@ std::string words(FitStatus status) {
   return text;
 }
 
-std::string color_word(ExtrapolationLight light) {
-  switch (light) {
-    case ExtrapolationLight::ok:
-      return "green";
-    case ExtrapolationLight::caution:
-      return "yellow";
-    case ExtrapolationLight::only_with_holdout_evidence:
-      return "red";
-  }
-  return "";
-}
+std::string color_word(ExtrapolationLight light) { return std::string(color_of(light)); }
 
 std::string words(ExtrapolationLight light) {
   switch (light) {

@@ -70,6 +70,36 @@ TEST_CASE("points that state parameters alone are proposed for by the count of t
              contains("unknown FLOPs convention \"six_n3\""));
 }
 
+TEST_CASE("a proposal repeats what the fit said of its law at that reach") {
+  const TempDir dir;
+  const std::string points = ISOFLOP_SOURCE_DIR "/fits/fitted/quickstart-gcide.csv";
+  const CliResult fitted = run_cli(
+      dir, {"fit", points, "--json", "--out", "law.json", "--target", "8e12", "--target", "2e12"});
+  REQUIRE(fitted.exit_code == 0);
+  const Json fit_json = parse_json(fitted.out, "fit");
+  for (const JsonReader& target : JsonReader(fit_json, "fit").at("targets").elements()) {
+    const std::string budget = exact_text(target.at("compute").number());
+    const Json json = answer(dir, {budget, "--law", "law.json"});
+    const JsonReader reliability = JsonReader(json, "stdout").at("reliability");
+    CHECK(reliability.at("light").string() == target.at("light").string());
+    const std::vector<JsonReader> m = reliability.at("flops_per_token").elements(2);
+    CHECK(m[0].number() == Approx(target.at("scale").at("low").number()));
+    CHECK(m[1].number() == Approx(target.at("scale").at("high").number()));
+    const double waste = std::max(target.at("overestimate_penalty").at("wasted_share").number(),
+                                  target.at("underestimate_penalty").at("wasted_share").number());
+    CHECK(reliability.at("worst_waste").number() == Approx(waste));
+    const JsonReader predicted = JsonReader(json, "stdout").at("predicted");
+    const JsonReader loss = target.at("loss").at("isoflop");
+    CHECK(predicted.at("high").number() / predicted.at("bits_per_byte").number() ==
+          Approx(loss.at("high").number() / loss.at("value").number()));
+    CHECK(reliability.at("holdout").at("is_poor").boolean());
+  }
+  const CliResult page = propose_cli(dir, {"8e12", "--law", "law.json"});
+  CHECK_THAT(page.out, contains("light                  red: 10 times the largest budget, and "
+                                "hold-outs were poor") &&
+                           contains("; worst waste 96.5 %") && contains("optimum, 90 %"));
+}
+
 TEST_CASE("a law keeps the recipe of its points, and a proposal takes it over") {
   const TempDir dir;
   std::string csv = params_alone();

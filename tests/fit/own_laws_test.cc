@@ -17,6 +17,26 @@ void check_same(const PowerLaw& a, const PowerLaw& b) {
   CHECK(a.exponent == Approx(b.exponent).epsilon(kTolerance));
 }
 
+void check_same(const std::optional<Interval>& a, const std::optional<Interval>& b) {
+  REQUIRE(a.has_value() == b.has_value());
+  if (!a) return;
+  CHECK(a->low == Approx(b->low).epsilon(1e-4));
+  CHECK(a->high == Approx(b->high).epsilon(1e-4));
+}
+
+void check_same(const Evidence& a, const Evidence& b) {
+  REQUIRE(a.holdout.has_value() == b.holdout.has_value());
+  if (a.holdout) CHECK(a.holdout->is_poor == b.holdout->is_poor);
+  if (a.holdout)
+    CHECK(a.holdout->size_per_decade == Approx(b.holdout->size_per_decade).epsilon(1e-4));
+  REQUIRE(a.intervals.size() == b.intervals.size());
+  for (std::size_t i = 0; i < a.intervals.size(); ++i) {
+    CHECK(a.intervals[i].ratio == Approx(b.intervals[i].ratio));
+    check_same(a.intervals[i].size, b.intervals[i].size);
+    check_same(a.intervals[i].loss, b.intervals[i].loss);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("our own laws follow from the points beside them") {
@@ -41,6 +61,9 @@ TEST_CASE("our own laws follow from the points beside them") {
     REQUIRE(stored.frontier);
     REQUIRE(refitted.frontier);
     CHECK((*stored.frontier)(1e13) == Approx((*refitted.frontier)(1e13)).epsilon(1e-4));
+    REQUIRE(stored.evidence);
+    REQUIRE(refitted.evidence);
+    check_same(*stored.evidence, *refitted.evidence);
     ++n_laws;
   }
   CHECK(n_laws >= 2);

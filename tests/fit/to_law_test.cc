@@ -71,6 +71,25 @@ TEST_CASE("points that state M keep their convention, whatever the sizes are fit
   CHECK(law.allocation->flops_per_token(c) * law.allocation->tokens(c) == Approx(c).epsilon(1e-9));
 }
 
+TEST_CASE("a law keeps what its fit says of the budgets beyond, also of those asked for") {
+  const double asked = 7.3e21;
+  const Fit result =
+      fit(sweep(LossLaw::Scale::params).points(),
+          {.scale = LossLaw::Scale::params, .n_bootstrap = 0, .targets = {asked, 3e19}});
+  const Law law = to_law(result, "x", "s");
+  REQUIRE(law.evidence);
+  const HoldoutSummary& summary = result.holdout_summary.front();
+  CHECK(law.evidence->holdout->n_scores == summary.n_scores);
+  CHECK(law.evidence->holdout->size_per_decade == summary.median_per_decade.scale);
+  CHECK(law.evidence->holdout->is_poor == summary.is_poor);
+  const Target& target = result.targets.front();
+  const LawIntervals interval = intervals_at(*law.evidence, target.ratio);
+  CHECK(interval.size->low == Approx(target.scale.interval->low / target.scale.value));
+  CHECK(interval.size->high == Approx(target.scale.interval->high / target.scale.value));
+  CHECK_FALSE(interval.loss);  // the frontier's own error says it
+  CHECK(law.evidence->intervals.size() == std::size(kEvidenceRatios) + 1);
+}
+
 TEST_CASE("a fit's law survives the file") {
   const test::TempDir folder;
   const Fit result = fit(sweep(LossLaw::Scale::params).points(),
@@ -89,6 +108,7 @@ TEST_CASE("what is not usable does not enter the law") {
   result.compute_from = result.compute_to = 1e12;
   result.parametric = ParametricFit{};  // too_few_points
   const Law law = to_law(result, "x", "s");
+  CHECK_FALSE(law.evidence);
   CHECK_FALSE(law.allocation);
   CHECK_FALSE(law.loss);
   CHECK_FALSE(law.frontier);

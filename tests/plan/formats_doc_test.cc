@@ -35,6 +35,7 @@ TEST_CASE("the documented law loads and shows every part") {
   CHECK(law.hyper_nd);
   CHECK(law.loss);
   CHECK(law.frontier);
+  CHECK(law.evidence);
   CHECK(law.recipe.weight_decay == 0.02);
   CHECK(law.note == "what to know before using it");
 }

@@ -2,6 +2,7 @@
 // Where the parts of a proposal come from, and what a caller may put in their place.
 #include <algorithm>
 
+#include "base/text.h"
 #include "isoflop/proposal.h"
 #include "support/catch.h"
 
@@ -75,7 +76,12 @@ TEST_CASE("batch and rate of another law are asked for by its own count and with
   CHECK(*p.law_batch_tokens == step.hyper_nd->batch_tokens(n, d));
   CHECK(origin(p, "peak_lr") == "law step-law-2025");
   CHECK(says(p, "Batch size and learning rate are of law step-law-2025, "));
-  CHECK(says(p, "times beyond its largest budget (4.1e+20 FLOPs)"));
+  // C by the other law's count, over its largest: as it is printed.
+  const double asked = (flops_per_token(p.spec.shape, step.frame.convention) * p.tokens).value();
+  CHECK(says(p, "asked at " + rounded_text(asked) + " FLOPs by " +
+                    std::string(to_string(step.frame.convention)) + ", " +
+                    rounded_text(asked / step.fitted_to->value(), 3) +
+                    " times beyond its largest budget (4.1e+20 FLOPs)"));
   CHECK(says(p, "fitted on step_law_in_house, the split's on massivetext"));
 
   const Law deepseek = published_by("deepseek-llm-2024");
@@ -196,4 +202,34 @@ TEST_CASE("text reads: B and T, plain prices, wall time, the MFU it rests on") {
   request.mfu = 0.5;
   CHECK(proposal_text(propose(request, published_by("deepseek-llm-2024"))).find("assumed") ==
         std::string::npos);
+}
+
+TEST_CASE("sizes that neither the caller nor the law says are called default") {
+  const Proposal p = propose({.compute_budget = Flops(1e20)}, published_by("epoch-2024"));
+  CHECK_THAT(proposal_text(p), contains("vocabulary 102400 (default), sequence 4096 (default)"));
+  CHECK(origin(p, "seq_len") == "default of DeepSeek LLM, arXiv:2401.02954");
+  const Proposal of_law =
+      propose({.compute_budget = Flops(1e20), .vocab_size = 102400, .dataset = "mine"},
+              published_by("deepseek-llm-2024"));
+  CHECK_THAT(proposal_text(of_law), contains("vocabulary 102400, sequence 4096 (the law's)"));
+  CHECK(origin(of_law, "vocab_size") == "given");
+}
+
+TEST_CASE("tokens of use and a limit of the data that training exceeds do not go together") {
+  ProposalRequest request{.compute_budget = Flops(1e22)};
+  request.inference_tokens = 1e13;
+  request.data_tokens = 1e9;
+  CHECK_THAT(
+      ISOFLOP_ERROR_MESSAGE(propose(request, published_by("epoch-2024"))),
+      contains("inference_tokens: its splits train on up to") && contains("data_tokens are 1e+09"));
+  request.data_tokens = 1e14;
+  CHECK(propose(request, published_by("epoch-2024")).inference_aware);
+}
+
+TEST_CASE("hours name the FLOPs that they count") {
+  const Proposal p = propose({.compute_budget = Flops(1e20), .gpu_peak_flops = 1e15},
+                             published_by("deepseek-llm-2024"));
+  const double flops = (flops_per_token(p.spec.shape, FlopsConvention::exact) * p.tokens).value();
+  CHECK(*p.gpu_hours == Approx(flops / (1e15 * kUsualMfu) / 3600));
+  CHECK_THAT(proposal_text(p), contains("for 5.304G FLOPs per token by exact"));
 }

@@ -19,6 +19,11 @@ inline constexpr double kLossErrorPerDecade = 0.025;
 enum class ExtrapolationLight { ok, caution, only_with_holdout_evidence };
 [[nodiscard]] std::string_view to_string(ExtrapolationLight);
 [[nodiscard]] ExtrapolationLight extrapolation_light(double ratio);
+/// The same for a law whose hold-outs are known: beyond its budgets one worse where they were poor
+/// or there are none.
+[[nodiscard]] ExtrapolationLight extrapolation_light(double ratio, bool has_good_holdout);
+/// green, yellow, red.
+[[nodiscard]] std::string_view color_of(ExtrapolationLight);
 
 /// `compute` over the largest behind the law; ten times it is 10 to the last digit.
 [[nodiscard]] inline double budget_ratio(double compute, double largest) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "isoflop/evidence.h"
 #include "isoflop/model_shape.h"
 #include "isoflop/quantity.h"
 #include "isoflop/training_recipe.h"
@@ -104,6 +105,8 @@ struct Law {
   std::optional<HyperLawNd> hyper_nd;
   std::optional<LossLaw> loss;
   std::optional<FrontierLaw> frontier;
+  /// For our own fits: what they say these laws are worth.
+  std::optional<Evidence> evidence = std::nullopt;
   /// For our own fits: what a proposal inherits from the runs behind the law.
   std::optional<std::int64_t> vocab_size, seq_len;
   TrainingRecipe recipe = {};

@@ -30,7 +30,8 @@ struct ProposalRequest {
   std::string dataset = {}, tokenizer = {};
   /// Unique tokens at hand. More than that means epochs, and a warning.
   std::optional<double> data_tokens = {};
-  /// Tokens the model will read and write in use. Needs a law with a loss surface.
+  /// Tokens the model will read and write in use. Needs a law with a loss surface, and splits whose
+  /// training repeats no data_tokens.
   std::optional<double> inference_tokens = {};
   /// For the cost: peak FLOP/s of one GPU, how many, the share of the peak that the model's own
   /// FLOPs (convention `exact`: head included, no recomputation) reach (default: kUsualMfu), price
@@ -74,6 +75,17 @@ struct WeightDecayAdvice {
   bool in_range = false;          // of the sizes behind it
 };
 
+/// What the fit behind the law says of its split at this budget.
+struct Reliability {
+  ExtrapolationLight light = ExtrapolationLight::ok;
+  std::string reason;                           // of the light, in words
+  std::optional<HoldoutEvidence> holdout = {};  // none: no budget was left out
+  std::optional<Interval> flops_per_token = {},
+                          tokens = {};  // of the optimum, 90 %, by the law's convention
+  /// Of the budget, by the law's surface, if the optimum is at the end that costs more.
+  std::optional<double> worst_waste = {};
+};
+
 /// A training recipe. What the law does not say is absent.
 struct Proposal {
   std::string law_id;
@@ -94,11 +106,13 @@ struct Proposal {
   /// The law's own unrounded numbers. A law in N and D is asked at the proposed shape and its D.
   std::optional<double> law_batch_tokens, law_peak_lr, law_flops_per_token, law_tokens;
   std::optional<Prediction> loss_nats, bits_per_byte;
+  std::optional<Reliability> reliability;  // of laws that keep their evidence
   /// At the loss that the budget buys; sizes in the unit of the law's surface.
   std::optional<InferenceAware> inference_aware;
   LossLaw::Scale inference_scale = LossLaw::Scale::params;
-  std::optional<double> gpu_hours;   // over all GPUs
-  std::optional<double> wall_hours;  // gpu_hours / n_gpus
+  std::optional<Flops> exact_compute;  // of the run by `exact`, head included: what hours count
+  std::optional<double> gpu_hours;     // over all GPUs
+  std::optional<double> wall_hours;    // gpu_hours / n_gpus
   std::optional<double> price;
   std::int64_t n_gpus = 1;
   std::optional<double> mfu;  // that the hours rest on
@@ -106,9 +120,11 @@ struct Proposal {
   std::string dataset;                            // where one is named
   std::optional<double> epochs;                   // over the unique tokens, where they are known
   std::optional<WeightDecayAdvice> weight_decay;  // where batch and learning rate are known
-  std::vector<Provenance> provenance;             // of batch, rate and every value of the recipe
-  double extrapolation = 1;  // budget / largest budget behind the law; 1 inside its range
-  std::vector<std::string> warnings;
+  /// Of vocabulary, sequence length, batch, rate and every value of the recipe.
+  std::vector<Provenance> provenance;
+  double extrapolation = 1;           // budget / largest budget behind the law; 1 inside its range
+  std::vector<std::string> warnings;  // each with something to do
+  std::vector<std::string> remarks;   // what was done, and asks for nothing
 
   [[nodiscard]] bool trainable() const { return missing.empty(); }
 };
