@@ -123,7 +123,8 @@ void warn_of_run(const Proposal& p, const ProposalRequest& request, Words& warni
   if (p.spec.n_steps > 0 && p.spec.n_steps < kFewSteps) {
     warnings.push_back("Only " + std::to_string(p.spec.n_steps) + " steps; below " +
                        std::to_string(kFewSteps) +
-                       " the schedule is not the one the laws were fitted with.");
+                       " the schedule is not the one the laws were fitted with: a smaller batch, "
+                       "or a larger budget.");
   }
   if (p.epochs.value_or(1) > kHarmlessEpochs) {
     warnings.push_back(epochs_text(p, request) +

@@ -109,7 +109,7 @@ struct SurfaceIntervals {
   double tau = 0;              // of ln(scale), per budget
   std::int64_t n_budgets = 0;  // behind tau; below 3 it is taken as 0
   std::vector<OptimumForecast> forecasts;
-  std::vector<NextOptimum> along;  // at those of kEvidenceRatios that are no forecasts
+  std::vector<NextOptimum> along = {};  // at those of kEvidenceRatios that are no forecasts
   Dependence dependence = Dependence::none;
   std::int64_t n_units = 0;  // that err independently
   double p_of_sizes = 1;     // that residuals of runs of one size agree by chance
