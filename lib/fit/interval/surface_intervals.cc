@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 
 #include "fit/interval/error_units.h"
 #include "fit/interval/linearised_surface.h"
@@ -144,19 +143,9 @@ std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
   result.b = {1 - result.a.high, 1 - result.a.low};
   std::vector<double> computes(targets.begin(), targets.end());
   for (const double ratio : kForecastRatios) computes.push_back(ratio * largest_compute);
-  const double ln_factor = std::log(flops_factor(samples));
   for (const double compute : computes) {
-    result.forecasts.push_back(forecast_at(doubt, fitted, compute, largest_compute, ln_factor));
-  }
-  for (const double ratio : kEvidenceRatios) {
-    if (std::find(std::begin(kForecastRatios), std::end(kForecastRatios), ratio) !=
-        std::end(kForecastRatios)) {
-      continue;
-    }
-    const double compute = ratio * largest_compute;
-    const SurfaceQuantity scale{Kind::ln_scale_opt, std::log(compute) - ln_factor};
-    const Interval of_law = doubt.interval_of(scale);
-    result.along.push_back({compute, exponential(doubt.with_own_shift(scale, of_law))});
+    result.forecasts.push_back(
+        forecast_at(doubt, fitted, compute, largest_compute, std::log(flops_factor(samples))));
   }
   return result;
 }

@@ -88,12 +88,6 @@ struct OptimumForecast {
   Interval loss;  // of the surface's loss at its optimum, if the loss is of this form
 };
 
-/// OptimumForecast::next alone.
-struct NextOptimum {
-  double compute = 0;  // [FLOPs]
-  Interval next;
-};
-
 /// What runs have in common beside the surface, as intervals take it: nothing, a trunk that is
 /// stated, or unsaid, since the residuals of runs of one size agree.
 enum class Dependence { none, trunk, size };
@@ -109,7 +103,6 @@ struct SurfaceIntervals {
   double tau = 0;              // of ln(scale), per budget
   std::int64_t n_budgets = 0;  // behind tau; below 3 it is taken as 0
   std::vector<OptimumForecast> forecasts;
-  std::vector<NextOptimum> along = {};  // at those of kEvidenceRatios that are no forecasts
   Dependence dependence = Dependence::none;
   std::int64_t n_units = 0;  // that err independently
   double p_of_sizes = 1;     // that residuals of runs of one size agree by chance
@@ -117,8 +110,5 @@ struct SurfaceIntervals {
 
 /// Ratios to the largest budget at which optima are forecast.
 inline constexpr double kForecastRatios[] = {10, 100};
-
-/// Where a law keeps its intervals.
-inline constexpr double kEvidenceRatios[] = {1, 10, 100, 1000};
 
 }  // namespace isoflop
