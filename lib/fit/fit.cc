@@ -324,7 +324,7 @@ void mark_open_parameters(const SurfaceIntervals& intervals, SurfaceDiagnostics&
 /// Where the law keeps its intervals: also at the budgets beyond the data that were asked for.
 std::vector<double> evidence_computes(double largest, std::span<const double> targets) {
   std::vector<double> computes;
-  for (const double ratio : kEvidenceRatios) computes.push_back(ratio * largest);
+  for (const double ratio : kForecastRatios) computes.push_back(ratio * largest);
   for (const double target : targets) {
     if (target > largest) computes.push_back(target);
   }

@@ -87,7 +87,7 @@ TEST_CASE("a law keeps what its fit says of the budgets beyond, also of those as
   CHECK(interval.size->low == Approx(target.scale.interval->low / target.scale.value));
   CHECK(interval.size->high == Approx(target.scale.interval->high / target.scale.value));
   CHECK_FALSE(interval.loss);  // the frontier's own error says it
-  CHECK(law.evidence->intervals.size() == std::size(kEvidenceRatios) + 1);
+  CHECK(law.evidence->intervals.size() == std::size(kForecastRatios) + 1);
 }
 
 TEST_CASE("a fit's law survives the file") {

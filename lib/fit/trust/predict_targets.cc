@@ -75,16 +75,12 @@ double worst_loss_error_per_decade(const Fit& fit, const std::string& method) {
   return worst;
 }
 
-/// Where the calibrated surface has a further budget's optimum.
-std::optional<Interval> calibrated_at(const Fit& fit, double compute) {
-  if (!fit.surface_intervals) return std::nullopt;
-  const auto is_there = [&](const auto& at) { return std::abs(at.compute / compute - 1) < 1e-9; };
-  const auto next_in = [&](const auto& all) -> std::optional<Interval> {
-    const auto found = std::find_if(all.begin(), all.end(), is_there);
-    return found == all.end() ? std::nullopt : std::optional(found->next);
-  };
-  const std::optional<Interval> forecast = next_in(fit.surface_intervals->forecasts);
-  return forecast ? forecast : next_in(fit.surface_intervals->along);
+const OptimumForecast* calibrated_at(const Fit& fit, double compute) {
+  if (!fit.surface_intervals) return nullptr;
+  for (const OptimumForecast& forecast : fit.surface_intervals->forecasts) {
+    if (std::abs(forecast.compute / compute - 1) < 1e-9) return &forecast;
+  }
+  return nullptr;
 }
 
 std::optional<TargetEstimate> by_surface(const Fit& fit, double compute, double ratio, double k) {
@@ -108,11 +104,12 @@ std::optional<TargetEstimate> by_surface(const Fit& fit, double compute, double 
     tokens.push_back(drawn.tokens);
     losses.push_back(drawn.loss);
   }
-  if (const std::optional<Interval> next = calibrated_at(fit, compute)) {
+  if (const OptimumForecast* forecast = calibrated_at(fit, compute)) {
     // Scale and tokens have one product.
-    estimate.scale.interval = told(*next);
+    const Interval& next = forecast->next;
+    estimate.scale.interval = told(next);
     estimate.tokens.interval =
-        told({best.tokens * best.size / next->high, best.tokens * best.size / next->low});
+        told({best.tokens * best.size / next.high, best.tokens * best.size / next.low});
   }
   if (sizes.size() < 2) return estimate;
   const double tau = fit.scale_opt.usable() ? fit.scale_opt.t * fit.scale_opt.tau : 0;

@@ -95,7 +95,7 @@ struct Fit {
   std::vector<HoldoutScore> holdout;
   std::vector<HoldoutSummary> holdout_summary;  // by method
   std::vector<Target> targets;
-  std::vector<Target> along;  // at kEvidenceRatios and the targets, ascending: what a law keeps
+  std::vector<Target> along;  // at kForecastRatios and the targets, ascending: what a law keeps
   std::vector<SecondStage> second_stages;  // by metric_columns
   SampleSize sample_size;
   std::vector<OddSize> odd_sizes;
