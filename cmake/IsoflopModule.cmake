@@ -118,6 +118,17 @@ function(isoflop_wing module wing)
   isoflop_units(isoflop_${module} ${wing} ${ARGN})
 endfunction()
 
+# isoflop_embed(module file header constant): the file's text as a constant in a header of the build folder.
+function(isoflop_embed module file header constant)
+  set(script ${PROJECT_SOURCE_DIR}/cmake/embed_text.cmake)
+  get_filename_component(in ${file} ABSOLUTE)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/${header})
+  add_custom_command(OUTPUT ${out} DEPENDS ${in} ${script} VERBATIM COMMENT "Embedding ${file}"
+    COMMAND ${CMAKE_COMMAND} -D IN=${in} -D OUT=${out} -D NAME=${constant} -P ${script})
+  target_sources(isoflop_${module} PRIVATE ${out})
+  target_include_directories(isoflop_${module} PRIVATE ${CMAKE_CURRENT_BINARY_DIR})
+endfunction()
+
 # isoflop_test(module SOURCES a_test.cc ... [PRIVATE targets...] [LIBRARY target]): one executable
 # per module, linked to isoflop_<module> unless another library is named.
 function(isoflop_test module)

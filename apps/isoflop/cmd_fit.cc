@@ -28,8 +28,14 @@ struct FitArguments {
   std::string scale, objective = "huber_log", curves, out, id, convention, warnings = "digest";
   std::vector<std::string> excess_of;
   std::vector<std::string> forms = {"none"};
+  std::string prior = "published";
   bool json = false;
 };
+
+ForecastPrior prior_named(const std::string& name) {
+  if (name == "published") return published_prior();
+  return name == "none" ? no_prior() : load_forecast_prior(name);
+}
 
 FitOptions fit_options(const FitArguments& options, const PointSet& points) {
   FitOptions fit = options.fit;
@@ -45,6 +51,7 @@ FitOptions fit_options(const FitArguments& options, const PointSet& points) {
                   "--excess-of: law \"" + name + "\" says nothing about batch and learning rate");
     }
   }
+  fit.prior = prior_named(options.prior);
   fit.compute_rate = compute_rate(options.gpu);
   if (options.forms == std::vector<std::string>{"all"}) {
     fit.forms = surface_form_names();
@@ -157,6 +164,10 @@ void add_fit_command(Command& program) {
                      {.show_default = true, .range = Range{1e-12, 1e6}});
   command.add_option("--bootstrap", options->fit.n_bootstrap, "Resamples",
                      {.show_default = true, .range = Range{0, 1'000'000}});
+  command.add_option("--prior", options->prior,
+                     "What is believed of a sweep before its runs: published, none, or a file "
+                     "(isoflop.forecast_prior/1)",
+                     {.show_default = true});
   command.add_option("--seed", options->fit.seed, "Of the resampling", {.show_default = true});
   command.add_option("--holdout", options->fit.holdout,
                      "Largest budgets to hold out, up to so many",

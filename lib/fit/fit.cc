@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "fit/forecast/forecaster.h"
 #include "fit/hyper/excess_loss.h"
 #include "fit/hyper/given_settings.h"
 #include "fit/hyper/hyper_fit.h"
@@ -275,8 +276,11 @@ bool is_planned(const PointSet& points) {
 }
 
 void score_on_largest_budgets(const Runs& runs, Fit& fit) {
-  fit.holdout = score_holdouts(runs.curves, fit.valleys, runs.samples, fit.options.holdout,
-                               surface_options(fit.options));
+  fit.holdout = score_holdouts(runs.curves, fit.valleys, runs.samples,
+                               {.n_max = fit.options.holdout,
+                                .surface = surface_options(fit.options),
+                                .prior = fit.options.prior,
+                                .surface_densities = is_believable(fit)});
   fit.holdout_summary = summarize(fit.holdout);
 }
 
@@ -324,7 +328,7 @@ void mark_open_parameters(const SurfaceIntervals& intervals, SurfaceDiagnostics&
 /// Where the law keeps its intervals: also at the budgets beyond the data that were asked for.
 std::vector<double> evidence_computes(double largest, std::span<const double> targets) {
   std::vector<double> computes;
-  for (const double ratio : kForecastRatios) computes.push_back(ratio * largest);
+  for (const double ratio : kEvidenceRatios) computes.push_back(ratio * largest);
   for (const double target : targets) {
     if (target > largest) computes.push_back(target);
   }
@@ -336,8 +340,9 @@ std::vector<double> evidence_computes(double largest, std::span<const double> ta
   return computes;
 }
 
-void extrapolate(std::span<const Sample> samples, Fit& fit) {
+void extrapolate(const Runs& runs, Fit& fit) {
   const FitOptions& options = fit.options;
+  const std::span<const Sample> samples = runs.samples;
   if (fit.parametric) {
     fit.surface_intervals =
         surface_intervals(*fit.parametric, samples, fit.compute_to, options.targets);
@@ -345,12 +350,24 @@ void extrapolate(std::span<const Sample> samples, Fit& fit) {
       mark_open_parameters(*fit.surface_intervals, *fit.parametric->diagnostics);
     }
   }
+  const MinimaForecaster minima(runs.curves, fit.valleys, fit.trunk_noise, options.prior);
+  if (minima.size()) {
+    const NormalMixture exponent = minima.size()->exponent();
+    fit.posterior_exponent = {exponent.quantile(0.5),
+                           Interval{exponent.quantile(0.05), exponent.quantile(0.95)}};
+  }
+  fit.forecast_weights = weights_of(fit.holdout, is_believable(fit));
   TargetOptions asked{.computes = options.targets,
                       .flops_factor = flops_factor(samples),
                       .rate = options.compute_rate};
-  fit.targets = predict_targets(fit, asked);
+  const MinimaForecaster without_prior(runs.curves, fit.valleys, fit.trunk_noise, no_prior());
+  if (options.prior.id != no_prior().id) asked.without_prior = &without_prior;
+  fit.targets = predict_targets(fit, minima, asked);
   asked.computes = evidence_computes(fit.compute_to, options.targets);
-  fit.along = predict_targets(fit, asked);
+  if (fit.parametric) {
+    asked.surface = linear_forecasts(*fit.parametric, samples, fit.compute_to, asked.computes);
+  }
+  fit.along = predict_targets(fit, minima, asked);
 }
 
 }  // namespace
@@ -398,7 +415,7 @@ Fit fit(const PointSet& given, const FitOptions& options) {
   set_frontier_error(result);
 
   set_range(runs.measured, result);
-  extrapolate(runs.samples, result);
+  extrapolate(runs, result);
   result.second_stages = fit_second_stages(points, result);
   result.warnings = collect_warnings(result, runs.curves, points);
   return result;

@@ -49,7 +49,7 @@ std::string to_json(const Fit& fit) {
                             {"metric", bits ? "bits_per_byte" : "loss"},
                             {"compute_from", fit.compute_from},
                             {"compute_to", fit.compute_to}});
-  if (!fit.pooled.empty()) json.set("pooled", Json::array_of(fit.pooled));
+  if (!fit.pooled.empty()) json.set("posterior", Json::array_of(fit.pooled));
   if (!fit.narrow_budgets.empty()) json.set("narrow_budgets", Json::array_of(fit.narrow_budgets));
   Json valleys = Json::array();
   for (const Valley& valley : fit.valleys) valleys.push_back(valley_json(valley));
@@ -80,6 +80,7 @@ std::string to_json(const Fit& fit) {
   for (const HoldoutScore& score : fit.holdout) holdout.push_back(holdout_json(score));
   json.set("holdout", holdout);
   json.set("holdout_summary", holdout_summary_json(fit.holdout_summary));
+  json.set("forecast", forecast_json(fit));
   Json targets = Json::array();
   for (const Target& target : fit.targets) targets.push_back(target_json(target));
   json.set("targets", targets).set("sample_size", sample_size_json(fit.sample_size));

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "fit/trust/predict_targets.h"
 #include "isoflop/fit.h"
 #include "isoflop/shape_rules.h"
+#include "stats/statistics.h"
 
 namespace isoflop {
 namespace {
@@ -23,28 +27,45 @@ constexpr char kAssumedConvention[] =
     "D "
     "(six_n_total); fit --convention six_n1_actual is for counts without embeddings";
 
-std::optional<Interval> over_value(const Estimated& estimated) {
-  if (!estimated.interval || !(estimated.value > 0)) return std::nullopt;
-  return Interval{estimated.interval->low / estimated.value,
-                  estimated.interval->high / estimated.value};
+std::optional<Interval> over(double value, const Estimated& estimated) {
+  if (!estimated.interval) return std::nullopt;
+  return Interval{estimated.interval->low / value, estimated.interval->high / value};
 }
 
-/// Of the estimator that makes the headline, and so the law. A frontier has its own interval.
+/// Of the loss of one run there, which has its luck.
+Estimated of_a_run(const Estimated& loss, const std::optional<double>& run_noise) {
+  if (!loss.interval || !run_noise) return loss;
+  const double luck = kNormal90 * *run_noise;
+  const auto [low, high] = *loss.interval;
+  return {loss.value,
+          Interval{loss.value * std::exp(-std::hypot(std::log(loss.value / low), luck)),
+                   loss.value * std::exp(std::hypot(std::log(high / loss.value), luck))}};
+}
+
+/// The one forecast, over the law's own values.
 std::optional<Evidence> evidence_of(const Fit& fit) {
   if (fit.along.empty()) return std::nullopt;
   Evidence evidence;
   for (const HoldoutSummary& summary : fit.holdout_summary) {
-    if (summary.method != fit.along.front().estimates.front().method) continue;
+    if (summary.method != headline_method(fit, fit.along.front())) continue;
     evidence.holdout = {.n_scores = summary.n_scores,
                         .largest_ratio = summary.largest_ratio,
                         .size_per_decade = summary.median_per_decade.scale,
                         .loss_per_decade = summary.median_per_decade.loss,
-                        .is_poor = summary.is_poor};
+                        .is_poor = summary.is_poor()};
   }
   for (const Target& target : fit.along) {
-    LawIntervals interval{.ratio = target.ratio, .size = over_value(target.scale)};
-    if (!fit.frontier) interval.loss = over_value(target.estimates.front().loss);
-    evidence.intervals.push_back(interval);
+    const TargetEstimate& own = target.estimates.front();
+    LawIntervals at{.ratio = target.ratio};
+    if (own.scale.value > 0) {
+      at.size_median = target.scale.value / own.scale.value;
+      at.size = over(own.scale.value, target.scale);
+    }
+    if (own.loss.value > 0 && target.loss.value > 0) {
+      at.loss_median = target.loss.value / own.loss.value;
+      at.loss = over(own.loss.value, of_a_run(target.loss, fit.sample_size.run_noise));
+    }
+    evidence.intervals.push_back(at);
   }
   return evidence;
 }

@@ -50,7 +50,9 @@ std::string_view to_string(ValleyMethod method) {
 }
 
 std::string estimator_name(const std::string& method) {
-  return method == "isoflop" ? "laws through minima" : method == "parametric" ? "surface" : method;
+  if (method == "isoflop") return "laws through minima";
+  if (method == "parametric") return "surface";
+  return method == "posterior" ? "laws with prior" : method;
 }
 
 std::string_view to_string(HyperEstimator estimator) {

@@ -26,7 +26,9 @@ LawIntervals intervals_at(const Evidence& evidence, double ratio) {
   const std::vector<LawIntervals>& intervals = evidence.intervals;
   if (intervals.empty()) return {.ratio = ratio};
   if (intervals.size() == 1 || ratio <= intervals.front().ratio) {
-    return {.ratio = ratio, .size = intervals.front().size, .loss = intervals.front().loss};
+    LawIntervals first = intervals.front();
+    first.ratio = ratio;
+    return first;
   }
   const auto after =
       std::find_if(intervals.begin() + 1, intervals.end() - 1,
@@ -35,7 +37,9 @@ LawIntervals intervals_at(const Evidence& evidence, double ratio) {
   const double share = std::log(ratio / a.ratio) / std::log(b.ratio / a.ratio);
   return {.ratio = ratio,
           .size = between(a.size, b.size, share),
-          .loss = between(a.loss, b.loss, share)};
+          .loss = between(a.loss, b.loss, share),
+          .size_median = along(a.size_median, b.size_median, share),
+          .loss_median = along(a.loss_median, b.loss_median, share)};
 }
 
 }  // namespace isoflop

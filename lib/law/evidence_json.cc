@@ -20,29 +20,40 @@ HoldoutEvidence read_holdout(const JsonReader& json) {
           .is_poor = json.at("is_poor").boolean()};
 }
 
-/// Around the law's own value, which is 1.
-std::optional<Interval> read_interval(const JsonReader& json, std::string_view key) {
+/// Over the law's own value.
+std::optional<Interval> read_interval(const JsonReader& json, std::string_view key, double median) {
   const std::optional<JsonReader> member = json.find(key);
   if (!member) return std::nullopt;
   const std::vector<JsonReader> ends = member->elements(2);
   const Interval interval{ends[0].positive(), ends[1].positive()};
-  if (interval.low > 1 || interval.high < 1) {
-    member->fail("must be a low end of at most 1 and a high end of at least 1, got [" +
-                 exact_text(interval.low) + ", " + exact_text(interval.high) + "]");
+  if (interval.low > median || interval.high < median) {
+    member->fail("must be a low end of at most the median " + exact_text(median) +
+                 " and a high end of at least that, got [" + exact_text(interval.low) + ", " +
+                 exact_text(interval.high) + "]");
   }
   return interval;
 }
 
+double read_median(const JsonReader& json, std::string_view key) {
+  const std::optional<JsonReader> member = json.find(key);
+  return member ? member->positive() : 1;
+}
+
 LawIntervals read_intervals(const JsonReader& json) {
-  json.allow_only({"ratio", "size", "loss"});
-  return {.ratio = json.at("ratio").number(1e-40, kMostRatio),
-          .size = read_interval(json, "size"),
-          .loss = read_interval(json, "loss")};
+  json.allow_only({"ratio", "size", "size_median", "loss", "loss_median"});
+  LawIntervals intervals{.ratio = json.at("ratio").number(1e-40, kMostRatio)};
+  intervals.size_median = read_median(json, "size_median");
+  intervals.loss_median = read_median(json, "loss_median");
+  intervals.size = read_interval(json, "size", intervals.size_median);
+  intervals.loss = read_interval(json, "loss", intervals.loss_median);
+  return intervals;
 }
 
 Json intervals_json(const LawIntervals& interval) {
   Json json = Json::object({{"ratio", interval.ratio}});
+  if (interval.size_median != 1) json.set("size_median", interval.size_median);
   if (interval.size) json.set("size", ends_json(*interval.size));
+  if (interval.loss_median != 1) json.set("loss_median", interval.loss_median);
   if (interval.loss) json.set("loss", ends_json(*interval.loss));
   return json;
 }

@@ -18,9 +18,8 @@ double surface_size(const Law& law, const ModelShape& shape, FlopsPerToken m) {
   return static_cast<double>(count_params(shape).non_embedding());
 }
 
-/// What the law's fit says of its surface's loss, over that loss.
-std::optional<Interval> loss_interval(const Law& law, double ratio) {
-  return law.evidence ? intervals_at(*law.evidence, ratio).loss : std::nullopt;
+LawIntervals forecast_over_law(const Law& law, double ratio) {
+  return law.evidence ? intervals_at(*law.evidence, ratio) : LawIntervals{};
 }
 
 }  // namespace
@@ -49,13 +48,13 @@ std::optional<Prediction> predict(const Law& law, const ModelShape& shape, Token
     }
   } else if (law.loss) {
     loss = (*law.loss)(surface_size(law, shape, m), worth.value());
-    if (const auto interval = loss_interval(law, ratio)) {
-      return Prediction{loss, loss * interval->low, loss * interval->high};
-    }
   } else {
     return std::nullopt;
   }
-  return Prediction{loss, loss * std::exp(-error), loss * std::exp(error)};
+  const LawIntervals forecast = forecast_over_law(law, ratio);
+  if (!forecast.loss) return Prediction{loss, loss * std::exp(-error), loss * std::exp(error)};
+  return Prediction{loss * forecast.loss_median, loss * forecast.loss->low,
+                    loss * forecast.loss->high};
 }
 
 }  // namespace isoflop

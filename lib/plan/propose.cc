@@ -209,8 +209,14 @@ void set_cost(Proposal& proposal, const ProposalRequest& request) {
   }
 }
 
-void set_shape(Proposal& proposal, const ProposalRequest& request, const Law& law) {
+/// The law's M, at the median of its fit's forecast where it keeps one.
+double forecast_size(const Proposal& proposal, const Law& law) {
   const double m = *proposal.law_flops_per_token;
+  return law.evidence ? m * intervals_at(*law.evidence, proposal.extrapolation).size_median : m;
+}
+
+void set_shape(Proposal& proposal, const ProposalRequest& request, const Law& law) {
+  const double m = forecast_size(proposal, law);
   if (!(m > 0 && m <= kLargestShape)) {
     refuse("law " + law.id + ": asks for " + rounded_text(m) + " FLOPs per token at " +
            rounded_text(proposal.compute_budget.value()) + " FLOPs, must be > 0 and at most 1e16");

@@ -26,10 +26,10 @@ std::string reason_of(const Evidence& evidence, double ratio) {
          missed;
 }
 
-/// If the optimum is at either end of `size`, which is over the law's own value.
-double worst_waste(const LossLaw& surface, double compute, const Interval& size) {
-  return std::max(deadweight(surface, compute, 1 / size.low).wasted_share,
-                  deadweight(surface, compute, 1 / size.high).wasted_share);
+/// If the median is trained, and the optimum is at either end.
+double worst_waste(const LossLaw& surface, double compute, double median, const Interval& size) {
+  return std::max(deadweight(surface, compute, median / size.low).wasted_share,
+                  deadweight(surface, compute, median / size.high).wasted_share);
 }
 
 }  // namespace
@@ -40,14 +40,16 @@ std::optional<Reliability> reliability_of(const Law& law, const Proposal& propos
   Reliability reliability{.light = extrapolation_light(ratio, law.evidence->has_good_holdout()),
                           .reason = reason_of(*law.evidence, ratio),
                           .holdout = law.evidence->holdout};
-  const std::optional<Interval> size = intervals_at(*law.evidence, ratio).size;
+  const LawIntervals forecast = intervals_at(*law.evidence, ratio);
+  const std::optional<Interval>& size = forecast.size;
   if (!size) return reliability;
   const double m = *proposal.law_flops_per_token, d = *proposal.law_tokens;
   reliability.flops_per_token = Interval{m * size->low, m * size->high};
   // At a budget the two have one product.
   reliability.tokens = Interval{d / size->high, d / size->low};
   if (law.loss && has_optimum(*law.loss)) {
-    reliability.worst_waste = worst_waste(*law.loss, proposal.compute_budget.value(), *size);
+    reliability.worst_waste = worst_waste(*law.loss, proposal.compute_budget.value(),
+                                          forecast.size_median, *size);
   }
   return reliability;
 }

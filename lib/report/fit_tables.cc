@@ -107,13 +107,34 @@ std::string light_reason(const Target& target) {
          join(target.light_reasons, ", ") + ")";
 }
 
-std::string estimator_note(const std::string& symbol, const TargetEstimate& first,
-                           bool has_others) {
-  const std::string name = estimator_name(first.method);
-  return symbol + " opt by " + name + ", its interval by " +
-         (has_others ? "all estimators" : "this estimator") +
-         " and hold-outs; D is what the budget buys at that size; loss by " +
-         (first.method == "isoflop" ? "the frontier through the minima" : "the surface") + ".";
+std::string weight_text(const ForecastWeights& weights, double ForecastWeights::*surface) {
+  return percent(1 - weights.*surface) + " the laws with prior, " + percent(weights.*surface) +
+         " the surface";
+}
+
+/// What makes the forecast, and what it would be of without the prior.
+std::vector<std::string> forecast_notes(const std::string& symbol, const Fit& fit) {
+  const Target& first = fit.targets.front();
+  if (first.estimates.back().method != "posterior") {
+    return {"By the surface alone; D is what the budget buys at that size."};
+  }
+  const ForecastWeights& weights = fit.forecast_weights;
+  std::string text = symbol + " opt by " + weight_text(weights, &ForecastWeights::scale_surface) +
+                     " (weights by hold-outs); loss by " +
+                     weight_text(weights, &ForecastWeights::loss_surface) +
+                     "; D is what the budget buys at that size. Prior: " + fit.options.prior.id;
+  std::string without;
+  for (const Target& target : fit.targets) {
+    if (!target.without_prior) continue;
+    const TargetEstimate& own = *target.without_prior;
+    without += (without.empty() ? "" : "; ") + budget_text(target.compute) + " " + symbol + " " +
+               with_si_interval(own.scale.value, own.scale.interval);
+    if (own.loss.value > 0 && own.loss.interval) {
+      without += ", loss " + rounded_text(own.loss.value, 4) + " " +
+                 interval_text(*own.loss.interval, 4);
+    }
+  }
+  return {text + (without.empty() ? "." : "; without it (--prior none): " + without + ".")};
 }
 
 std::string waste_cost_note(const Target& target) {
@@ -166,7 +187,7 @@ FitTable holdout_table(const ReportChapter& chapter) {
   table.notes.emplace_back(
       "Times: budgets predicted from cheaper ones. Reach: the farthest, over the largest used. "
       "Worst: predicted / found - 1. Per decade: median |ln(predicted / found)| over the decades. "
-      "In JSON: isoflop, parametric.");
+      "In JSON: isoflop, parametric, posterior.");
   return table;
 }
 
@@ -244,10 +265,9 @@ FitTable target_table(const ReportChapter& chapter) {
   table.rows = {{"Budget", "Reach", "Light", symbol + " opt", "D", "Loss", "Waste",
                  symbol + " within 0.25% of the loss"}};
   std::vector<std::string> lights, costs;
-  std::string estimators;
   for (const Target& target : chapter.fit->targets) {
     if (target.estimates.empty()) continue;
-    const Estimated& loss = target.estimates.front().loss;
+    const Estimated& loss = target.loss;
     std::string loss_text = loss.value > 0 ? rounded_text(loss.value, 4) : "";
     if (loss.value > 0 && loss.interval) loss_text += " " + interval_text(*loss.interval, 4);
     table.rows.push_back(
@@ -262,11 +282,12 @@ FitTable target_table(const ReportChapter& chapter) {
     if (target.overestimate && target.overestimate->gpu_hours) {
       costs.push_back(waste_cost_note(target));
     }
-    estimators = estimator_note(symbol, target.estimates.front(), target.estimates.size() > 1);
   }
   if (table.rows.size() < 2) return table;
   if (!lights.empty()) table.notes.push_back("Lights: " + join(lights, "; ") + ".");
-  table.notes.push_back(estimators);
+  for (std::string& note : forecast_notes(symbol, *chapter.fit)) {
+    table.notes.push_back(std::move(note));
+  }
   table.notes.emplace_back(
       "Reach: over the largest budget behind the laws. Waste: of the compute, if the optimum is at "
       "the end of the interval that costs more.");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How often the nominal 90 % intervals of a fit hold what was planted, over random sweeps.
 //   coverage_bench [--surfaces n] [--bootstrap n] [--threads n] [--first seed]
-//                  [--trunk-share percent] [--shared 1]
+//                  [--trunk-share percent] [--shared 1] [--holdout n]
 //       --trunk-share: every sweep has runs of one size share a trunk and this share of the noise's
 //       variance. Default: a fifth of the sweeps, with half of it.
 //       --shared 1: as many sets of each design of shared_design.h in place of sweeps: runs that
@@ -31,7 +31,7 @@ using isoflop::test::SweepOracle;
 struct Options {
   std::int64_t n_surfaces = 500, n_bootstrap = 200, n_threads = 2, first = 0;
   std::int64_t trunk_percent = -1;  // below 0: as drawn
-  std::int64_t shared = 0;
+  std::int64_t shared = 0, holdout = 0;
 };
 
 struct Draw {
@@ -44,7 +44,8 @@ Options parse(int argc, char** argv) {
   const std::map<std::string, std::int64_t*> flags = {
       {"--surfaces", &options.n_surfaces},       {"--bootstrap", &options.n_bootstrap},
       {"--threads", &options.n_threads},         {"--first", &options.first},
-      {"--trunk-share", &options.trunk_percent}, {"--shared", &options.shared}};
+      {"--trunk-share", &options.trunk_percent}, {"--shared", &options.shared},
+      {"--holdout", &options.holdout}};
   for (int i = 1; i + 1 < argc; i += 2) {
     const auto flag = flags.find(argv[i]);
     if (flag == flags.end()) throw std::invalid_argument(std::string("unknown flag ") + argv[i]);
@@ -71,7 +72,7 @@ std::vector<Draw> run(const Options& options) {
     if (options.trunk_percent >= 0) {
       draws[i].sweep.trunk_share = 0.01 * static_cast<double>(options.trunk_percent);
     }
-    draws[i].hits = isoflop::test::cover(draws[i].sweep, options.n_bootstrap);
+    draws[i].hits = isoflop::test::cover(draws[i].sweep, options.n_bootstrap, options.holdout);
   });
   return draws;
 }

@@ -98,13 +98,14 @@ TEST_CASE("the parametric part says objective, intervals and how sure the optimu
 TEST_CASE("hold-out rows name method, ratio and both errors") {
   const Json document = parse_json(to_json(noisy_fit()), "answer");
   const auto rows = JsonReader(document, "answer").at("holdout").elements();
-  REQUIRE(rows.size() == 6);
+  REQUIRE(rows.size() == 9);
   CHECK(rows[0].at("method").string() == "isoflop");
   CHECK(rows[1].at("method").string() == "parametric");
+  CHECK(rows[2].at("method").string() == "posterior");
   CHECK(rows[0].at("dropped").integer(1, 1) == 1);
   CHECK(rows[0].at("ratio").number() == Approx(std::sqrt(10.0)));
-  CHECK(rows[2].at("dropped").integer(2, 2) == 2);
-  CHECK(rows[2].at("ratio").number() == Approx(10));
+  CHECK(rows[3].at("dropped").integer(2, 2) == 2);
+  CHECK(rows[3].at("ratio").number() == Approx(10));
   for (const JsonReader& row : rows) {
     CHECK_NOTHROW(row.at("compute").positive());
     CHECK_NOTHROW(row.at("scale_error").number());
@@ -117,7 +118,7 @@ TEST_CASE("the summary of hold-outs gives worst and median errors by method") {
   const Fit result = noisy_fit();
   const Json document = parse_json(to_json(result), "answer");
   const JsonReader summary = JsonReader(document, "answer").at("holdout_summary");
-  for (const char* method : {"isoflop", "parametric"}) {
+  for (const char* method : {"isoflop", "parametric", "posterior"}) {
     for (const char* part : {"worst", "median_per_decade"}) {
       for (const char* key : {"scale_error", "tokens_error", "loss_error"}) {
         CHECK_NOTHROW(summary.at(method).at(part).at(key).number());

@@ -63,7 +63,7 @@ TEST_CASE("a noise-free sweep gives the exponents of its surface") {
   CHECK(result.frontier->relative_error);
   CHECK(result.compute_from == Approx(1e18));
   CHECK(result.compute_to == Approx(1e20));
-  CHECK(result.holdout.size() == 2 + 4);  // up to two budgets left out, each by two methods
+  CHECK(result.holdout.size() == 3 + 6);  // up to two budgets left out, each by three methods
   CHECK_FALSE(result.hyper);
   for (const Valley& valley : result.valleys) {
     const double error = std::log(valley.scale_opt / oracle.optimum(valley.compute));

@@ -32,6 +32,8 @@ void check_same(const Evidence& a, const Evidence& b) {
   REQUIRE(a.intervals.size() == b.intervals.size());
   for (std::size_t i = 0; i < a.intervals.size(); ++i) {
     CHECK(a.intervals[i].ratio == Approx(b.intervals[i].ratio));
+    CHECK(a.intervals[i].size_median == Approx(b.intervals[i].size_median).epsilon(1e-4));
+    CHECK(a.intervals[i].loss_median == Approx(b.intervals[i].loss_median).epsilon(1e-4));
     check_same(a.intervals[i].size, b.intervals[i].size);
     check_same(a.intervals[i].loss, b.intervals[i].loss);
   }

@@ -32,10 +32,10 @@ inline Hit hit_log(const Interval& interval, double truth) {
 }
 
 /// Every interval that the fit of `sweep` prints, against what was planted.
-inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap) {
+inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap, std::int64_t holdout = 0) {
   FitOptions options;
   options.scale = sweep.surface.scale;
-  options.holdout = 0;
+  options.holdout = holdout;
   options.n_bootstrap = n_bootstrap;
   const Fit result = fit(sweep.points(), options);
   Hits hits;
@@ -73,6 +73,17 @@ inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap) {
           hit_log(forecast.loss, optimum_of(sweep.surface, forecast.compute).loss);
       hits["surface next " + at] = hit_log(forecast.next, mean * std::exp(sweep.tau * luck));
     }
+  }
+  for (const Target& target : result.targets) {
+    if (!target.scale.interval || !target.loss.interval) continue;
+    const std::string at = std::to_string(std::lround(target.ratio)) + "x";
+    const double mean = sweep.optimum(target.compute);
+    const double luck = Rng(sweep.seed, 77).normal(static_cast<std::uint64_t>(target.ratio));
+    hits["forecast law " + at] = hit_log(*target.scale.interval, mean);
+    hits["forecast next " + at] =
+        hit_log(*target.scale.interval, mean * std::exp(sweep.tau * luck));
+    hits["forecast loss " + at] =
+        hit_log(*target.loss.interval, optimum_of(sweep.surface, target.compute).loss);
   }
   if (result.parametric && result.parametric->usable() && n_bootstrap > 0) {
     hits["bootstrap a"] = hit(result.parametric->a, sweep.exponent());

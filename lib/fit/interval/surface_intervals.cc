@@ -84,7 +84,25 @@ const LossLaw& centre_of(const ParametricFit& fit, const ErrorUnits& units) {
 
 bool has_terms(const LossLaw& law) { return law.a > 0 && law.b > 0; }
 
-OptimumForecast forecast_at(const Doubt& doubt, const SurfaceRegion& fitted, double compute,
+/// Errors to first order, about the surface that they are taken at.
+struct Linear {
+  LossLaw law;
+  ErrorUnits units;
+  SurfaceErrors errors;
+};
+
+std::optional<Linear> linear_errors(const ParametricFit& fit, std::span<const Sample> samples) {
+  if (!fit.usable() || !has_terms(fit.law)) return std::nullopt;
+  ErrorUnits units = error_units(linearise(fit.law, samples), samples);
+  const LossLaw& law = centre_of(fit, units);
+  if (!has_terms(law)) return std::nullopt;
+  std::optional<SurfaceErrors> errors =
+      SurfaceErrors::of(fit, linearise(law, samples), samples, units);
+  if (!errors) return std::nullopt;
+  return Linear{law, std::move(units), std::move(*errors)};
+}
+
+OptimumForecast forecast_by(const Doubt& doubt, const SurfaceRegion& fitted, double compute,
                             double largest_compute, double ln_factor) {
   const double ln_product = std::log(compute) - ln_factor;
   const SurfaceQuantity scale{Kind::ln_scale_opt, ln_product};
@@ -116,20 +134,16 @@ std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
                                                   std::span<const Sample> samples,
                                                   double largest_compute,
                                                   std::span<const double> targets) {
-  if (!fit.usable() || !has_terms(fit.law)) return std::nullopt;
-  const ErrorUnits units = error_units(linearise(fit.law, samples), samples);
-  const LossLaw& law = centre_of(fit, units);
-  if (!has_terms(law)) return std::nullopt;
-  const Linearised line = linearise(law, samples);
-  const std::optional<SurfaceErrors> errors = SurfaceErrors::of(fit, line, samples, units);
-  if (!errors) return std::nullopt;
+  const std::optional<Linear> linear = linear_errors(fit, samples);
+  if (!linear) return std::nullopt;
+  const auto& [law, units, errors] = *linear;
   const SurfaceRegion region(law, samples), fitted(fit.law, samples);
-  const Doubt doubt(*errors, region, fitted);
+  const Doubt doubt(errors, region, fitted);
 
   SurfaceIntervals result;
-  result.n_budgets = errors->n_budgets();
-  result.noise = errors->noise();
-  result.tau = errors->tau();
+  result.n_budgets = errors.n_budgets();
+  result.noise = errors.noise();
+  result.tau = errors.tau();
   result.dependence = units.dependence;
   result.n_units = static_cast<std::int64_t>(units.units.size());
   result.p_of_sizes = units.p_of_sizes;
@@ -145,9 +159,38 @@ std::optional<SurfaceIntervals> surface_intervals(const ParametricFit& fit,
   for (const double ratio : kForecastRatios) computes.push_back(ratio * largest_compute);
   for (const double compute : computes) {
     result.forecasts.push_back(
-        forecast_at(doubt, fitted, compute, largest_compute, std::log(flops_factor(samples))));
+        forecast_by(doubt, fitted, compute, largest_compute, std::log(flops_factor(samples))));
   }
   return result;
+}
+
+std::vector<OptimumForecast> linear_forecasts(const ParametricFit& fit,
+                                              std::span<const Sample> samples,
+                                              double largest_compute,
+                                              std::span<const double> computes) {
+  const std::optional<Linear> linear = linear_errors(fit, samples);
+  if (!linear) return {};
+  const SurfaceErrors& errors = linear->errors;
+  const SurfaceRegion region(linear->law, samples), fitted(fit.law, samples);
+  const auto interval = [&](const SurfaceQuantity& quantity, double further) {
+    const double value = fitted.value(quantity);
+    const double half_width = errors.half_width(region.gradient(quantity), further);
+    return exponential({value - half_width, value + half_width});
+  };
+  std::vector<OptimumForecast> forecasts;
+  for (const double compute : computes) {
+    const double ln_product = std::log(compute) - std::log(flops_factor(samples));
+    const SurfaceQuantity scale{Kind::ln_scale_opt, ln_product};
+    const SurfaceQuantity loss{Kind::ln_loss_opt, ln_product};
+    forecasts.push_back({.ratio = budget_ratio(compute, largest_compute),
+                         .compute = compute,
+                         .scale_opt = std::exp(fitted.value(scale)),
+                         .law = interval(scale, 0),
+                         .next = interval(scale, 1),
+                         .loss_opt = std::exp(fitted.value(loss)),
+                         .loss = interval(loss, 0)});
+  }
+  return forecasts;
 }
 
 }  // namespace isoflop

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "fit/points/sample.h"
 #include "isoflop/surface.h"
@@ -16,6 +17,22 @@ namespace isoflop {
 [[nodiscard]] std::optional<SurfaceIntervals> surface_intervals(
     const ParametricFit& fit, std::span<const Sample> samples, double largest_compute,
     std::span<const double> targets = {});
+
+/// The optima at `computes` by linearised errors alone, which take no search: with open ends not
+/// told from far ones. Nothing where surface_intervals() gives nothing.
+[[nodiscard]] std::vector<OptimumForecast> linear_forecasts(const ParametricFit& fit,
+                                                            std::span<const Sample> samples,
+                                                            double largest_compute,
+                                                            std::span<const double> computes);
+
+/// What was forecast for `compute`, or nullptr.
+[[nodiscard]] inline const OptimumForecast* forecast_at(std::span<const OptimumForecast> forecasts,
+                                                        double compute) {
+  for (const OptimumForecast& forecast : forecasts) {
+    if (std::abs(forecast.compute / compute - 1) < 1e-9) return &forecast;
+  }
+  return nullptr;
+}
 
 /// Whether the points leave an end of a positive number open.
 [[nodiscard]] inline bool is_open(const Interval& interval) {

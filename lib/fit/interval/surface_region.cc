@@ -161,6 +161,8 @@ double SurfaceRegion::extreme(const SurfaceQuantity& quantity, Side side, double
   const double weight = std::pow(kPenalty * radius / step, 2);
   ProfilePoint inside{.theta = fitted_, .value = fitted, .distance = 0};
   double asked_inside = fitted, asked = fitted + sign * step;
+  // Of exact losses an error may be below the value's last digit.
+  if (asked == fitted) return fitted;
   ProfilePoint outside;
   while (true) {
     outside = nearest_with(quantity, asked, weight, inside.theta);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The minima's laws come with their prediction interval, tau included, and the frontier with its
-// relative error times the decades (at least one). The surface has its calibrated interval of a
-// further budget, else the bootstrap's percentiles widened by t tau in quadrature; its loss has the
-// worst hold-out error per decade, at least 2.5 %, and one run's noise in quadrature, widened to
-// the percentiles. The headline is the first estimate in the hull of all intervals and of the
-// median hold-out error per decade times the decades, taken from a median to 90 % as of a normal
-// error. What a miss costs is the surface's deadweight.
+// The headline is one distribution of ln scale and one of ln loss: the laws through the minima read
+// with the prior, and the surface's calibrated intervals, mixed by what they said of budgets that
+// were held out (a linear pool: Stone, Annals of Mathematical Statistics 32, 1961; weights by
+// predictive densities: Geisser and Eddy, JASA 74, 1979). A fit without minima has the surface alone.
+// What each estimator says by itself stays beside it: the minima's laws with their prediction
+// interval, tau included, and the frontier with its relative error times the decades (at least one);
+// the surface with its calibrated interval of a further budget, else the bootstrap's percentiles
+// widened by t tau in quadrature, its loss with the worst hold-out error per decade, at least 2.5 %,
+// and one run's noise. What a miss costs is the surface's deadweight.
 #include "fit/trust/predict_targets.h"
 
 #include <algorithm>
@@ -13,14 +15,13 @@
 
 #include "base/text.h"
 #include "fit/estimate/words.h"
+#include "fit/interval/surface_intervals.h"
 #include "isoflop/error.h"
 #include "stats/statistics.h"
 
 namespace isoflop {
 namespace {
 
-// Of a normal error, the half-width of the 90 % interval over the median magnitude.
-constexpr double kMedianTo90 = kNormal90 / 0.6745;
 constexpr double kFlatExcesses[] = {0.001, 0.0025};
 
 Interval by_factor(double value, double log_half_width) {
@@ -39,13 +40,6 @@ bool is_size(double value) { return value > 0 && std::isfinite(value); }
 std::optional<Interval> told(const Interval& interval) {
   if (!is_size(interval.low) || !is_size(interval.high)) return std::nullopt;
   return interval;
-}
-
-const HoldoutSummary* summary_of(const Fit& fit, const std::string& method) {
-  for (const HoldoutSummary& summary : fit.holdout_summary) {
-    if (summary.method == method) return &summary;
-  }
-  return nullptr;
 }
 
 std::optional<TargetEstimate> by_isoflop(const Fit& fit, double compute, double ratio) {
@@ -75,14 +69,6 @@ double worst_loss_error_per_decade(const Fit& fit, const std::string& method) {
   return worst;
 }
 
-const OptimumForecast* calibrated_at(const Fit& fit, double compute) {
-  if (!fit.surface_intervals) return nullptr;
-  for (const OptimumForecast& forecast : fit.surface_intervals->forecasts) {
-    if (std::abs(forecast.compute / compute - 1) < 1e-9) return &forecast;
-  }
-  return nullptr;
-}
-
 std::optional<TargetEstimate> by_surface(const Fit& fit, double compute, double ratio, double k) {
   if (!fit.parametric || !fit.parametric->usable() || !has_optimum(fit.parametric->law)) {
     return std::nullopt;
@@ -104,7 +90,9 @@ std::optional<TargetEstimate> by_surface(const Fit& fit, double compute, double 
     tokens.push_back(drawn.tokens);
     losses.push_back(drawn.loss);
   }
-  if (const OptimumForecast* forecast = calibrated_at(fit, compute)) {
+  const OptimumForecast* const forecast =
+      fit.surface_intervals ? forecast_at(fit.surface_intervals->forecasts, compute) : nullptr;
+  if (forecast != nullptr) {
     // Scale and tokens have one product.
     const Interval& next = forecast->next;
     estimate.scale.interval = told(next);
@@ -125,75 +113,60 @@ std::optional<TargetEstimate> by_surface(const Fit& fit, double compute, double 
   return estimate;
 }
 
-/// The first estimate, with the hull of all intervals and of what hold-outs were off by.
-Estimated honest_scale(const Fit& fit, const Target& target) {
-  const double value = target.estimates.front().scale.value;
-  Interval hull{value, value};
-  const auto include = [&](const Interval& interval) {
-    hull.low = std::min(hull.low, interval.low);
-    hull.high = std::max(hull.high, interval.high);
-  };
-  for (const TargetEstimate& estimate : target.estimates) {
-    include({estimate.scale.value, estimate.scale.value});
-    if (estimate.scale.interval) include(*estimate.scale.interval);
-  }
-  if (const HoldoutSummary* summary = summary_of(fit, target.estimates.front().method)) {
-    const double decades = std::log10(std::max(10.0, target.ratio));
-    include(by_factor(value, kMedianTo90 * summary->median_per_decade.scale * decades));
-  }
-  Estimated scale{.value = value};
-  if (hull.low < hull.high) scale.interval = told(hull);
-  return scale;
+Estimated told_by(const NormalMixture& forecast) {
+  return {.value = std::exp(forecast.quantile(0.5)),
+          .interval = told({std::exp(forecast.quantile(0.05)), std::exp(forecast.quantile(0.95))})};
 }
 
-/// What speaks against the hold-outs of the estimator that makes the headline; empty: nothing.
-std::string missing_evidence(const Fit& fit, const std::string& method) {
-  const HoldoutSummary* summary = summary_of(fit, method);
-  if (summary == nullptr) return "no budget to hold out";
-  const auto missed = [](const char* what, double per_decade) {
-    return std::string("hold-outs miss the ") + what + " by " + percent_text(per_decade) +
-           " per decade";
-  };
-  if (summary->misses_scale) return missed("size", summary->median_per_decade.scale);
-  if (summary->misses_loss) return missed("loss", summary->median_per_decade.loss);
-  return "";
+/// From the 0.5 to the 99.5 % quantile.
+std::vector<DensityPoint> density_of(const NormalMixture& forecast) {
+  constexpr int kPoints = 33;
+  const double low = forecast.quantile(0.005), high = forecast.quantile(0.995);
+  std::vector<DensityPoint> density;
+  for (int i = 0; i < kPoints; ++i) {
+    const double x = low + (high - low) * i / (kPoints - 1);
+    density.push_back({.value = std::exp(x), .density = forecast.density(x)});
+  }
+  return density;
 }
 
-/// What makes any answer red: errors that no interval holds.
-std::vector<std::string> common_errors(const Fit& fit) {
-  std::vector<std::string> reasons;
-  if (!fit.pooled.empty()) {
-    reasons.push_back(std::to_string(fit.pooled.size()) + " experiments pooled");
-  }
-  if (shares_one_trunk(fit.sample_size)) reasons.emplace_back("all points share one trunk");
-  return reasons;
-}
-
-/// By the reach, and one worse where hold-outs do not speak for it.
-void set_light(const Fit& fit, Target& target) {
-  const std::vector<std::string> common = common_errors(fit);
-  target.light = extrapolation_light(target.ratio);
-  if (target.light != ExtrapolationLight::ok) {
-    target.light_reasons.push_back(rounded_text(target.ratio, 3) + "x beyond the data");
-  }
-  const std::string missing = missing_evidence(fit, target.estimates.front().method);
-  if (!missing.empty() && target.ratio > 1) {
-    target.light_reasons.push_back(missing);
-    target.light = target.light == ExtrapolationLight::ok
-                       ? ExtrapolationLight::caution
-                       : ExtrapolationLight::only_with_holdout_evidence;
-  }
-  if (common.empty()) return;
-  target.light = ExtrapolationLight::only_with_holdout_evidence;
-  target.light_reasons.insert(target.light_reasons.end(), common.begin(), common.end());
-}
-
-/// What the budget buys: as many times fewer tokens as the size is larger.
-Estimated tokens_bought(const Estimated& scale, double product) {
+/// D = C / (k scale).
+Estimated tokens_of(const Estimated& scale, double product) {
   Estimated tokens{.value = product / scale.value};
-  if (scale.interval)
-    tokens.interval = {product / scale.interval->high, product / scale.interval->low};
+  if (scale.interval) {
+    tokens.interval = told({product / scale.interval->high, product / scale.interval->low});
+  }
   return tokens;
+}
+
+std::optional<TargetEstimate> by_posterior(const Predictive& minima, double product) {
+  if (!minima.scale) return std::nullopt;
+  TargetEstimate estimate{.method = "posterior", .scale = told_by(*minima.scale)};
+  estimate.tokens = tokens_of(estimate.scale, product);
+  if (minima.loss) estimate.loss = told_by(*minima.loss);
+  return estimate;
+}
+
+Predictive by_intervals(const Fit& fit, double compute, const TargetOptions& options) {
+  if (!fit.parametric || !fit.parametric->usable()) return {};
+  const OptimumForecast* forecast = nullptr;
+  if (fit.surface_intervals) forecast = forecast_at(fit.surface_intervals->forecasts, compute);
+  if (forecast == nullptr) forecast = forecast_at(options.surface, compute);
+  return forecast == nullptr ? Predictive{} : surface_predictive(*forecast);
+}
+
+/// The one forecast; where neither distribution is to be had, the surface's own estimate.
+void set_headline(const Fit& fit, const Predictive& minima, const Predictive& surface,
+                  double product, Target& target) {
+  const ForecastWeights& weights = fit.forecast_weights;
+  const auto scale = linear_pool(minima.scale, surface.scale, weights.scale_surface);
+  const auto loss = linear_pool(minima.loss, surface.loss, weights.loss_surface);
+  const TargetEstimate& first = target.estimates.front();
+  target.scale = scale ? told_by(*scale) : first.scale;
+  target.loss = loss ? told_by(*loss) : first.loss;
+  target.tokens = tokens_of(target.scale, product);
+  if (scale) target.scale_density = density_of(*scale);
+  if (loss) target.loss_density = density_of(*loss);
 }
 
 MissCost miss_cost(const Deadweight& waste, const std::optional<ComputeRate>& rate) {
@@ -229,24 +202,32 @@ void set_costs(const Fit& fit, const TargetOptions& options, Target& target) {
   target.underestimate = cost_if_optimum_is(range.high);
 }
 
-Target predict_target(const Fit& fit, double compute, const TargetOptions& options) {
+Target predict_target(const Fit& fit, const MinimaForecaster& minima, double compute,
+                      const TargetOptions& options) {
   Target target{.compute = compute, .ratio = std::max(1.0, budget_ratio(compute, fit.compute_to))};
+  const double product = compute / options.flops_factor;
+  const Predictive by_minima = minima.at(compute);
   const auto isoflop = by_isoflop(fit, compute, target.ratio);
   const auto surface = by_surface(fit, compute, target.ratio, options.flops_factor);
-  if (isoflop) target.estimates.push_back(*isoflop);
-  if (surface) target.estimates.push_back(*surface);
+  const auto posterior = by_posterior(by_minima, product);
+  for (const auto& estimate : {isoflop, surface, posterior}) {
+    if (estimate) target.estimates.push_back(*estimate);
+  }
   if (isoflop && surface) target.disagreement = surface->scale.value / isoflop->scale.value - 1;
   if (target.estimates.empty()) return target;
+  if (options.without_prior != nullptr) {
+    target.without_prior = by_posterior(options.without_prior->at(compute), product);
+  }
   set_light(fit, target);
-  target.scale = honest_scale(fit, target);
-  target.tokens = tokens_bought(target.scale, compute / options.flops_factor);
+  set_headline(fit, by_minima, by_intervals(fit, compute, options), product, target);
   set_costs(fit, options, target);
   return target;
 }
 
 }  // namespace
 
-std::vector<Target> predict_targets(const Fit& fit, const TargetOptions& options) {
+std::vector<Target> predict_targets(const Fit& fit, const MinimaForecaster& minima,
+                                    const TargetOptions& options) {
   std::vector<double> computes = options.computes;
   if (computes.empty()) computes = {10 * fit.compute_to, 100 * fit.compute_to};
   std::vector<Target> targets;
@@ -255,7 +236,7 @@ std::vector<Target> predict_targets(const Fit& fit, const TargetOptions& options
       throw Error(ErrorCode::invalid_argument,
                   "targets: a budget must be finite and > 0, got " + exact_text(compute));
     }
-    Target target = predict_target(fit, compute, options);
+    Target target = predict_target(fit, minima, compute, options);
     if (!target.estimates.empty()) targets.push_back(std::move(target));
   }
   return targets;

@@ -19,9 +19,9 @@ void add(WordsByPlace& words, const std::string& kind, const Target& target, dou
                    ", " + what, badness});
 }
 
-// A frontier through few minima may fall below what no compute goes below.
+// Laws through few minima may fall below what no compute goes below.
 bool is_below_floor(const Fit& fit, const Target& target) {
-  const double loss = target.estimates.empty() ? 0 : target.estimates.front().loss.value;
+  const double loss = target.loss.value;
   return loss > 0 && fit.parametric && fit.parametric->usable() &&
          loss < fit.parametric->law.irreducible;
 }
@@ -38,7 +38,7 @@ void warn_of_targets(const Fit& fit, Words& warnings) {
     }
     if (is_below_floor(fit, target)) {
       add(words, "floor", target, target.ratio,
-          "the predicted loss, " + rounded_text(target.estimates.front().loss.value, 4) +
+          "the predicted loss, " + rounded_text(target.loss.value, 4) +
               ", is below the surface's E = " + rounded_text(fit.parametric->law.irreducible, 4) +
               ", which no compute goes below: one of the two does not hold there; run a budget in "
               "between.");

@@ -22,14 +22,24 @@ Json estimated_json(const Estimated& estimated) {
   return json;
 }
 
-/// One quantity by every estimator that says something of it.
-Json by_method_json(const Target& target, Estimated TargetEstimate::*quantity) {
-  Json json = Json::object();
+/// The one forecast of a quantity, and what every estimator says of it.
+Json by_method_json(const Target& target, const Estimated& headline,
+                    Estimated TargetEstimate::*quantity) {
+  Json json = headline.value > 0 ? estimated_json(headline) : Json::object();
   for (const TargetEstimate& estimate : target.estimates) {
     if (!((estimate.*quantity).value > 0)) continue;
     json.set(estimate.method, estimated_json(estimate.*quantity));
   }
   return json;
+}
+
+void set_density(Json& json, std::span<const DensityPoint> density) {
+  if (density.empty()) return;
+  Json points = Json::array();
+  for (const DensityPoint& point : density) {
+    points.push_back(Json(Json::Array{Json(point.value), Json(point.density)}));
+  }
+  json.set("density", points);
 }
 
 Json miss_json(const MissCost& cost) {
@@ -52,7 +62,7 @@ Json seed_noise_json(const SeedNoise& noise) {
 }  // namespace
 
 Json holdout_json(const HoldoutScore& score) {
-  return Json::object({{"dropped", score.dropped},
+  Json json = Json::object({{"dropped", score.dropped},
                        {"compute", score.compute},
                        {"ratio", score.ratio},
                        {"method", score.method},
@@ -60,6 +70,8 @@ Json holdout_json(const HoldoutScore& score) {
                        {"tokens_error", score.tokens_error},
                        {"loss_error", score.loss_error},
                        {"judges_loss", score.judges_loss}});
+  json.set_if("scale_ln_density", score.scale_density);
+  return json.set_if("loss_ln_density", score.loss_density);
 }
 
 Json holdout_summary_json(std::span<const HoldoutSummary> summaries) {
@@ -76,18 +88,23 @@ Json holdout_summary_json(std::span<const HoldoutSummary> summaries) {
 }
 
 Json target_json(const Target& target) {
-  Json scale = estimated_json(target.scale), tokens = estimated_json(target.tokens);
-  for (const TargetEstimate& estimate : target.estimates) {
-    scale.set(estimate.method, estimated_json(estimate.scale));
-    tokens.set(estimate.method, estimated_json(estimate.tokens));
-  }
+  Json scale = by_method_json(target, target.scale, &TargetEstimate::scale);
+  Json loss = by_method_json(target, target.loss, &TargetEstimate::loss);
+  set_density(scale, target.scale_density);
+  set_density(loss, target.loss_density);
   Json json = Json::object({{"compute", target.compute},
                             {"ratio", target.ratio},
                             {"light", to_string(target.light)},
                             {"light_reasons", Json::array_of(target.light_reasons)},
                             {"scale", scale},
-                            {"tokens", tokens},
-                            {"loss", by_method_json(target, &TargetEstimate::loss)}});
+                            {"tokens", by_method_json(target, target.tokens, &TargetEstimate::tokens)},
+                            {"loss", loss}});
+  if (const auto& without = target.without_prior) {
+    Json beside = Json::object({{"scale", estimated_json(without->scale)},
+                                {"tokens", estimated_json(without->tokens)}});
+    if (without->loss.value > 0) beside.set("loss", estimated_json(without->loss));
+    json.set("without_prior", beside);
+  }
   json.set_if("disagreement", target.disagreement);
   if (target.overestimate) json.set("overestimate_penalty", miss_json(*target.overestimate));
   if (target.underestimate) json.set("underestimate_penalty", miss_json(*target.underestimate));
@@ -98,6 +115,24 @@ Json target_json(const Target& target) {
         Json::object({{"excess", range.excess}, {"low", range.low}, {"high", range.high}}));
   }
   return json.set("flat", flat);
+}
+
+Json forecast_json(const Fit& fit) {
+  const ForecastPrior& prior = fit.options.prior;
+  Json beliefs = Json::object({{"id", prior.id}, {"source", prior.source}});
+  const auto set = [&](const char* key, const std::optional<Belief>& belief) {
+    if (belief) beliefs.set(key, Json(Json::Array{Json(belief->centre), Json(belief->spread)}));
+  };
+  set("exponent", prior.exponent);
+  set("size_scatter", prior.size_scatter);
+  set("loss_rate", prior.loss_rate);
+  set("loss_scatter", prior.loss_scatter);
+  beliefs.set("ageing", prior.ageing);
+  Json json = Json::object({{"prior", beliefs},
+                            {"surface_weight", Json::object({{"scale", fit.forecast_weights.scale_surface},
+                                                             {"loss", fit.forecast_weights.loss_surface}})}});
+  if (fit.posterior_exponent) json.set("exponent", estimated_json(*fit.posterior_exponent));
+  return json;
 }
 
 Json sample_size_json(const SampleSize& size) {

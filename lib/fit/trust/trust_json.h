@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "isoflop/conventions.h"
-#include "isoflop/trust.h"
+#include "isoflop/fit.h"
 
 namespace isoflop {
 
@@ -14,6 +14,7 @@ namespace isoflop {
 [[nodiscard]] Json holdout_json(const HoldoutScore& score);
 [[nodiscard]] Json holdout_summary_json(std::span<const HoldoutSummary> summaries);
 [[nodiscard]] Json target_json(const Target& target);
+[[nodiscard]] Json forecast_json(const Fit& fit);
 [[nodiscard]] Json sample_size_json(const SampleSize& size);
 [[nodiscard]] Json odd_sizes_json(std::span<const OddSize> sizes);
 [[nodiscard]] Json outliers_json(const Outliers& outliers);

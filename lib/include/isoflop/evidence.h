@@ -19,11 +19,13 @@ struct HoldoutEvidence {
   bool is_poor = false;
 };
 
-/// 90 % intervals at `ratio` times the largest budget behind a law, over the law's own values
-/// there: [0.5, 2] is from half to twice. Absent where an end is open or nothing is known.
+/// The fit's forecast at `ratio` times the largest budget behind a law, over the law's own values
+/// there: the median, and its 90 % interval, [0.5, 2] from half to twice. Absent where an end is
+/// open or nothing is known.
 struct LawIntervals {
   double ratio = 1;
   std::optional<Interval> size = std::nullopt, loss = std::nullopt;
+  double size_median = 1, loss_median = 1;
 };
 
 /// What a fit says its law is worth, so that whoever uses the law can repeat it.

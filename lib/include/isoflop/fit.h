@@ -10,6 +10,7 @@
 #include "isoflop/deadweight.h"
 #include "isoflop/envelope.h"
 #include "isoflop/estimate.h"
+#include "isoflop/forecast_prior.h"
 #include "isoflop/forms.h"
 #include "isoflop/hyper.h"
 #include "isoflop/law.h"
@@ -34,6 +35,7 @@ struct FitOptions {
   /// Budgets to predict [FLOPs]; none: 10 and 100 times the largest one behind the laws.
   std::vector<double> targets = {};
   std::optional<ComputeRate> compute_rate = std::nullopt;  // what wasted FLOPs cost
+  ForecastPrior prior = published_prior();                 // of the one forecast
   /// Near-optimal: metric at most (1 + band) x the best of its cell. Absent: 0.25 % as in
   /// arXiv:2401.02954, or twice the noise between runs where that is more.
   std::optional<double> band = std::nullopt;
@@ -96,6 +98,8 @@ struct Fit {
   std::vector<HoldoutSummary> holdout_summary;  // by method
   std::vector<Target> targets;
   std::vector<Target> along;  // at kForecastRatios and the targets, ascending: what a law keeps
+  ForecastWeights forecast_weights;
+  std::optional<Estimated> posterior_exponent;  // of scale, by the prior and the minima
   std::vector<SecondStage> second_stages;  // by metric_columns
   SampleSize sample_size;
   std::vector<OddSize> odd_sizes;

@@ -111,4 +111,7 @@ struct SurfaceIntervals {
 /// Ratios to the largest budget at which optima are forecast.
 inline constexpr double kForecastRatios[] = {10, 100};
 
+/// Ratios at which a law keeps its forecasts.
+inline constexpr double kEvidenceRatios[] = {1, 10, 100, 1000};
+
 }  // namespace isoflop

@@ -22,7 +22,7 @@ struct HoldoutScore {
   double compute = 0;  // the held-out budget [FLOPs]
   double ratio = 1;    // held-out budget / largest budget used
   /// isoflop: scale by the allocation law, loss by the frontier E + A C^-gamma. parametric: both by
-  /// the surface.
+  /// the surface. posterior: both laws read with the prior.
   std::string method;
   double scale_error = 0;   // predicted / found optimum - 1
   double tokens_error = 0;  // the same of D; at a given compute (1 + scale_error)^-1 - 1
@@ -32,10 +32,12 @@ struct HoldoutScore {
   /// Whether the loss says something of the fit's own: a frontier through 3 minima has no floor, so
   /// that its misses are no verdict on one through more.
   bool judges_loss = true;
+  /// ln of the density of ln scale and of ln loss at what was found, where the method has one.
+  std::optional<double> scale_density = {}, loss_density = {};
 };
 
-/// What the terminal and the page call the estimators that JSON calls isoflop and parametric: laws
-/// through minima, surface.
+/// What the terminal and the page call the estimators that JSON calls isoflop, parametric and
+/// posterior: laws through minima, surface, laws with prior.
 [[nodiscard]] std::string estimator_name(const std::string& method);
 
 /// Errors of a prediction one way or another.
@@ -74,9 +76,22 @@ struct Estimated {
   std::optional<Interval> interval = std::nullopt;
 };
 
+/// The density of ln value where a forecast has it, per unit of the logarithm.
+struct DensityPoint {
+  double value = 0, density = 0;
+};
+
+/// Shares of the surface in the one forecast; the rest is the posterior's. 0 where the surface is
+/// not to be believed, 1 where there are no minima; else by the densities that both gave to the
+/// budgets held out, even where there are none.
+struct ForecastWeights {
+  double scale_surface = 0, loss_surface = 0;
+};
+
 /// What one estimator says of a budget. isoflop: the laws through the minima, the frontier for the
-/// loss. parametric: the optimum of the surface. The intervals hold the scatter tau between
-/// budgets; those of the loss also what hold-outs were off by, and the noise of a run.
+/// loss. parametric: the optimum of the surface. posterior: the laws through the minima, read with the
+/// prior. The intervals hold the scatter tau between budgets; isoflop's of the loss also what
+/// hold-outs were off by, and the noise of a run.
 struct TargetEstimate {
   std::string method;
   Estimated scale = {}, tokens = {}, loss = {};
@@ -96,15 +111,15 @@ struct Target {
   /// none; red where runs of several experiments are pooled, or all share one trunk.
   ExtrapolationLight light = ExtrapolationLight::ok;
   std::vector<std::string> light_reasons = {};  // a few words each; none for a green light
-  std::vector<TargetEstimate> estimates = {};   // isoflop before parametric; those that can be had
+  std::vector<TargetEstimate> estimates = {};   // isoflop, parametric, posterior; those there are
   /// parametric / isoflop - 1, of the scale.
   std::optional<double> disagreement = {};
-  /// Where the optimal scale lies by all that is known: the estimators' intervals, and what
-  /// hold-outs were off by, per decade.
-  Estimated scale = {};
-  /// What the budget buys at such sizes: C = k scale tokens.
-  Estimated tokens = {};
-  /// The first estimate is trained, and the optimum is the lower or the upper end of `scale`.
+  /// Medians and intervals of the one forecast: the posterior of the laws and the surface, each with its
+  /// weight in the fit's `forecast_weights`; of tokens by C = k scale tokens.
+  Estimated scale = {}, tokens = {}, loss = {};
+  std::vector<DensityPoint> scale_density = {}, loss_density = {};
+  std::optional<TargetEstimate> without_prior = {};  // posterior, nothing believed before
+  /// The median is trained, and the optimum is the lower or the upper end of `scale`.
   std::optional<MissCost> overestimate = {}, underestimate = {};
   std::vector<FlatRange> flat = {};  // 0.1 and 0.25 %
 };

@@ -86,9 +86,14 @@ TEST_CASE("on random sweeps every interval covers what was planted in about 90 %
       ++usable[name];
     }
   }
-  REQUIRE(usable.size() == 17);
+  REQUIRE(usable.size() == 23);
   for (const auto& [name, n] : usable) {
     INFO(name << ": " << covered[name] << " of " << n);
+    if (name.starts_with("forecast")) {
+      // Of a further budget; its mean, and its loss without a budget's own scatter, are known better.
+      CHECK(covered[name] >= 0.85 * n);
+      continue;
+    }
     CHECK(n >= 0.95 * kSweeps);
     // 80 draws of probability 0.9 have a standard deviation of 3.4 %.
     CHECK(covered[name] >= 0.83 * n);

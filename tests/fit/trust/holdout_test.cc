@@ -15,20 +15,20 @@ namespace {
 std::vector<HoldoutScore> scores_of(const test::SweepOracle& oracle, std::int64_t n_max) {
   const auto groups = group_by_budget(oracle.points(), oracle.surface.scale);
   const IsoFlopFit fit = fit_isoflop(groups);
-  return score_holdouts(groups, fit.valleys, surface_samples(groups), n_max,
-                        {.scale = oracle.surface.scale});
+  return score_holdouts(groups, fit.valleys, surface_samples(groups),
+                        {.n_max = n_max, .surface = {.scale = oracle.surface.scale}});
 }
 
 }  // namespace
 
-TEST_CASE("on noise-free points the held-out budget is predicted by both methods") {
+TEST_CASE("on noise-free points the held-out budget is predicted by every method") {
   const test::SweepOracle oracle{.surface = test::epoch_surface(),
                                  .budgets = test::geometric_budgets(1e18, std::sqrt(10.0), 6)};
   const auto scores = scores_of(oracle, 2);
-  // One budget left out, then two of them; each by two methods.
-  REQUIRE(scores.size() == 2 + 4);
-  CHECK(scores[2].ratio == Approx(10));
-  CHECK(scores[4].ratio == Approx(std::sqrt(10.0)));
+  // One budget left out, then two of them; each by three methods.
+  REQUIRE(scores.size() == 3 + 6);
+  CHECK(scores[3].ratio == Approx(10));
+  CHECK(scores[6].ratio == Approx(std::sqrt(10.0)));
   for (const HoldoutScore& score : scores) {
     INFO(score.method << " " << score.dropped);
     CHECK(score.ratio ==
@@ -39,6 +39,11 @@ TEST_CASE("on noise-free points the held-out budget is predicted by both methods
       // The parabola's bias is the same at every budget and cancels.
       CHECK(std::abs(score.scale_error) < 1e-6);
       CHECK(std::abs(score.loss_error) < 1e-4);
+    } else if (score.method == "posterior") {
+      // Drawn towards the prior's exponent and floor as far as the scatter that it allows.
+      CHECK(std::abs(score.scale_error) < 0.02);
+      CHECK(std::abs(score.loss_error) < 0.005);
+      CHECK(score.scale_density);
     } else {
       // The surface is exact; what remains is the bias of the parabola it is scored by.
       CHECK(score.method == "parametric");
@@ -54,15 +59,17 @@ TEST_CASE("a law that bends at the held-out budget is found out") {
   auto groups = group_by_budget(oracle.points(), oracle.surface.scale);
   for (Sample& sample : groups.back().samples) sample.scale *= 1.5;
   const IsoFlopFit fit = fit_isoflop(groups);
-  const auto scores = score_holdouts(groups, fit.valleys, {}, 1, {.scale = oracle.surface.scale});
-  REQUIRE(scores.size() == 1);
+  const auto scores = score_holdouts(groups, fit.valleys, {},
+                                     {.n_max = 1, .surface = {.scale = oracle.surface.scale}});
+  REQUIRE(scores.size() == 2);
+  CHECK(scores[0].method == "isoflop");
   CHECK(scores[0].scale_error == Approx(1 / 1.5 - 1).epsilon(1e-3));
 }
 
 TEST_CASE("nothing is held out where fewer than three minima would remain") {
   test::SweepOracle oracle{.surface = test::epoch_surface(),
                            .budgets = test::geometric_budgets(1e18, 3, 4)};
-  CHECK(scores_of(oracle, 5).size() == 2);  // one budget, two methods
+  CHECK(scores_of(oracle, 5).size() == 3);  // one budget, three methods
   oracle.budgets.pop_back();
   CHECK(scores_of(oracle, 1).empty());
 }

@@ -32,6 +32,12 @@ Fit surface_alone() {
   return fit;
 }
 
+MinimaForecaster no_minima() { return {{}, {}, std::nullopt, published_prior()}; }
+
+double ln_width(const Estimated& estimated) {
+  return std::log(estimated.interval->high / estimated.interval->low);
+}
+
 }  // namespace
 
 TEST_CASE("without noise both estimators find the optimum of a further budget") {
@@ -43,7 +49,7 @@ TEST_CASE("without noise both estimators find the optimum of a further budget") 
   CHECK(result.targets[1].ratio == Approx(100));
   for (const Target& target : result.targets) {
     const Optimum truth = optimum_of(oracle.surface, target.compute);
-    REQUIRE(target.estimates.size() == 2);
+    REQUIRE(target.estimates.size() == 3);
     // The parabola's bias at these sizes is 0.2 %, of its minimum less.
     for (const TargetEstimate& estimate : target.estimates) {
       CHECK(estimate.scale.value == Approx(truth.size).epsilon(5e-3));
@@ -69,37 +75,58 @@ TEST_CASE("intervals hold the scatter between budgets and grow with the reach") 
   const Fit calm = fit(sweep(0.002).points(), options(60));
   const Fit scattered = fit(sweep(0.002, 0.15).points(), options(60));
   REQUIRE(scattered.scale_opt.tau > 0.05);
-  const auto width = [](const Estimated& x) {
-    return std::log(x.interval->high / x.interval->low);
-  };
   for (std::size_t i = 0; i < 2; ++i) {
     const double tau_width = 2 * scattered.scale_opt.t * scattered.scale_opt.tau;
     for (const TargetEstimate& estimate : scattered.targets[i].estimates) {
+      if (estimate.method == "posterior") continue;  // its tau is drawn to the prior's
       INFO(estimate.method);
-      CHECK(width(estimate.scale) >= tau_width);
-      CHECK(width(estimate.tokens) >= tau_width);
+      CHECK(ln_width(estimate.scale) >= tau_width);
+      CHECK(ln_width(estimate.tokens) >= tau_width);
     }
-    CHECK(width(calm.targets[i].scale) < width(scattered.targets[i].scale));
+    CHECK(ln_width(calm.targets[i].scale) < ln_width(scattered.targets[i].scale));
   }
-  CHECK(width(calm.targets[0].estimates[0].scale) < width(calm.targets[1].estimates[0].scale));
-  CHECK(width(calm.targets[0].estimates[0].loss) < width(calm.targets[1].estimates[0].loss));
+  CHECK(ln_width(calm.targets[0].estimates[0].scale) < ln_width(calm.targets[1].estimates[0].scale));
+  CHECK(ln_width(calm.targets[0].estimates[0].loss) < ln_width(calm.targets[1].estimates[0].loss));
 }
 
-TEST_CASE("the headline interval holds both estimators and what hold-outs were off by") {
-  const Fit result = fit(sweep(0.003).points(), options(60));
+TEST_CASE("the headline is one distribution, and its tokens are what its size leaves of C") {
+  const test::SweepOracle oracle = sweep(0.003);
+  const Fit result = fit(oracle.points(), options(0));
+  const ForecastWeights& weights = result.forecast_weights;
+  CHECK(weights.scale_surface > 0);
+  CHECK(weights.scale_surface < 1);
   for (const Target& target : result.targets) {
     REQUIRE(target.scale.interval);
-    for (const TargetEstimate& estimate : target.estimates) {
-      CHECK(target.scale.interval->low <= estimate.scale.interval->low);
-      CHECK(target.scale.interval->high >= estimate.scale.interval->high);
+    const double product = target.compute / 6;
+    CHECK(target.scale.value * target.tokens.value == Approx(product));
+    CHECK(target.scale.interval->low * target.tokens.interval->high == Approx(product));
+    const Optimum truth = optimum_of(oracle.surface, target.compute);
+    CHECK(target.scale.interval->low < truth.size);
+    CHECK(truth.size < target.scale.interval->high);
+    CHECK(target.loss.interval->low < truth.loss);
+    CHECK(truth.loss < target.loss.interval->high);
+    // The trapezoids under it: 99 % of the distribution.
+    double area = 0;
+    for (std::size_t i = 1; i < target.scale_density.size(); ++i) {
+      const DensityPoint &a = target.scale_density[i - 1], &b = target.scale_density[i];
+      area += 0.5 * (a.density + b.density) * std::log(b.value / a.value);
     }
+    CHECK(area == Approx(0.99).epsilon(0.01));
   }
-  Fit worse = result;
-  for (HoldoutSummary& summary : worse.holdout_summary) summary.median_per_decade.scale = 0.5;
-  const Target target = predict_targets(worse, {.computes = {}, .flops_factor = 6}).front();
-  // A normal error of median 0.5 has a 90 % half-width of 1.645 / 0.6745 times that.
-  const double half_width = std::log(target.scale.interval->high / target.scale.value);
-  CHECK(half_width == Approx(0.5 * 1.6449 / 0.6745).epsilon(1e-3));
+}
+
+TEST_CASE("the surface has the weight that its hold-outs give it, and none where it is not believed") {
+  const auto score = [](const char* method, double density) {
+    HoldoutScore result{.method = method};
+    result.scale_density = result.loss_density = density;
+    return result;
+  };
+  const std::vector<HoldoutScore> even = {score("parametric", 1), score("posterior", 1)};
+  CHECK(weights_of(even, true).scale_surface == Approx(0.5));
+  CHECK(weights_of({}, true).loss_surface == Approx(0.5));
+  CHECK(weights_of(even, false).scale_surface == 0);
+  const std::vector<HoldoutScore> worse = {score("parametric", -1), score("posterior", 1)};
+  CHECK(weights_of(worse, true).scale_surface == Approx(1 / (1 + std::exp(2))));
 }
 
 TEST_CASE("a poor hold-out, or none, lowers the light by one") {
@@ -107,7 +134,7 @@ TEST_CASE("a poor hold-out, or none, lowers the light by one") {
   const auto lights = [&] {
     std::string text;
     for (const Target& target :
-         predict_targets(fit, {.computes = {1e20, 5e20, 5e21, 5e23}, .flops_factor = 6})) {
+         predict_targets(fit, no_minima(), {.computes = {1e20, 5e20, 5e21, 5e23}, .flops_factor = 6})) {
       text += std::string(to_string(target.light)) + " ";
     }
     return text;
@@ -119,7 +146,7 @@ TEST_CASE("a poor hold-out, or none, lowers the light by one") {
   fit.holdout_summary[0].misses_loss = true;
   fit.holdout_summary[0].median_per_decade.loss = 0.043;
   CHECK(lights() == "ok caution " + red + red);
-  const Target target = predict_targets(fit, {.computes = {5e21}, .flops_factor = 6}).front();
+  const Target target = predict_targets(fit, no_minima(), {.computes = {5e21}, .flops_factor = 6}).front();
   CHECK(target.light_reasons ==
         std::vector<std::string>{"50x beyond the data",
                                  "hold-outs miss the loss by 4.3 % per decade"});
@@ -128,12 +155,17 @@ TEST_CASE("a poor hold-out, or none, lowers the light by one") {
 TEST_CASE("being wrong costs what the surface says, in FLOPs, hours and money") {
   Fit fit = surface_alone();
   fit.holdout_summary = {{.method = "parametric", .n_scores = 1}};
-  fit.holdout_summary[0].median_per_decade.scale = std::log(2.0) * 0.6745 / 1.6449;
+  fit.surface_intervals.emplace();
+  const double best = optimum_of(fit.parametric->law, 1e21).size;
+  OptimumForecast& forecast = fit.surface_intervals->forecasts.emplace_back();
+  forecast.compute = 1e21;
+  forecast.scale_opt = best;
+  forecast.next = {best / 2, 2 * best};
   const TargetOptions asked{
       .computes = {1e21},
       .flops_factor = 6,
       .rate = ComputeRate{.gpu_peak_flops = 1e15, .mfu = 0.5, .price_per_gpu_hour = 3}};
-  const Target target = predict_targets(fit, asked).front();
+  const Target target = predict_targets(fit, no_minima(), asked).front();
   REQUIRE(target.overestimate);
   CHECK(target.overestimate->waste.size_ratio == Approx(2).epsilon(1e-4));
   CHECK(target.underestimate->waste.size_ratio == Approx(0.5).epsilon(1e-4));
@@ -147,13 +179,13 @@ TEST_CASE("being wrong costs what the surface says, in FLOPs, hours and money") 
   CHECK(target.flat[0].low > target.flat[1].low);
   CHECK(target.flat[1].high > target.scale.value);
   fit.parametric.reset();
-  CHECK(predict_targets(fit, asked).empty());
+  CHECK(predict_targets(fit, no_minima(), asked).empty());
 }
 
 TEST_CASE("where C is not 6 N D the surface is asked at the sizes that C buys") {
   const Fit fit = surface_alone();
   const double k = 7.3;
-  const Target target = predict_targets(fit, {.computes = {1e21}, .flops_factor = k}).front();
+  const Target target = predict_targets(fit, no_minima(), {.computes = {1e21}, .flops_factor = k}).front();
   const TargetEstimate& estimate = target.estimates.front();
   CHECK(k * estimate.scale.value * estimate.tokens.value == Approx(1e21).epsilon(1e-12));
   CHECK(target.flat[0].low < estimate.scale.value);
