@@ -119,8 +119,7 @@ void predict_as_fit(const PointSet& points, NextRuns& next) {
   if (fitted.targets.empty()) return;
   const Target& target = fitted.targets.front();
   next.scale_opt = target.scale.value;
-  const Estimated& loss = target.estimates.front().loss;
-  if (loss.value > 0) next.loss_opt = loss.value;
+  if (target.loss.value > 0) next.loss_opt = target.loss.value;
 }
 
 void report(const NextArguments& options, const NextRuns& next,

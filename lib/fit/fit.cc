@@ -354,7 +354,7 @@ void extrapolate(const Runs& runs, Fit& fit) {
   if (minima.size()) {
     const NormalMixture exponent = minima.size()->exponent();
     fit.posterior_exponent = {exponent.quantile(0.5),
-                           Interval{exponent.quantile(0.05), exponent.quantile(0.95)}};
+                              Interval{exponent.quantile(0.05), exponent.quantile(0.95)}};
   }
   fit.forecast_weights = weights_of(fit.holdout, is_believable(fit));
   TargetOptions asked{.computes = options.targets,

@@ -48,8 +48,8 @@ std::optional<Reliability> reliability_of(const Law& law, const Proposal& propos
   // At a budget the two have one product.
   reliability.tokens = Interval{d / size->high, d / size->low};
   if (law.loss && has_optimum(*law.loss)) {
-    reliability.worst_waste = worst_waste(*law.loss, proposal.compute_budget.value(),
-                                          forecast.size_median, *size);
+    reliability.worst_waste =
+        worst_waste(*law.loss, proposal.compute_budget.value(), forecast.size_median, *size);
   }
   return reliability;
 }

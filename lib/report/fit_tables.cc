@@ -107,9 +107,11 @@ std::string light_reason(const Target& target) {
          join(target.light_reasons, ", ") + ")";
 }
 
-std::string weight_text(const ForecastWeights& weights, double ForecastWeights::*surface) {
-  return percent(1 - weights.*surface) + " the laws with prior, " + percent(weights.*surface) +
-         " the surface";
+std::string weight_text(double surface) {
+  if (surface < 0.005) return "the laws with prior";
+  if (surface > 0.995) return "the surface";
+  return percent(1 - surface) + " the laws with prior and " + percent(surface) +
+         " the surface (weights by hold-outs)";
 }
 
 /// What makes the forecast, and what it would be of without the prior.
@@ -119,9 +121,8 @@ std::vector<std::string> forecast_notes(const std::string& symbol, const Fit& fi
     return {"By the surface alone; D is what the budget buys at that size."};
   }
   const ForecastWeights& weights = fit.forecast_weights;
-  std::string text = symbol + " opt by " + weight_text(weights, &ForecastWeights::scale_surface) +
-                     " (weights by hold-outs); loss by " +
-                     weight_text(weights, &ForecastWeights::loss_surface) +
+  std::string text = symbol + " opt by " + weight_text(weights.scale_surface) + "; loss by " +
+                     weight_text(weights.loss_surface) +
                      "; D is what the budget buys at that size. Prior: " + fit.options.prior.id;
   std::string without;
   for (const Target& target : fit.targets) {
@@ -130,8 +131,8 @@ std::vector<std::string> forecast_notes(const std::string& symbol, const Fit& fi
     without += (without.empty() ? "" : "; ") + budget_text(target.compute) + " " + symbol + " " +
                with_si_interval(own.scale.value, own.scale.interval);
     if (own.loss.value > 0 && own.loss.interval) {
-      without += ", loss " + rounded_text(own.loss.value, 4) + " " +
-                 interval_text(*own.loss.interval, 4);
+      without +=
+          ", loss " + rounded_text(own.loss.value, 4) + " " + interval_text(*own.loss.interval, 4);
     }
   }
   return {text + (without.empty() ? "." : "; without it (--prior none): " + without + ".")};

@@ -131,6 +131,8 @@ void add_fitting(Checklist& list, const ReportChapter& chapter) {
                                " did not converge; seed " + std::to_string(options.seed));
   }
   add_uncertainty(list, fit);
+  const ForecastPrior& prior = options.prior;
+  list.item("Prior of the forecast", prior.id + (prior.source.empty() ? "" : ": " + prior.source));
   std::string holdout;
   for (const HoldoutScore& score : fit.holdout) {
     holdout += (holdout.empty() ? "" : "; ") + estimator_name(score.method) + ", " +

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include <boost/math/tools/roots.hpp>
+#include <boost/math/tools/toms748_solve.hpp>
 
 #include "isoflop/error.h"
 
@@ -25,6 +26,15 @@ double find_root(double low, double high, int n_halvings,
   auto n_steps = static_cast<std::uintmax_t>(n_halvings) + 3;  // it counts evaluations
   const auto [below, above] =
       boost::math::tools::bisect(function, low, high, are_neighbours, n_steps);
+  return 0.5 * (below + above);
+}
+
+double find_smooth_root(double low, double high, double tolerance,
+                        const std::function<double(double)>& function) {
+  std::uintmax_t n_steps = 200;
+  const auto is_found = [&](double a, double b) { return b - a <= tolerance; };
+  const auto [below, above] =
+      boost::math::tools::toms748_solve(function, low, high, is_found, n_steps);
   return 0.5 * (below + above);
 }
 

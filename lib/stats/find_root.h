@@ -11,4 +11,9 @@ namespace isoflop {
 [[nodiscard]] double find_root(double low, double high, int n_halvings,
                                const std::function<double(double)>& function);
 
+/// The same in few evaluations, for functions that are smooth (Boost.Math's TOMS 748), to within
+/// `tolerance`. Signs must differ.
+[[nodiscard]] double find_smooth_root(double low, double high, double tolerance,
+                                      const std::function<double(double)>& function);
+
 }  // namespace isoflop

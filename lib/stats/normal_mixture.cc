@@ -3,18 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <numbers>
 
-#include <boost/math/tools/toms748_solve.hpp>
+#include "stats/find_root.h"
 
 namespace isoflop {
 namespace {
 
 constexpr double kLeastWeight = 1e-7;  // of the largest
 constexpr double kReach = 9;           // sd: beyond, a normal has 1e-19
-constexpr int kBits = 40;            // of a quantile, to the width of the bracket
-constexpr std::uintmax_t kMostSteps = 100;
+constexpr double kTolerance = 1e-12;   // of all that the parts reach
 
 }  // namespace
 
@@ -54,12 +52,8 @@ double NormalMixture::density(double x) const {
 }
 
 double NormalMixture::quantile(double p) const {
-  std::uintmax_t steps = kMostSteps;
-  const double width = high_ - low_;
-  const auto is_found = [&](double a, double b) { return b - a <= std::ldexp(width, -kBits); };
-  const auto [below, above] = boost::math::tools::toms748_solve(
-      [&](double x) { return cumulative(x) - p; }, low_, high_, is_found, steps);
-  return 0.5 * (below + above);
+  return find_smooth_root(low_, high_, kTolerance * (high_ - low_),
+                          [&](double x) { return cumulative(x) - p; });
 }
 
 }  // namespace isoflop

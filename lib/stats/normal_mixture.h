@@ -18,7 +18,7 @@ class NormalMixture {
 
   [[nodiscard]] double cumulative(double x) const;  // P(X <= x)
   [[nodiscard]] double density(double x) const;
-  /// To 1e-10 of the widest part's sd, 0 < p < 1. By Boost.Math.
+  /// To 1e-12 of the range that the parts reach, 0 < p < 1.
   [[nodiscard]] double quantile(double p) const;
   /// Parts with the logarithms of their weights, which sum to 1.
   [[nodiscard]] const std::vector<NormalPart>& parts() const { return parts_; }

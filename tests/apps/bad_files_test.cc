@@ -54,7 +54,6 @@ const std::vector<BadFile>& bad_curves() {
       {header + "a,1e6,10,4\na,2e6,20,4\n", {"row 3, column params", "the run's first row"}},
       {header + "a,1e6,10,4\na,1e6,10,4\n", {"row 3, column tokens", "above the run's last"}},
       {header + "a,1e6,10\n", {"row 2", "has 3 fields, the header has 4"}},
-      {header + "a,1e6,10,4\n", {"row 1: has no column flops_per_token", "--scale params"}},
       {"run,params,tokens,loss\na,1e6,10,4\n", {"row 1", "no column run_id"}},
       {"run_id,params,tokens,loss,loss\n", {"row 1", "column loss appears twice"}},
   };
@@ -149,6 +148,15 @@ TEST_CASE("fit refuses bad training curves by file, row and column") {
   for (const BadFile& bad : bad_curves()) {
     expect_refused(dir, {"fit", "points.csv", "--curves", "bad.csv"}, "bad.csv", bad);
   }
+}
+
+TEST_CASE("curves must have the sizes that the fit is asked for") {
+  const TempDir dir;
+  dir.write("points.csv", kHeader + kGood);
+  const BadFile bad{"run_id,params,tokens,loss\na,1e6,10,4\n",
+                    {"row 1: has no column flops_per_token", "--scale params"}};
+  expect_refused(dir, {"fit", "points.csv", "--scale", "flops_per_token", "--curves", "bad.csv"},
+                 "bad.csv", bad);
 }
 
 TEST_CASE("a command refuses a column map that the file does not bear out") {

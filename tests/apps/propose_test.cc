@@ -89,15 +89,18 @@ TEST_CASE("a proposal repeats what the fit said of its law at that reach") {
                                   target.at("underestimate_penalty").at("wasted_share").number());
     CHECK(reliability.at("worst_waste").number() == Approx(waste));
     const JsonReader predicted = JsonReader(json, "stdout").at("predicted");
-    const JsonReader loss = target.at("loss").at("isoflop");
-    CHECK(predicted.at("high").number() / predicted.at("bits_per_byte").number() ==
-          Approx(loss.at("high").number() / loss.at("value").number()));
+    // Beside what rounding to a shape costs, and with the luck of a run.
+    const JsonReader loss = target.at("loss");
+    CHECK(predicted.at("bits_per_byte").number() ==
+          Approx(loss.at("value").number()).epsilon(0.002));
+    CHECK(predicted.at("high").number() > loss.at("high").number());
+    CHECK(predicted.at("high").number() == Approx(loss.at("high").number()).epsilon(0.01));
     CHECK(reliability.at("holdout").at("is_poor").boolean());
   }
   const CliResult page = propose_cli(dir, {"8e12", "--law", "law.json"});
   CHECK_THAT(page.out, contains("light                  red: 10 times the largest budget, and "
                                 "hold-outs were poor") &&
-                           contains("; worst waste 96.5 %") && contains("optimum, 90 %"));
+                           contains("; worst waste 17 %") && contains("optimum, 90 %"));
 }
 
 TEST_CASE("a law keeps the recipe of its points, and a proposal takes it over") {

@@ -41,11 +41,13 @@ struct Draw {
 
 Options parse(int argc, char** argv) {
   Options options;
-  const std::map<std::string, std::int64_t*> flags = {
-      {"--surfaces", &options.n_surfaces},       {"--bootstrap", &options.n_bootstrap},
-      {"--threads", &options.n_threads},         {"--first", &options.first},
-      {"--trunk-share", &options.trunk_percent}, {"--shared", &options.shared},
-      {"--holdout", &options.holdout}};
+  const std::map<std::string, std::int64_t*> flags = {{"--surfaces", &options.n_surfaces},
+                                                      {"--bootstrap", &options.n_bootstrap},
+                                                      {"--threads", &options.n_threads},
+                                                      {"--first", &options.first},
+                                                      {"--trunk-share", &options.trunk_percent},
+                                                      {"--shared", &options.shared},
+                                                      {"--holdout", &options.holdout}};
   for (int i = 1; i + 1 < argc; i += 2) {
     const auto flag = flags.find(argv[i]);
     if (flag == flags.end()) throw std::invalid_argument(std::string("unknown flag ") + argv[i]);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// How well the posterior of the laws forecast budgets that they have not seen, by what is believed before:
+// How well the posterior of the laws forecast budgets that they have not seen, by what is believed
+// before:
 //   forecast_bench POINTS.csv      columns experiment, params, tokens, loss, budget
 // Of every experiment the first k = 4, 5, ... budgets are fitted and the later ones, up to 20 times
 // the largest used, are forecast. Each experiment is scored by the prior that does best on the
 // others (leave one sweep out); the prior that ships stands beside it. covers: of nominal 90 %
-// intervals; width: median of ln(high / low); error: median of |ln(median / found)|; score: the mean
-// interval score in ln (Gneiting and Raftery, JASA 102, 2007), lower is better. Experiments weigh
-// alike.
+// intervals; width: median of ln(high / low); error: median of |ln(median / found)|; score: the
+// mean interval score in ln (Gneiting and Raftery, JASA 102, 2007), lower is better. Experiments
+// weigh alike.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

@@ -78,8 +78,8 @@ TEST_CASE("a law keeps what its fit says of the budgets beyond, also of those as
           {.scale = LossLaw::Scale::params, .n_bootstrap = 0, .targets = {asked, 3e19}});
   const Law law = to_law(result, "x", "s");
   REQUIRE(law.evidence);
-  const HoldoutSummary& summary = result.holdout_summary[1];
-  REQUIRE(summary.method == "parametric");  // exact points are the surface's
+  const HoldoutSummary& summary = result.holdout_summary[2];
+  REQUIRE(summary.method == "posterior");
   CHECK(law.evidence->holdout->n_scores == summary.n_scores);
   CHECK(law.evidence->holdout->size_per_decade == summary.median_per_decade.scale);
   CHECK(law.evidence->holdout->is_poor == summary.is_poor());

@@ -70,7 +70,7 @@ TEST_CASE("a law keeps its evidence, and one without is what it was") {
 
 TEST_CASE("evidence outside its domain is refused with its place") {
   CHECK_THAT(complaint(R"({"intervals": [{"ratio": 1, "size": [1.5, 2]}]})"),
-             contains("/evidence/intervals/0/size: must be a low end of at most 1") &&
+             contains("/evidence/intervals/0/size: must be a low end of at most the median 1") &&
                  contains("got [1.5, 2]"));
   CHECK_THAT(complaint(R"({"intervals": [{"ratio": 10}, {"ratio": 1}]})"),
              contains("/evidence/intervals/1/ratio: must be above the one before, got 1"));

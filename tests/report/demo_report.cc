@@ -156,6 +156,8 @@ Target target_at(double compute, double ratio) {
                        .scale = target.scale,
                        .tokens = {best.tokens},
                        .loss = {best.loss, Interval{0.98 * best.loss, 1.02 * best.loss}}}};
+  target.loss = target.estimates.front().loss;
+  target.estimates.push_back({.method = "posterior", .scale = target.scale});
   target.disagreement = 0.07;
   target.overestimate = MissCost{.waste = deadweight(law, compute, 1.5)};
   target.underestimate = MissCost{.waste = deadweight(law, compute, 1 / 1.5)};

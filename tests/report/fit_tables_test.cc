@@ -242,8 +242,8 @@ TEST_CASE("outliers are named with their distance, and what they change") {
 TEST_CASE("a light that is not green says why, and each number of a target who says it") {
   const FitTable table = target_table(full_chapter());
   CHECK(table.notes.at(0) == "Lights: 1e14 yellow (10x beyond the data).");
-  CHECK_THAT(table.notes.at(1), contains("M opt by laws through minima") &&
-                                    contains("loss by the frontier through the minima"));
+  CHECK_THAT(table.notes.at(1), contains("M opt by the laws with prior; loss by") &&
+                                    contains("Prior: published-sweeps"));
   CHECK(table.rows.at(1)[4] == "20.8M [13.9M, 31.2M]");
 }
 

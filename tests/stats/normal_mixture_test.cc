@@ -18,8 +18,8 @@ TEST_CASE("one normal has the normal's quantiles and density") {
 }
 
 TEST_CASE("weights are those of the logarithms, whatever they share") {
-  const NormalMixture mixture(
-      {{.ln_weight = 1000 + std::log(3.0), .mean = 0, .sd = 1e-3}, {.ln_weight = 1000, .mean = 1, .sd = 1e-3}});
+  const NormalMixture mixture({{.ln_weight = 1000 + std::log(3.0), .mean = 0, .sd = 1e-3},
+                               {.ln_weight = 1000, .mean = 1, .sd = 1e-3}});
   CHECK(mixture.cumulative(0.5) == Approx(0.75));
   CHECK(mixture.quantile(0.875) == Approx(1).margin(1e-6));
   CHECK(mixture.density(1) / mixture.density(0) == Approx(1.0 / 3));

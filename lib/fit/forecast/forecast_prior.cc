@@ -49,7 +49,9 @@ const ForecastPrior& published_prior() {
   return prior;
 }
 
-ForecastPrior no_prior() { return {.id = "none", .source = "", .ageing = published_prior().ageing}; }
+ForecastPrior no_prior() {
+  return {.id = "none", .source = "", .ageing = published_prior().ageing};
+}
 
 ForecastPrior load_forecast_prior(const std::filesystem::path& file) {
   return read_prior(read_json_file(file).reader());

@@ -39,8 +39,8 @@ double ln_largest_compute(std::span<const BudgetGroup> curves) {
 
 /// With the interval's ends as its 5 and 95 % quantiles.
 std::optional<NormalMixture> normal_of(const Interval& interval) {
-  const bool is_told = interval.low > 0 && interval.high > interval.low &&
-                       std::isfinite(interval.high);
+  const bool is_told =
+      interval.low > 0 && interval.high > interval.low && std::isfinite(interval.high);
   if (!is_told) return std::nullopt;
   const double low = std::log(interval.low), high = std::log(interval.high);
   return NormalMixture({{.mean = 0.5 * (low + high), .sd = (high - low) / (2 * kNormal90)}});
@@ -77,13 +77,12 @@ Predictive MinimaForecaster::at(double compute) const {
 }
 
 Predictive surface_predictive(const OptimumForecast& forecast) {
-  return {.scale = normal_of(forecast.next),
-          .loss = normal_of(forecast.loss)};
+  return {.scale = normal_of(forecast.next), .loss = normal_of(forecast.loss)};
 }
 
 std::optional<NormalMixture> linear_pool(const std::optional<NormalMixture>& minima,
-                                    const std::optional<NormalMixture>& surface,
-                                    double surface_weight) {
+                                         const std::optional<NormalMixture>& surface,
+                                         double surface_weight) {
   if (!minima || !surface || !(surface_weight > 0)) return minima ? minima : surface;
   if (!(surface_weight < 1)) return surface;
   std::vector<NormalPart> parts;

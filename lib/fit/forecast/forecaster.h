@@ -7,7 +7,7 @@
 #include "fit/forecast/loss_posterior.h"
 #include "fit/forecast/size_posterior.h"
 #include "isoflop/surface.h"
-#include "isoflop/trust.h"
+#include "isoflop/valley.h"
 
 namespace isoflop {
 
@@ -38,8 +38,8 @@ class MinimaForecaster {
 
 /// What `weights.surface` gives to the second; the one that is there where the other is not.
 [[nodiscard]] std::optional<NormalMixture> linear_pool(const std::optional<NormalMixture>& minima,
-                                                  const std::optional<NormalMixture>& surface,
-                                                  double surface_weight);
+                                                       const std::optional<NormalMixture>& surface,
+                                                       double surface_weight);
 
 /// ln of the density at `x`, which is known to `se`.
 [[nodiscard]] double ln_density(const NormalMixture& forecast, double x, double se);

@@ -19,10 +19,10 @@ struct LocatedMinimum {
   double ln_loss = 0, ln_loss_se = 0;
 };
 
-/// Of every curve whose best run lies between two others: the valley's, freed of its predicted bias,
-/// where it is usable; else the best run's neighbours bracket it, and it is the vertex within them,
-/// known to a tenth of the distance between them in ln scale (chosen as the prior's scatter was,
-/// docs/decisions/0019-one-forecast.md). Ascending in compute.
+/// Of every curve whose best run lies between two others: the valley's, freed of its predicted
+/// bias, where it is usable; else the best run's neighbours bracket it, and it is the vertex within
+/// them, known to a tenth of the distance between them in ln scale (chosen as the prior's scatter
+/// was, docs/decisions/0019-one-forecast.md). Ascending in compute.
 [[nodiscard]] std::vector<LocatedMinimum> located_minima(std::span<const BudgetGroup> curves,
                                                          std::span<const Valley> valleys);
 

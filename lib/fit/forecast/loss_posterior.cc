@@ -89,14 +89,13 @@ LossPosterior::LossPosterior(std::span<const LocatedMinimum> minima, const Forec
         second += weights.of_minimum[i] * level * level;
       }
       const double misfit = second - first * first / weights.sum;
-      curves_.push_back(
-          {.ln_weight = scatter.ln_belief + s.ln_belief -
-                        0.5 * (misfit + std::log(weights.sum) - weights.sum_of_logs),
-           .floor = s.floor,
-           .rate = s.rate,
-           .ln_level = s.levels.back() + first / weights.sum,
-           .level_variance = 1 / weights.sum,
-           .scatter = scatter.sd});
+      curves_.push_back({.ln_weight = scatter.ln_belief + s.ln_belief -
+                                      0.5 * (misfit + std::log(weights.sum) - weights.sum_of_logs),
+                         .floor = s.floor,
+                         .rate = s.rate,
+                         .ln_level = s.levels.back() + first / weights.sum,
+                         .level_variance = 1 / weights.sum,
+                         .scatter = scatter.sd});
       heaviest = std::max(heaviest, curves_.back().ln_weight);
     }
   }

@@ -69,8 +69,9 @@ SizePosterior::SizePosterior(std::span<const LocatedMinimum> minima, const Corre
     const Eigen::VectorXd residuals = sizes - design * line;
     const double surprise =
         residuals.dot(weights * residuals) + precision * std::pow(line[1] - exponent.centre, 2);
-    const double ln_determinant = solve_symmetric(covariance, sizes).ln_determinant -
-                                  std::log(variance(0, 0) * variance(1, 1) - std::pow(variance(0, 1), 2));
+    const double ln_determinant =
+        solve_symmetric(covariance, sizes).ln_determinant -
+        std::log(variance(0, 0) * variance(1, 1) - std::pow(variance(0, 1), 2));
     lines_.push_back({.ln_weight = scatter.ln_belief - 0.5 * (surprise + ln_determinant),
                       .tau = scatter.sd,
                       .level = line[0],
@@ -85,8 +86,8 @@ NormalMixture SizePosterior::at(double ln_compute) const {
   const double reach = ln_compute - ln_largest_compute_;
   std::vector<NormalPart> parts;
   for (const Line& line : lines_) {
-    const double of_line = line.level_variance + 2 * reach * line.covariance +
-                           reach * reach * line.slope_variance;
+    const double of_line =
+        line.level_variance + 2 * reach * line.covariance + reach * reach * line.slope_variance;
     const double of_budget = line.tau * line.tau * growth_of_variance(ageing_, reach);
     parts.push_back({.ln_weight = line.ln_weight,
                      .mean = line.level + line.slope * reach,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole budgets are left out from the top, as an extrapolation has it, and all methods are fitted
-// anew to what is cheaper: parabolas, laws and frontier; the same with the prior; the surface without
-// resamples, its optimum taken with the held-out curve's own k. The truth is that curve's parabola, as good as its own
-// noise. Neither these minima nor those of the refitted laws are freed of their bias.
+// anew to what is cheaper: parabolas, laws and frontier; the same with the prior; the surface
+// without resamples, its optimum taken with the held-out curve's own k. The truth is that curve's
+// parabola, as good as its own noise. Neither these minima nor those of the refitted laws are freed
+// of their bias.
 #include "fit/trust/holdout.h"
 
 #include <algorithm>

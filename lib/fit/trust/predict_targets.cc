@@ -2,12 +2,12 @@
 // The headline is one distribution of ln scale and one of ln loss: the laws through the minima read
 // with the prior, and the surface's calibrated intervals, mixed by what they said of budgets that
 // were held out (a linear pool: Stone, Annals of Mathematical Statistics 32, 1961; weights by
-// predictive densities: Geisser and Eddy, JASA 74, 1979). A fit without minima has the surface alone.
-// What each estimator says by itself stays beside it: the minima's laws with their prediction
-// interval, tau included, and the frontier with its relative error times the decades (at least one);
-// the surface with its calibrated interval of a further budget, else the bootstrap's percentiles
-// widened by t tau in quadrature, its loss with the worst hold-out error per decade, at least 2.5 %,
-// and one run's noise. What a miss costs is the surface's deadweight.
+// predictive densities: Geisser and Eddy, JASA 74, 1979). A fit without minima has the surface
+// alone. What each estimator says by itself stays beside it: the minima's laws with their
+// prediction interval, tau included, and the frontier with its relative error times the decades (at
+// least one); the surface with its calibrated interval of a further budget, else the bootstrap's
+// percentiles widened by t tau in quadrature, its loss with the worst hold-out error per decade, at
+// least 2.5 %, and one run's noise. What a miss costs is the surface's deadweight.
 #include "fit/trust/predict_targets.h"
 
 #include <algorithm>

@@ -18,9 +18,9 @@ struct TargetOptions {
   std::vector<OptimumForecast> surface = {};
 };
 
-/// By what the surface and the posterior of the laws said of the budgets held out: the mean of ln density over
-/// the budgets of a hold-out, summed over hold-outs, and even odds before. A surface that the fit
-/// does not believe has no weight.
+/// By what the surface and the posterior of the laws said of the budgets held out: the mean of ln
+/// density over the budgets of a hold-out, summed over hold-outs, and even odds before. A surface
+/// that the fit does not believe has no weight.
 [[nodiscard]] ForecastWeights weights_of(std::span<const HoldoutScore> scores,
                                          bool believes_surface);
 

@@ -63,13 +63,13 @@ Json seed_noise_json(const SeedNoise& noise) {
 
 Json holdout_json(const HoldoutScore& score) {
   Json json = Json::object({{"dropped", score.dropped},
-                       {"compute", score.compute},
-                       {"ratio", score.ratio},
-                       {"method", score.method},
-                       {"scale_error", score.scale_error},
-                       {"tokens_error", score.tokens_error},
-                       {"loss_error", score.loss_error},
-                       {"judges_loss", score.judges_loss}});
+                            {"compute", score.compute},
+                            {"ratio", score.ratio},
+                            {"method", score.method},
+                            {"scale_error", score.scale_error},
+                            {"tokens_error", score.tokens_error},
+                            {"loss_error", score.loss_error},
+                            {"judges_loss", score.judges_loss}});
   json.set_if("scale_ln_density", score.scale_density);
   return json.set_if("loss_ln_density", score.loss_density);
 }
@@ -92,16 +92,17 @@ Json target_json(const Target& target) {
   Json loss = by_method_json(target, target.loss, &TargetEstimate::loss);
   set_density(scale, target.scale_density);
   set_density(loss, target.loss_density);
-  Json json = Json::object({{"compute", target.compute},
-                            {"ratio", target.ratio},
-                            {"light", to_string(target.light)},
-                            {"light_reasons", Json::array_of(target.light_reasons)},
-                            {"scale", scale},
-                            {"tokens", by_method_json(target, target.tokens, &TargetEstimate::tokens)},
-                            {"loss", loss}});
+  Json json =
+      Json::object({{"compute", target.compute},
+                    {"ratio", target.ratio},
+                    {"light", to_string(target.light)},
+                    {"light_reasons", Json::array_of(target.light_reasons)},
+                    {"scale", scale},
+                    {"tokens", by_method_json(target, target.tokens, &TargetEstimate::tokens)},
+                    {"loss", loss}});
   if (const auto& without = target.without_prior) {
-    Json beside = Json::object({{"scale", estimated_json(without->scale)},
-                                {"tokens", estimated_json(without->tokens)}});
+    Json beside = Json::object(
+        {{"scale", estimated_json(without->scale)}, {"tokens", estimated_json(without->tokens)}});
     if (without->loss.value > 0) beside.set("loss", estimated_json(without->loss));
     json.set("without_prior", beside);
   }
@@ -128,9 +129,10 @@ Json forecast_json(const Fit& fit) {
   set("loss_rate", prior.loss_rate);
   set("loss_scatter", prior.loss_scatter);
   beliefs.set("ageing", prior.ageing);
-  Json json = Json::object({{"prior", beliefs},
-                            {"surface_weight", Json::object({{"scale", fit.forecast_weights.scale_surface},
-                                                             {"loss", fit.forecast_weights.loss_surface}})}});
+  Json json = Json::object(
+      {{"prior", beliefs},
+       {"surface_weight", Json::object({{"scale", fit.forecast_weights.scale_surface},
+                                        {"loss", fit.forecast_weights.loss_surface}})}});
   if (fit.posterior_exponent) json.set("exponent", estimated_json(*fit.posterior_exponent));
   return json;
 }

@@ -100,7 +100,7 @@ struct Fit {
   std::vector<Target> along;  // at kForecastRatios and the targets, ascending: what a law keeps
   ForecastWeights forecast_weights;
   std::optional<Estimated> posterior_exponent;  // of scale, by the prior and the minima
-  std::vector<SecondStage> second_stages;  // by metric_columns
+  std::vector<SecondStage> second_stages;       // by metric_columns
   SampleSize sample_size;
   std::vector<OddSize> odd_sizes;
   std::optional<Outliers> outliers;

@@ -9,8 +9,8 @@
 
 namespace isoflop {
 
-/// A belief about one number: normal about `centre`, or log-normal with median `centre` and `spread`
-/// the sd of the logarithm, where the number is positive. Absent: any value is as likely.
+/// A belief about one number: normal about `centre`, or log-normal with median `centre` and
+/// `spread` the sd of the logarithm, where the number is positive. Absent: any value is as likely.
 struct Belief {
   double centre = 0, spread = 1;
 };

@@ -89,8 +89,8 @@ struct ForecastWeights {
 };
 
 /// What one estimator says of a budget. isoflop: the laws through the minima, the frontier for the
-/// loss. parametric: the optimum of the surface. posterior: the laws through the minima, read with the
-/// prior. The intervals hold the scatter tau between budgets; isoflop's of the loss also what
+/// loss. parametric: the optimum of the surface. posterior: the laws through the minima, read with
+/// the prior. The intervals hold the scatter tau between budgets; isoflop's of the loss also what
 /// hold-outs were off by, and the noise of a run.
 struct TargetEstimate {
   std::string method;
@@ -114,8 +114,8 @@ struct Target {
   std::vector<TargetEstimate> estimates = {};   // isoflop, parametric, posterior; those there are
   /// parametric / isoflop - 1, of the scale.
   std::optional<double> disagreement = {};
-  /// Medians and intervals of the one forecast: the posterior of the laws and the surface, each with its
-  /// weight in the fit's `forecast_weights`; of tokens by C = k scale tokens.
+  /// Medians and intervals of the one forecast: the posterior of the laws and the surface, each
+  /// with its weight in the fit's `forecast_weights`; of tokens by C = k scale tokens.
   Estimated scale = {}, tokens = {}, loss = {};
   std::vector<DensityPoint> scale_density = {}, loss_density = {};
   std::optional<TargetEstimate> without_prior = {};  // posterior, nothing believed before

@@ -12,7 +12,8 @@ namespace {
 
 /// Five sizes a factor of 2 apart with these losses.
 BudgetGroup curve_of(std::initializer_list<double> losses) {
-  BudgetGroup curve{.budget = 1e18, .compute = 1e18, .stated = true, .designed = true, .samples = {}};
+  BudgetGroup curve{
+      .budget = 1e18, .compute = 1e18, .stated = true, .designed = true, .samples = {}};
   double scale = 1e8;
   for (const double loss : losses) {
     Sample sample;

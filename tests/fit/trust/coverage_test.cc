@@ -90,7 +90,8 @@ TEST_CASE("on random sweeps every interval covers what was planted in about 90 %
   for (const auto& [name, n] : usable) {
     INFO(name << ": " << covered[name] << " of " << n);
     if (name.starts_with("forecast")) {
-      // Of a further budget; its mean, and its loss without a budget's own scatter, are known better.
+      // Of a further budget; its mean, and its loss without a budget's own scatter, are known
+      // better.
       CHECK(covered[name] >= 0.85 * n);
       continue;
     }

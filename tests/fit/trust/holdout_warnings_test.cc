@@ -81,7 +81,7 @@ TEST_CASE("what is wrong at several targets is said once, by the worst of them")
 TEST_CASE("a predicted loss below the surface's floor is said") {
   Fit fit = usable_fit();
   fit.targets = {target(10, ExtrapolationLight::caution)};
-  fit.targets[0].estimates = {{.method = "isoflop", .loss = {1.6}}};
+  fit.targets[0].loss = {1.6};
   CHECK(warned(warn_of_targets, fit).empty());
   fit.parametric.emplace().status = FitStatus::ok;
   fit.parametric->law.irreducible = 1.7;

@@ -85,7 +85,8 @@ TEST_CASE("intervals hold the scatter between budgets and grow with the reach") 
     }
     CHECK(ln_width(calm.targets[i].scale) < ln_width(scattered.targets[i].scale));
   }
-  CHECK(ln_width(calm.targets[0].estimates[0].scale) < ln_width(calm.targets[1].estimates[0].scale));
+  CHECK(ln_width(calm.targets[0].estimates[0].scale) <
+        ln_width(calm.targets[1].estimates[0].scale));
   CHECK(ln_width(calm.targets[0].estimates[0].loss) < ln_width(calm.targets[1].estimates[0].loss));
 }
 
@@ -115,7 +116,8 @@ TEST_CASE("the headline is one distribution, and its tokens are what its size le
   }
 }
 
-TEST_CASE("the surface has the weight that its hold-outs give it, and none where it is not believed") {
+TEST_CASE(
+    "the surface has the weight that its hold-outs give it, and none where it is not believed") {
   const auto score = [](const char* method, double density) {
     HoldoutScore result{.method = method};
     result.scale_density = result.loss_density = density;
@@ -133,8 +135,8 @@ TEST_CASE("a poor hold-out, or none, lowers the light by one") {
   Fit fit = surface_alone();
   const auto lights = [&] {
     std::string text;
-    for (const Target& target :
-         predict_targets(fit, no_minima(), {.computes = {1e20, 5e20, 5e21, 5e23}, .flops_factor = 6})) {
+    for (const Target& target : predict_targets(
+             fit, no_minima(), {.computes = {1e20, 5e20, 5e21, 5e23}, .flops_factor = 6})) {
       text += std::string(to_string(target.light)) + " ";
     }
     return text;
@@ -146,7 +148,8 @@ TEST_CASE("a poor hold-out, or none, lowers the light by one") {
   fit.holdout_summary[0].misses_loss = true;
   fit.holdout_summary[0].median_per_decade.loss = 0.043;
   CHECK(lights() == "ok caution " + red + red);
-  const Target target = predict_targets(fit, no_minima(), {.computes = {5e21}, .flops_factor = 6}).front();
+  const Target target =
+      predict_targets(fit, no_minima(), {.computes = {5e21}, .flops_factor = 6}).front();
   CHECK(target.light_reasons ==
         std::vector<std::string>{"50x beyond the data",
                                  "hold-outs miss the loss by 4.3 % per decade"});
@@ -185,7 +188,8 @@ TEST_CASE("being wrong costs what the surface says, in FLOPs, hours and money") 
 TEST_CASE("where C is not 6 N D the surface is asked at the sizes that C buys") {
   const Fit fit = surface_alone();
   const double k = 7.3;
-  const Target target = predict_targets(fit, no_minima(), {.computes = {1e21}, .flops_factor = k}).front();
+  const Target target =
+      predict_targets(fit, no_minima(), {.computes = {1e21}, .flops_factor = k}).front();
   const TargetEstimate& estimate = target.estimates.front();
   CHECK(k * estimate.scale.value * estimate.tokens.value == Approx(1e21).epsilon(1e-12));
   CHECK(target.flat[0].low < estimate.scale.value);
