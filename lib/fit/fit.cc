@@ -6,12 +6,11 @@
 #include <set>
 
 #include "base/text.h"
-#include "fit/forecast/forecaster.h"
+#include "fit/extrapolate.h"
 #include "fit/hyper/excess_loss.h"
 #include "fit/hyper/given_settings.h"
 #include "fit/hyper/hyper_fit.h"
 #include "fit/hyper/mistuning.h"
-#include "fit/interval/surface_intervals.h"
 #include "fit/metric/second_stage_columns.h"
 #include "fit/points/curves.h"
 #include "fit/points/independence.h"
@@ -22,7 +21,6 @@
 #include "fit/trust/holdout.h"
 #include "fit/trust/odd_sizes.h"
 #include "fit/trust/outliers.h"
-#include "fit/trust/predict_targets.h"
 #include "fit/trust/sample_size.h"
 #include "fit/valley/allocation_bootstrap.h"
 #include "fit/valley/frontier_fit.h"
@@ -185,12 +183,6 @@ bool is_credible(double bias, const Valley& valley) {
   return std::abs(bias) <= half_window;
 }
 
-/// A surface whose parameters the points tell, and which they do not contradict.
-bool is_believable(const Fit& fit) {
-  const bool told = fit.parametric && fit.parametric->usable() && fit.parametric->at_bound.empty();
-  return told && !(fit.lack_of_fit && fit.lack_of_fit->p < kLackOfFitLevel);
-}
-
 void set_predicted_bias(std::span<const BudgetGroup> curves, Fit& fit) {
   if (!is_believable(fit)) return;
   const LossLaw& surface = fit.parametric->law;
@@ -317,59 +309,6 @@ void set_range(std::span<const Sample> samples, Fit& fit) {
   fit.compute_to = *high;
 }
 
-// What the intervals leave open is not identified, whatever the objective's own profile says.
-void mark_open_parameters(const SurfaceIntervals& intervals, SurfaceDiagnostics& diagnostics) {
-  if (is_open(intervals.E)) diagnostics.profile_E.identified = false;
-  if (is_open(intervals.alpha) || is_open(intervals.beta)) {
-    diagnostics.profile_a.identified = diagnostics.profile_E.identified = false;
-  }
-}
-
-/// Where the law keeps its intervals: also at the budgets beyond the data that were asked for.
-std::vector<double> evidence_computes(double largest, std::span<const double> targets) {
-  std::vector<double> computes;
-  for (const double ratio : kEvidenceRatios) computes.push_back(ratio * largest);
-  for (const double target : targets) {
-    if (target > largest) computes.push_back(target);
-  }
-  std::sort(computes.begin(), computes.end());
-  const auto same = [](double a, double b) { return std::abs(b / a - 1) < 1e-9; };
-  computes.erase(std::unique(computes.begin(), computes.end(), same), computes.end());
-  // Of points near the end of what a number holds, as far as they go.
-  std::erase_if(computes, [](double compute) { return !std::isfinite(compute); });
-  return computes;
-}
-
-void extrapolate(const Runs& runs, Fit& fit) {
-  const FitOptions& options = fit.options;
-  const std::span<const Sample> samples = runs.samples;
-  if (fit.parametric) {
-    fit.surface_intervals =
-        surface_intervals(*fit.parametric, samples, fit.compute_to, options.targets);
-    if (fit.surface_intervals && fit.parametric->diagnostics) {
-      mark_open_parameters(*fit.surface_intervals, *fit.parametric->diagnostics);
-    }
-  }
-  const MinimaForecaster minima(runs.curves, fit.valleys, fit.trunk_noise, options.prior);
-  if (minima.size()) {
-    const NormalMixture exponent = minima.size()->exponent();
-    fit.posterior_exponent = {exponent.quantile(0.5),
-                              Interval{exponent.quantile(0.05), exponent.quantile(0.95)}};
-  }
-  fit.forecast_weights = weights_of(fit.holdout, is_believable(fit));
-  TargetOptions asked{.computes = options.targets,
-                      .flops_factor = flops_factor(samples),
-                      .rate = options.compute_rate};
-  const MinimaForecaster without_prior(runs.curves, fit.valleys, fit.trunk_noise, no_prior());
-  if (options.prior.id != no_prior().id) asked.without_prior = &without_prior;
-  fit.targets = predict_targets(fit, minima, asked);
-  asked.computes = evidence_computes(fit.compute_to, options.targets);
-  if (fit.parametric) {
-    asked.surface = linear_forecasts(*fit.parametric, samples, fit.compute_to, asked.computes);
-  }
-  fit.along = predict_targets(fit, minima, asked);
-}
-
 }  // namespace
 
 Fit fit(const PointSet& given, const FitOptions& options) {
@@ -415,7 +354,7 @@ Fit fit(const PointSet& given, const FitOptions& options) {
   set_frontier_error(result);
 
   set_range(runs.measured, result);
-  extrapolate(runs, result);
+  extrapolate(runs.curves, runs.samples, result);
   result.second_stages = fit_second_stages(points, result);
   result.warnings = collect_warnings(result, runs.curves, points);
   return result;

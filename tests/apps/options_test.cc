@@ -117,3 +117,33 @@ TEST_CASE("without a command there is nothing to do: exit code 2, the usage on s
   CHECK(run_cli(dir, {"--version"}).exit_code == 0);
   for (const char* group : {"data", "forecast"}) CHECK(run_cli(dir, {group}).exit_code == 2);
 }
+
+TEST_CASE("a prior is published, none or a file, and a fault in it is told") {
+  const TempDir dir;
+  const std::string points = ISOFLOP_SOURCE_DIR "/fits/fitted/quickstart-gcide.csv";
+  const auto fitted = [&](const std::string& prior) {
+    return run_cli(dir, {"fit", points, "--bootstrap", "0", "--json", "--prior", prior});
+  };
+  const auto width = [&](const std::string& prior) {
+    const Json json = parse_json(fitted(prior).out, "stdout");
+    const JsonReader answer(json, "stdout");
+    CHECK(answer.at("forecast").at("prior").at("id").string() == (prior == "published"
+                                                                      ? "published-sweeps"
+                                                                  : prior == "none" ? "none"
+                                                                                    : "mine"));
+    const JsonReader scale = answer.at("targets").elements().front().at("scale");
+    return scale.at("high").number() / scale.at("low").number();
+  };
+  dir.write("mine.json", R"({"schema": "isoflop.forecast_prior/1", "id": "mine", "source": "",
+    "size": {"exponent": [0.5, 0.02], "scatter": [0.02, 0.1]}, "ageing": 0})");
+  CHECK(width("none") > width("published"));
+  CHECK(width("published") > width((dir.path() / "mine.json").string()));
+  dir.write("bad.json", R"({"schema": "isoflop.forecast_prior/1", "id": "x", "source": "",
+    "size": {"exponent": [0.5, -1]}, "ageing": 0})");
+  const CliResult bad = fitted((dir.path() / "bad.json").string());
+  CHECK(bad.exit_code == 2);
+  CHECK_THAT(bad.err, contains("bad.json: /size/exponent/1"));
+  const CliResult missing = fitted("nowhere.json");
+  CHECK(missing.exit_code == 2);
+  CHECK_THAT(missing.err, contains("nowhere.json"));
+}

@@ -187,3 +187,13 @@ TEST_CASE("bits per byte are fitted where the frame says so") {
   CHECK(result.scale_opt.law.exponent == Approx(sweep().exponent()).epsilon(1e-6));
   CHECK(result.parametric->law.irreducible == Approx(1.8172 / std::log(2.0) / 4).epsilon(1e-5));
 }
+
+TEST_CASE("exact points of two budgets end, whatever budget is asked for") {
+  test::SweepOracle oracle = sweep();
+  oracle.budgets = {1e18, 3e18};
+  FitOptions options = quick();
+  for (const double target : {3.1e18, 6e18, 1e21}) {
+    options.targets = {target};
+    CHECK_NOTHROW(to_json(fit(oracle.points(), options)));
+  }
+}

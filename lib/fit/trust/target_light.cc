@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.h"
 #include "fit/estimate/words.h"
+#include "fit/surface/form_fit.h"
 #include "fit/trust/predict_targets.h"
 #include "fit/trust/sample_size.h"
 
@@ -28,12 +29,15 @@ std::string missing_evidence(const Fit& fit, const std::string& method) {
 }
 
 /// What makes any answer red: errors that no interval holds.
-std::vector<std::string> common_errors(const Fit& fit) {
+std::vector<std::string> common_errors(const Fit& fit, const std::string& method) {
   std::vector<std::string> reasons;
   if (!fit.pooled.empty()) {
     reasons.push_back(std::to_string(fit.pooled.size()) + " experiments pooled");
   }
   if (shares_one_trunk(fit.sample_size)) reasons.emplace_back("all points share one trunk");
+  if (method == "parametric" && fit.lack_of_fit && fit.lack_of_fit->p < kLackOfFitLevel) {
+    reasons.emplace_back("the surface is not what the points follow");
+  }
   return reasons;
 }
 
@@ -45,12 +49,13 @@ std::string headline_method(const Fit& fit, const Target& target) {
 }
 
 void set_light(const Fit& fit, Target& target) {
-  const std::vector<std::string> common = common_errors(fit);
+  const std::string method = headline_method(fit, target);
+  const std::vector<std::string> common = common_errors(fit, method);
   target.light = extrapolation_light(target.ratio);
   if (target.light != ExtrapolationLight::ok) {
     target.light_reasons.push_back(rounded_text(target.ratio, 3) + "x beyond the data");
   }
-  const std::string missing = missing_evidence(fit, headline_method(fit, target));
+  const std::string missing = missing_evidence(fit, method);
   if (!missing.empty() && target.ratio > 1) {
     target.light_reasons.push_back(missing);
     target.light = target.light == ExtrapolationLight::ok

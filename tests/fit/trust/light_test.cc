@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What makes the lights of a whole fit red, and what does not.
 #include <algorithm>
+#include <cmath>
 
 #include "isoflop/fit.h"
 #include "support/catch.h"
@@ -99,4 +100,26 @@ TEST_CASE("noise that nothing measured is said not to be known") {
   Fit unknown;
   unknown.sample_size = size;
   CHECK_THAT(to_json(unknown), contains("\"run_noise\": null"));
+}
+
+TEST_CASE("a surface that the points contradict is red where it alone speaks") {
+  // A grid without budgets whose terms are no sum.
+  PointSet points = sweep(5).points();
+  for (std::size_t i = 0; i < points.points.size(); ++i) {
+    Point& point = points.points[i];
+    point.budget.reset();
+    point.params = 1e8 * std::pow(1.7, static_cast<double>(i % 7));
+    point.tokens = 1e9 * std::pow(1.9, static_cast<double>(i / 7));
+    point.compute = 6 * *point.params * point.tokens;
+    const double interaction = std::log(*point.params / 1e9) * std::log(point.tokens / 1e10);
+    point.loss = test::epoch_surface()(*point.params, point.tokens) *
+                 (1 + 0.02 * interaction + 1e-3 * static_cast<double>(i * i % 5));
+  }
+  const Fit result = fitted(points);
+  REQUIRE(result.lack_of_fit);
+  REQUIRE(result.lack_of_fit->p < 0.01);
+  CHECK(result.forecast_weights.scale_surface == 1);
+  REQUIRE_FALSE(result.targets.empty());
+  CHECK(is_red(result.targets.front()));
+  CHECK(result.targets.front().light_reasons.back() == "the surface is not what the points follow");
 }
