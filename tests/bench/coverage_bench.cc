@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // How often the nominal 90 % intervals of a fit hold what was planted, over random sweeps.
 //   coverage_bench [--surfaces n] [--bootstrap n] [--threads n] [--first seed]
-//                  [--trunk-share percent] [--shared 1] [--holdout n]
+//                  [--trunk-share percent] [--shared 1] [--holdout n] [--forms 1]
 //       --trunk-share: every sweep has runs of one size share a trunk and this share of the noise's
 //       variance. Default: a fifth of the sweeps, with half of it.
+//       --forms 1: the one forecast at 3, 10 and 100 times the largest budget, for as many sweeps
+//       of each form: chinchilla, kaplan, skaling, interaction.
 //       --shared 1: as many sets of each design of shared_design.h in place of sweeps: runs that
 //       share trunks, checkpoints, few sizes, points without budgets.
 #include <algorithm>
@@ -31,7 +33,7 @@ using isoflop::test::SweepOracle;
 struct Options {
   std::int64_t n_surfaces = 500, n_bootstrap = 200, n_threads = 2, first = 0;
   std::int64_t trunk_percent = -1;  // below 0: as drawn
-  std::int64_t shared = 0, holdout = 0;
+  std::int64_t shared = 0, holdout = 0, forms = 0;
 };
 
 struct Draw {
@@ -41,13 +43,11 @@ struct Draw {
 
 Options parse(int argc, char** argv) {
   Options options;
-  const std::map<std::string, std::int64_t*> flags = {{"--surfaces", &options.n_surfaces},
-                                                      {"--bootstrap", &options.n_bootstrap},
-                                                      {"--threads", &options.n_threads},
-                                                      {"--first", &options.first},
-                                                      {"--trunk-share", &options.trunk_percent},
-                                                      {"--shared", &options.shared},
-                                                      {"--holdout", &options.holdout}};
+  const std::map<std::string, std::int64_t*> flags = {
+      {"--surfaces", &options.n_surfaces},       {"--bootstrap", &options.n_bootstrap},
+      {"--threads", &options.n_threads},         {"--first", &options.first},
+      {"--trunk-share", &options.trunk_percent}, {"--shared", &options.shared},
+      {"--holdout", &options.holdout},           {"--forms", &options.forms}};
   for (int i = 1; i + 1 < argc; i += 2) {
     const auto flag = flags.find(argv[i]);
     if (flag == flags.end()) throw std::invalid_argument(std::string("unknown flag ") + argv[i]);
@@ -119,6 +119,33 @@ void run_shared(const Options& options) {
   }
 }
 
+void run_forms(const Options& options) {
+  using isoflop::test::OracleForm;
+  const std::pair<const char*, OracleForm> forms[] = {{"chinchilla", OracleForm::chinchilla},
+                                                      {"kaplan", OracleForm::kaplan},
+                                                      {"skaling", OracleForm::skaling},
+                                                      {"interaction", OracleForm::interaction}};
+  const std::vector<std::string> quantities = {"forecast next 3x",   "forecast next 10x",
+                                               "forecast next 100x", "forecast loss 3x",
+                                               "forecast loss 10x",  "forecast loss 100x"};
+  std::printf("%-18s %5s", "coverage [%]", "n");
+  for (const std::string& of : quantities) std::printf(" %20s", of.c_str());
+  std::printf("\n");
+  for (const auto& [name, form] : forms) {
+    std::vector<Hits> sets(static_cast<std::size_t>(options.n_surfaces));
+    in_parallel(sets.size(), options.n_threads, [&](std::size_t i) {
+      auto sweep = isoflop::test::random_sweep(static_cast<std::uint64_t>(options.first) + i);
+      sweep.form = form;
+      sets[i] = isoflop::test::cover_forecasts(sweep, options.holdout);
+    });
+    std::printf("%-18s %5td", name,
+                std::count_if(sets.begin(), sets.end(), [](const Hits& h) { return !h.empty(); }));
+    for (const std::string& of : quantities) std::printf(" %20s", shared_cell(sets, of).c_str());
+    std::printf("\n");
+    std::fflush(stdout);
+  }
+}
+
 struct Row {
   std::string name;
   std::function<bool(const SweepOracle&)> holds;
@@ -182,6 +209,10 @@ int main(int argc, char** argv) {
     const Options options = parse(argc, argv);
     if (options.shared != 0) {
       run_shared(options);
+      return 0;
+    }
+    if (options.forms != 0) {
+      run_forms(options);
       return 0;
     }
     const std::vector<Draw> draws = run(options);

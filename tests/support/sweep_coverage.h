@@ -31,6 +31,33 @@ inline Hit hit_log(const Interval& interval, double truth) {
   return {low <= std::log(truth) && std::log(truth) <= high, high - low};
 }
 
+/// The forecast at 3, 10 and 100 times the largest budget, against what was planted.
+inline void add_forecasts(const SweepOracle& sweep, const Fit& fit, Hits& hits) {
+  for (const Target& target : fit.targets) {
+    if (!target.scale.interval || !target.loss.interval) continue;
+    const std::string at = std::to_string(std::lround(target.ratio)) + "x";
+    const double mean = sweep.optimum(target.compute);
+    const double luck = Rng(sweep.seed, 77).normal(static_cast<std::uint64_t>(target.ratio));
+    const double product = target.compute / sweep.surface.flops_factor();
+    hits["forecast law " + at] = hit_log(*target.scale.interval, mean);
+    hits["forecast next " + at] =
+        hit_log(*target.scale.interval, mean * std::exp(sweep.tau * luck));
+    hits["forecast loss " + at] = hit_log(*target.loss.interval, sweep.loss(mean, product / mean));
+  }
+}
+
+/// Of a sweep of any form.
+inline Hits cover_forecasts(const SweepOracle& sweep, std::int64_t holdout) {
+  const double largest = sweep.budgets.back();
+  const FitOptions options{.scale = sweep.surface.scale,
+                           .n_bootstrap = 0,
+                           .holdout = holdout,
+                           .targets = {3 * largest, 10 * largest, 100 * largest}};
+  Hits hits;
+  add_forecasts(sweep, fit(sweep.points(), options), hits);
+  return hits;
+}
+
 /// Every interval that the fit of `sweep` prints, against what was planted.
 inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap, std::int64_t holdout = 0) {
   FitOptions options;
@@ -39,7 +66,7 @@ inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap, std::int64
   options.n_bootstrap = n_bootstrap;
   const Fit result = fit(sweep.points(), options);
   Hits hits;
-  const auto add_forecasts = [&](const std::string& name, const PowerLawFit& law) {
+  const auto add_law = [&](const std::string& name, const PowerLawFit& law) {
     for (const double ratio : {10.0, 100.0}) {
       const double compute = ratio * sweep.budgets.back();
       const std::string at = std::to_string(std::lround(ratio)) + "x";
@@ -54,7 +81,7 @@ inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap, std::int64
   };
   if (result.scale_opt.usable()) {
     hits["isoflop a"] = hit(result.scale_opt.exponent, sweep.exponent());
-    add_forecasts("isoflop", result.scale_opt);
+    add_law("isoflop", result.scale_opt);
   }
   if (result.surface_intervals) {
     const SurfaceIntervals& surface = *result.surface_intervals;
@@ -74,17 +101,7 @@ inline Hits cover(const SweepOracle& sweep, std::int64_t n_bootstrap, std::int64
       hits["surface next " + at] = hit_log(forecast.next, mean * std::exp(sweep.tau * luck));
     }
   }
-  for (const Target& target : result.targets) {
-    if (!target.scale.interval || !target.loss.interval) continue;
-    const std::string at = std::to_string(std::lround(target.ratio)) + "x";
-    const double mean = sweep.optimum(target.compute);
-    const double luck = Rng(sweep.seed, 77).normal(static_cast<std::uint64_t>(target.ratio));
-    hits["forecast law " + at] = hit_log(*target.scale.interval, mean);
-    hits["forecast next " + at] =
-        hit_log(*target.scale.interval, mean * std::exp(sweep.tau * luck));
-    hits["forecast loss " + at] =
-        hit_log(*target.loss.interval, optimum_of(sweep.surface, target.compute).loss);
-  }
+  add_forecasts(sweep, result, hits);
   if (result.parametric && result.parametric->usable() && n_bootstrap > 0) {
     hits["bootstrap a"] = hit(result.parametric->a, sweep.exponent());
     hits["bootstrap alpha"] = hit(result.parametric->alpha, sweep.surface.alpha);

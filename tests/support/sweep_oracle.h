@@ -9,10 +9,16 @@
 #include "base/rng.h"
 #include "isoflop/law.h"
 #include "isoflop/point.h"
+#include "stats/golden_section.h"
 
 namespace isoflop::test {
 
 /// A sweep whose losses come from a known surface instead of training.
+/// What becomes of the terms n = a / N^alpha and d = b / D^beta. chinchilla: E + n + d. kaplan:
+/// (n^(1 / beta) + d^(1 / beta))^beta. skaling: E + (n + d)^k, k = 0.6. interaction: E + n + d +
+/// 0.3 n d.
+enum class OracleForm { chinchilla, kaplan, skaling, interaction };
+
 struct SweepOracle {
   LossLaw surface;
   std::vector<double> budgets;
@@ -26,8 +32,30 @@ struct SweepOracle {
   std::vector<int> sizes = {};  // by budget, in place of n_sizes
   double trunk_share = 0;       // of the noise's variance, common to runs of one size; 0: no trunks
   double mistuning = 0;         // relative loss per squared ln(size / optimum)
+  OracleForm form = OracleForm::chinchilla;
 
+  [[nodiscard]] double loss(double size, double tokens) const {
+    const double n = surface.a * std::pow(size, -surface.alpha);
+    const double d = surface.b * std::pow(tokens, -surface.beta);
+    switch (form) {
+      case OracleForm::kaplan:
+        return std::pow(std::pow(n, 1 / surface.beta) + std::pow(d, 1 / surface.beta),
+                        surface.beta);
+      case OracleForm::skaling:
+        return surface.irreducible + std::pow(n + d, 0.6);
+      case OracleForm::interaction:
+        return surface.irreducible + n + d + 0.3 * n * d;
+      default:
+        return surface(size, tokens);
+    }
+  }
   [[nodiscard]] double optimum(double compute) const {
+    if (form != OracleForm::chinchilla) {
+      const double product = compute / surface.flops_factor(), middle = 0.5 * std::log(product);
+      return std::exp(golden_section(middle - 12, middle + 12, 1e-9, [&](double x) {
+        return loss(std::exp(x), product / std::exp(x));
+      }));
+    }
     const double sum = surface.alpha + surface.beta;
     const double g = std::pow(surface.alpha * surface.a / (surface.beta * surface.b), 1 / sum);
     return g * std::pow(compute / surface.flops_factor(), surface.beta / sum);
@@ -49,7 +77,7 @@ struct SweepOracle {
         Point point;
         (surface.scale == LossLaw::Scale::params ? point.params : point.flops_per_token) = size;
         point.tokens = tokens;
-        point.loss = surface(size / shift, tokens * shift) * (1 + mistuning * offset * offset) *
+        point.loss = loss(size / shift, tokens * shift) * (1 + mistuning * offset * offset) *
                      (1 + noise * run_luck(size, own));
         point.budget = budgets[b];
         point.compute = budgets[b];

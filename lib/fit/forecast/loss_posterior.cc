@@ -38,6 +38,7 @@ std::vector<Shape> shapes_through(std::span<const LocatedMinimum> minima,
               .rate = kSlowest * std::pow(kFastest / kSlowest, g / (kRates - 1.0)),
               .levels = {}};
       if (rate_belief) s.ln_belief = ln_belief_of_log(s.rate, *rate_belief);
+      if (f == 0) s.ln_belief += std::log(kFloors - 1);  // as likely as all others
       for (const LocatedMinimum& minimum : minima) {
         s.levels.push_back(minimum.ln_loss -
                            shape(s.floor, s.rate, minimum.ln_compute - ln_largest_compute));

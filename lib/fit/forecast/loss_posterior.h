@@ -12,7 +12,8 @@ namespace isoflop {
 
 /// What minima and a prior say of L* = L_max (e + (1 - e) (C / C_max)^-gamma), L_max the loss at
 /// the largest budget and e its irreducible share: on a grid of e in [0, 0.95], gamma and the
-/// scatter of ln L*, the level by Bayes' rule; e flat a priori. The posterior is the mixture over
+/// scatter of ln L*, the level by Bayes' rule; half of the
+/// belief is in e = 0, a pure power law, the rest flat. The posterior is the mixture over
 /// the grid.
 class LossPosterior {
  public:
