@@ -70,8 +70,8 @@ void print(const NextRuns& next, std::span<const CandidateRun> candidates) {
   std::printf("90 %% now:   %s\n", interval(next.now).c_str());
   std::printf("90 %% after: %s\n", interval(next.after).c_str());
   std::printf(
-      "(of the surface with a sideways shift per budget; fit's also hold other estimators "
-      "and hold-outs)\n");
+      "(of the surface with a sideways shift per budget, by which runs are chosen; fit's forecast "
+      "has its own interval)\n");
   std::printf("%zu runs of %zu candidates, %s of %s FLOPs\n", next.runs.size(), candidates.size(),
               rounded_text(next.spent, 4).c_str(), rounded_text(next.flops, 4).c_str());
   print_runs(next, candidates);

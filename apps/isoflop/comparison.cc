@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "isoflop/deadweight.h"
+#include "isoflop/proposal.h"
 
 namespace isoflop::cli {
 namespace {
@@ -149,6 +150,13 @@ void set_speedup(Comparison& result, const Side& a, const Side& b,
   }
 }
 
+/// The frontier, at the median of the fit's forecast where the law keeps one.
+double forecast_loss(const Law& law, double compute) {
+  const double loss = (*law.frontier)(compute);
+  if (!law.evidence) return loss;
+  return loss * intervals_at(*law.evidence, extrapolation(law, Flops(compute))).loss_median;
+}
+
 void set_losses(Comparison& result, const Side& a, const Side& b,
                 const ComparisonOptions& options) {
   if (!a.law.frontier || !b.law.frontier) return;
@@ -157,8 +165,8 @@ void set_losses(Comparison& result, const Side& a, const Side& b,
     result.target = std::max(a.law.fitted_to->value(), b.law.fitted_to->value());
   }
   if (!result.target) return;
-  result.loss_a = (*a.law.frontier)(*result.target);
-  result.loss_b = (*b.law.frontier)(*result.target);
+  result.loss_a = forecast_loss(a.law, *result.target);
+  result.loss_b = forecast_loss(b.law, *result.target);
 }
 
 /// Which rows a side has no number for, where the other has one.

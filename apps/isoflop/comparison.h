@@ -43,7 +43,7 @@ struct Comparison {
   std::vector<Speedup> sensitivity;      // the same with other asymptotes
   bool asymptote_is_fitted = false;      // nobody pinned it
   std::optional<double> target;          // where `loss_a` and `loss_b` are
-  std::optional<double> loss_a, loss_b;  // by the two frontiers
+  std::optional<double> loss_a, loss_b;  // by the two forecasts
   std::vector<std::string> warnings;
 };
 

@@ -22,6 +22,14 @@ LawIntervals forecast_over_law(const Law& law, double ratio) {
   return law.evidence ? intervals_at(*law.evidence, ratio) : LawIntervals{};
 }
 
+/// Of the optimum: of the forecast's median where the law keeps one, else of its surface's.
+double off_forecast(const Law& law, FlopsPerToken m, Flops compute, double off_surface) {
+  const std::optional<AllocationLaw> allocation = allocation_of(law);
+  if (!law.evidence || !allocation) return off_surface;
+  const double median = intervals_at(*law.evidence, extrapolation(law, compute)).size_median;
+  return m.value() / (allocation->flops_per_token(compute.value()) * median);
+}
+
 }  // namespace
 
 double extrapolation(const Law& law, Flops compute) {
@@ -44,7 +52,10 @@ std::optional<Prediction> predict(const Law& law, const ModelShape& shape, Token
       // A rounded shape is off the optimum; the surface knows by how much.
       const double size = surface_size(law, shape, m);
       const double spent = law.loss->flops_factor() * size * tokens.value();
-      loss *= (*law.loss)(size, worth.value()) / optimum_of(*law.loss, spent).loss;
+      const Optimum best = optimum_of(*law.loss, spent);
+      const double off = off_forecast(law, m, compute, size / best.size);
+      const double fresh = worth.value() / tokens.value();
+      loss *= (*law.loss)(best.size * off, best.tokens / off * fresh) / best.loss;
     }
   } else if (law.loss) {
     loss = (*law.loss)(surface_size(law, shape, m), worth.value());

@@ -12,6 +12,7 @@ Json law_values_json(const Proposal& proposal) {
   json.set_if("batch_tokens", proposal.law_batch_tokens);
   json.set_if("peak_lr", proposal.law_peak_lr);
   json.set_if("flops_per_token", proposal.law_flops_per_token);
+  json.set_if("forecast_flops_per_token", proposal.forecast_flops_per_token);
   return json.set_if("tokens", proposal.law_tokens);
 }
 

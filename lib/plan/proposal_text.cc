@@ -62,7 +62,11 @@ void add_shape(const Proposal& proposal, Page& page) {
   std::string size = flops_text(m) + " by " + std::string(to_string(proposal.convention));
   const auto& asked = proposal.law_flops_per_token;
   if (asked) {
-    size += "   (law: " + flops_text(*asked);
+    size += "   (";
+    if (const auto& forecast = proposal.forecast_flops_per_token) {
+      size += "forecast: " + flops_text(*forecast) + "; ";
+    }
+    size += "law: " + flops_text(*asked);
     if (is_six_n(proposal.convention)) size += ", " + count_text(*asked / 6) + " parameters";
     size += ")";
   }

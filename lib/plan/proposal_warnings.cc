@@ -8,6 +8,7 @@
 #include "isoflop/extrapolation.h"
 #include "plan/figures.h"
 #include "plan/proposal_remarks.h"
+#include "plan/reliability.h"
 
 namespace isoflop {
 namespace {
@@ -100,11 +101,12 @@ std::string reason_of_size(const Proposal& p, const ProposalRequest& request) {
 
 void warn_of_rounding(const Proposal& p, const ProposalRequest& request, const Law& law,
                       Words& warnings) {
-  const double size = p.flops_per_token.value() / *p.law_flops_per_token;
+  const double size = p.flops_per_token.value() / asked_size(p);
   if (std::abs(size - 1) > kNotableSize) {
     std::string text = "The nearest shape, " + short_name(p.spec.shape) + ", has " +
-                       share_text(size) + " of the law's FLOPs per token" +
-                       reason_of_size(p, request);
+                       share_text(size) +
+                       (p.forecast_flops_per_token ? " of the forecast's" : " of the law's") +
+                       " FLOPs per token" + reason_of_size(p, request);
     if (law.loss && has_optimum(*law.loss)) {
       const double share = deadweight(*law.loss, p.compute_budget.value(), size).wasted_share;
       text += ", which wastes " + share_text(share) + " of the budget by its loss surface";

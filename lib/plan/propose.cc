@@ -209,14 +209,8 @@ void set_cost(Proposal& proposal, const ProposalRequest& request) {
   }
 }
 
-/// The law's M, at the median of its fit's forecast where it keeps one.
-double forecast_size(const Proposal& proposal, const Law& law) {
-  const double m = *proposal.law_flops_per_token;
-  return law.evidence ? m * intervals_at(*law.evidence, proposal.extrapolation).size_median : m;
-}
-
 void set_shape(Proposal& proposal, const ProposalRequest& request, const Law& law) {
-  const double m = forecast_size(proposal, law);
+  const double m = asked_size(proposal);
   if (!(m > 0 && m <= kLargestShape)) {
     refuse("law " + law.id + ": asks for " + rounded_text(m) + " FLOPs per token at " +
            rounded_text(proposal.compute_budget.value()) + " FLOPs, must be > 0 and at most 1e16");
@@ -241,6 +235,11 @@ Proposal propose(const ProposalRequest& request, const Law& law) {
   proposal.law_flops_per_token = allocation.flops_per_token(compute);
   proposal.law_tokens = allocation.tokens(compute);
   proposal.extrapolation = extrapolation(law, request.compute_budget);
+  if (law.evidence) {
+    proposal.forecast_flops_per_token =
+        *proposal.law_flops_per_token *
+        intervals_at(*law.evidence, proposal.extrapolation).size_median;
+  }
   proposal.reliability = reliability_of(law, proposal);
 
   proposal.dataset = request.dataset;

@@ -15,8 +15,9 @@ std::string misses(const HoldoutEvidence& holdout) {
          share_text(holdout.loss_per_decade) + " per decade";
 }
 
-std::string reason_of(const Evidence& evidence, double ratio) {
-  if (ratio <= 1) return "within the law's budgets";
+std::string reason_of(const Evidence& evidence, double ratio, bool is_below) {
+  if (is_below) return "below the law's smallest budget, where nothing was asked of it";
+  if (ratio <= 1 + 1e-9) return "within the law's budgets";
   const std::string reach = rounded_text(ratio, 3) + " times the largest budget";
   if (!evidence.holdout) return reach + ", and none was held out";
   const std::string missed = misses(*evidence.holdout);
@@ -37,9 +38,12 @@ double worst_waste(const LossLaw& surface, double compute, double median, const 
 std::optional<Reliability> reliability_of(const Law& law, const Proposal& proposal) {
   if (!law.evidence) return std::nullopt;
   const double ratio = proposal.extrapolation;
-  Reliability reliability{.light = extrapolation_light(ratio, law.evidence->has_good_holdout()),
-                          .reason = reason_of(*law.evidence, ratio),
-                          .holdout = law.evidence->holdout};
+  const double shortfall = law.fitted_from ? *law.fitted_from / proposal.compute_budget : 1;
+  const bool is_below = shortfall > 1 + 1e-9;
+  Reliability reliability{
+      .light = extrapolation_light(is_below ? shortfall : ratio, law.evidence->has_good_holdout()),
+      .reason = reason_of(*law.evidence, ratio, is_below),
+      .holdout = law.evidence->holdout};
   const LawIntervals forecast = intervals_at(*law.evidence, ratio);
   const std::optional<Interval>& size = forecast.size;
   if (!size) return reliability;

@@ -88,7 +88,7 @@ std::string surface_note(const Fit& fit) {
     text += "; condition number " + rounded_text(surface.diagnostics->condition_number, 3);
   }
   if (fit.surface_intervals) {
-    text += "; run noise " + percent(fit.surface_intervals->noise) + ", tau " +
+    text += "; scatter of the runs about it " + percent(fit.surface_intervals->noise) + ", tau " +
             rounded_text(fit.surface_intervals->tau, 2);
     const Dependence dependence = fit.surface_intervals->dependence;
     if (dependence != Dependence::none) {
@@ -107,11 +107,10 @@ std::string light_reason(const Target& target) {
          join(target.light_reasons, ", ") + ")";
 }
 
-std::string weight_text(double surface) {
-  if (surface < 0.005) return "the laws with prior";
+std::string weight_text(double surface, const std::string& laws) {
+  if (surface < 0.005) return laws;
   if (surface > 0.995) return "the surface";
-  return percent(1 - surface) + " the laws with prior and " + percent(surface) +
-         " the surface (weights by hold-outs)";
+  return percent(1 - surface) + " " + laws + " and " + percent(surface) + " the surface";
 }
 
 /// What makes the forecast, and what it would be of without the prior.
@@ -121,9 +120,18 @@ std::vector<std::string> forecast_notes(const std::string& symbol, const Fit& fi
     return {"By the surface alone; D is what the budget buys at that size."};
   }
   const ForecastWeights& weights = fit.forecast_weights;
-  std::string text = symbol + " opt by " + weight_text(weights.scale_surface) + "; loss by " +
-                     weight_text(weights.loss_surface) +
+  const std::string laws =
+      fit.options.prior.id == no_prior().id ? "the laws" : "the laws with prior";
+  std::string text = symbol + " opt by " + weight_text(weights.scale_surface, laws) + "; loss by " +
+                     weight_text(weights.loss_surface, laws) +
+                     (weights.scale_surface == 0 ? ""
+                      : fit.holdout.empty()      ? " (even weights: nothing was held out)"
+                                                 : " (weights by hold-outs)") +
                      "; D is what the budget buys at that size. Prior: " + fit.options.prior.id;
+  if (fit.posterior_exponent && fit.posterior_exponent->interval) {
+    const Estimated& exponent = *fit.posterior_exponent;
+    text += ", with it " + symbol + " ~ C^" + exponent_text(exponent.value, *exponent.interval);
+  }
   std::string without;
   for (const Target& target : fit.targets) {
     if (!target.without_prior) continue;
@@ -136,6 +144,12 @@ std::vector<std::string> forecast_notes(const std::string& symbol, const Fit& fi
     }
   }
   return {text + (without.empty() ? "." : "; without it (--prior none): " + without + ".")};
+}
+
+std::string poor_text(const HoldoutSummary& summary, const std::string& symbol) {
+  if (!summary.is_poor()) return "";
+  const std::string both = summary.misses_scale && summary.misses_loss ? " and loss" : "";
+  return "poor in " + (summary.misses_scale ? symbol : std::string("loss")) + both;
 }
 
 std::string waste_cost_note(const Target& target) {
@@ -180,10 +194,7 @@ FitTable holdout_table(const ReportChapter& chapter) {
          rounded_text(summary.largest_ratio, 3) + "x", signed_percent(summary.worst.scale),
          signed_percent(summary.worst.tokens), signed_percent(summary.worst.loss),
          percent(summary.median_per_decade.scale), percent(summary.median_per_decade.tokens),
-         percent(summary.median_per_decade.loss),
-         summary.misses_scale  ? "poor in " + symbol
-         : summary.misses_loss ? "poor in loss"
-                               : ""});
+         percent(summary.median_per_decade.loss), poor_text(summary, symbol)});
   }
   table.notes.emplace_back(
       "Times: budgets predicted from cheaper ones. Reach: the farthest, over the largest used. "

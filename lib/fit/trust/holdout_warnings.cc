@@ -38,11 +38,11 @@ void warn_of_holdout(const Fit& fit, Words& warnings) {
   for (const HoldoutSummary& summary : fit.holdout_summary) {
     const HoldoutScore* score = worst_of(fit, summary.method);
     if (score == nullptr) continue;
-    warnings.push_back(
-        "Hold-out, " + estimator_name(score->method) + ", " + rounded_text(score->ratio, 3) +
-        " times the compute: optimal size off by " + percent_text(score->scale_error) +
-        ", tokens by " + percent_text(score->tokens_error) + ", loss by " +
-        percent_text(score->loss_error) + "; widen every interval at the target by as much.");
+    warnings.push_back("Hold-out, " + estimator_name(score->method) + ", " +
+                       rounded_text(score->ratio, 3) + " times the compute: optimal size off by " +
+                       percent_text(score->scale_error) + ", tokens by " +
+                       percent_text(score->tokens_error) + ", loss by " +
+                       percent_text(score->loss_error) + "; the forecast weighs it by that.");
   }
   if (fit.scale_opt.usable() && fit.holdout.empty()) {
     warnings.emplace_back(

@@ -13,7 +13,8 @@ namespace {
 constexpr double kLevel = 0.05;           // of sets that have one by chance
 constexpr double kLeastResidual = 0.001;  // nobody need look at less of a loss
 constexpr double kLargestShare = 0.1;
-constexpr double kNormalDof = 1e6;
+constexpr double kParameters = 5;
+constexpr double kMadEfficiency = 0.37;  // of a normal's sd (Rousseeuw and Croux, JASA 88, 1993)
 
 double scatter_of(std::span<const double> residuals) {
   std::vector<double> magnitudes;
@@ -39,7 +40,11 @@ std::optional<Outliers> find_outliers(const ParametricFit& surface, std::span<co
   }
   const auto n = static_cast<double>(samples.size());
   Outliers found{.scatter = scatter_of(residuals), .a = surface.a_exponent};
-  found.limit = student_t_quantile(1 - kLevel / (2 * n), kNormalDof);
+  // The scatter is itself known by the residuals that the surface leaves free, as well as a MAD
+  // can.
+  const double dof = std::max(1.0, n - kParameters);
+  found.scatter *= std::sqrt(n / dof);
+  found.limit = student_t_quantile(1 - kLevel / (2 * n), kMadEfficiency * dof);
   const double limit = std::max(kLeastResidual, found.limit * found.scatter);
   std::vector<Sample> rest;
   for (std::size_t i = 0; i < samples.size(); ++i) {

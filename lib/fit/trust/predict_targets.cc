@@ -155,12 +155,16 @@ Predictive by_intervals(const Fit& fit, double compute, const TargetOptions& opt
   return forecast == nullptr ? Predictive{} : surface_predictive(*forecast);
 }
 
+Predictive forecast_of(const ForecastWeights& weights, const Predictive& minima,
+                       const Predictive& surface) {
+  return {linear_pool(minima.scale, surface.scale, weights.scale_surface),
+          linear_pool(minima.loss, surface.loss, weights.loss_surface)};
+}
+
 /// The one forecast; where neither distribution is to be had, the surface's own estimate.
 void set_headline(const Fit& fit, const Predictive& minima, const Predictive& surface,
                   double product, Target& target) {
-  const ForecastWeights& weights = fit.forecast_weights;
-  const auto scale = linear_pool(minima.scale, surface.scale, weights.scale_surface);
-  const auto loss = linear_pool(minima.loss, surface.loss, weights.loss_surface);
+  const auto [scale, loss] = forecast_of(fit.forecast_weights, minima, surface);
   const TargetEstimate& first = target.estimates.front();
   target.scale = scale ? told_by(*scale) : first.scale;
   target.loss = loss ? told_by(*loss) : first.loss;
@@ -183,8 +187,12 @@ void set_costs(const Fit& fit, const TargetOptions& options, Target& target) {
   // The law counts C by its own k.
   const double unit = options.flops_factor / law.flops_factor();
   const double product = target.compute / unit;
+  // As wide as the surface's, about the forecast's median.
+  const double shift = target.scale.value / optimum_of(law, product).size;
   for (const double excess : kFlatExcesses) {
-    const FlatRange range = flat_range(law, product, excess);
+    FlatRange range = flat_range(law, product, excess);
+    range.low *= shift;
+    range.high *= shift;
     if (is_size(range.low) && is_size(range.high)) target.flat.push_back(range);
   }
   if (!target.scale.interval) return;
@@ -215,11 +223,13 @@ Target predict_target(const Fit& fit, const MinimaForecaster& minima, double com
   }
   if (isoflop && surface) target.disagreement = surface->scale.value / isoflop->scale.value - 1;
   if (target.estimates.empty()) return target;
-  if (options.without_prior != nullptr) {
-    target.without_prior = by_posterior(options.without_prior->at(compute), product);
-  }
   set_light(fit, target);
-  set_headline(fit, by_minima, by_intervals(fit, compute, options), product, target);
+  const Predictive of_surface = by_intervals(fit, compute, options);
+  set_headline(fit, by_minima, of_surface, product, target);
+  if (options.without_prior != nullptr) {
+    target.without_prior = by_posterior(
+        forecast_of(fit.forecast_weights, options.without_prior->at(compute), of_surface), product);
+  }
   set_costs(fit, options, target);
   return target;
 }

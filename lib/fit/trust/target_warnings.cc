@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "fit/surface/form_fit.h"
 #include "fit/trust/trust_warnings.h"
 
 namespace isoflop {
@@ -22,7 +23,8 @@ void add(WordsByPlace& words, const std::string& kind, const Target& target, dou
 // Laws through few minima may fall below what no compute goes below.
 bool is_below_floor(const Fit& fit, const Target& target) {
   const double loss = target.loss.value;
-  return loss > 0 && fit.parametric && fit.parametric->usable() &&
+  const bool is_refuted = fit.lack_of_fit && fit.lack_of_fit->p < kLackOfFitLevel;
+  return loss > 0 && fit.parametric && fit.parametric->usable() && !is_refuted &&
          loss < fit.parametric->law.irreducible;
 }
 

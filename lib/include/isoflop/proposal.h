@@ -103,6 +103,7 @@ struct Proposal {
   std::optional<double> effective_tokens;
   Flops compute;  // M D by the law's convention; never above the budget
   std::int64_t batch_seqs = 0;
+  std::optional<double> forecast_flops_per_token = {};  // median, of laws that keep a forecast
   /// The law's own unrounded numbers. A law in N and D is asked at the proposed shape and its D.
   std::optional<double> law_batch_tokens, law_peak_lr, law_flops_per_token, law_tokens;
   std::optional<Prediction> loss_nats, bits_per_byte;

@@ -118,7 +118,7 @@ struct Target {
   /// with its weight in the fit's `forecast_weights`; of tokens by C = k scale tokens.
   Estimated scale = {}, tokens = {}, loss = {};
   std::vector<DensityPoint> scale_density = {}, loss_density = {};
-  std::optional<TargetEstimate> without_prior = {};  // posterior, nothing believed before
+  std::optional<TargetEstimate> without_prior = {};  // the same, nothing believed before
   /// The median is trained, and the optimum is the lower or the upper end of `scale`.
   std::optional<MissCost> overestimate = {}, underestimate = {};
   std::vector<FlatRange> flat = {};  // 0.1 and 0.25 %

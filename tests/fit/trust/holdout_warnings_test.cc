@@ -48,7 +48,7 @@ TEST_CASE("a poor hold-out is warned of once per method, by its worst; a good on
   CHECK(warned(warn_of_holdout, fit_with({score(0.29, 0.029), score(-0.2, -0.01)})).empty());
   CHECK(warned(warn_of_holdout, fit_with({score(0.31, 0), score(0.1, 0.12), score(0.5, 0)})) ==
         "Hold-out, laws through minima, 10 times the compute: optimal size off by 10 %, tokens by "
-        "-20 %, loss by 12 %; widen every interval at the target by as much.\n");
+        "-20 %, loss by 12 %; the forecast weighs it by that.\n");
 }
 
 TEST_CASE("no hold-out is warned of where there is a law") {
