@@ -29,7 +29,10 @@ constexpr char kAssumedConvention[] =
 
 std::optional<Interval> over(double value, const Estimated& estimated) {
   if (!estimated.interval) return std::nullopt;
-  return Interval{estimated.interval->low / value, estimated.interval->high / value};
+  const Interval interval{estimated.interval->low / value, estimated.interval->high / value};
+  // So wide an interval says nothing, and law files hold none.
+  if (!(interval.low > 1e-12 && interval.high < 1e12)) return std::nullopt;
+  return interval;
 }
 
 /// Of the loss of one run there, which has its luck.

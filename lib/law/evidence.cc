@@ -11,11 +11,28 @@ double along(double low, double high, double share) {
   return std::exp(std::log(low) + share * (std::log(high) - std::log(low)));
 }
 
-std::optional<Interval> between(const std::optional<Interval>& a, const std::optional<Interval>& b,
-                                double share) {
+/// Distances of the ends from the median, in ln.
+struct Widths {
+  double down = 0, up = 0;
+};
+
+Widths widths_of(const Interval& interval, double median) {
+  return {std::log(median / interval.low), std::log(interval.high / median)};
+}
+
+/// Widths along straight lines; beyond the last interval about its median, and no narrower.
+std::optional<Interval> between(const std::optional<Interval>& a, double median_a,
+                                const std::optional<Interval>& b, double median_b, double share) {
   if (!a || !b) return std::nullopt;
-  const Interval interval{along(a->low, b->low, share), along(a->high, b->high, share)};
-  // Lines that go on beyond the last interval may end where there are no numbers any more.
+  const Widths from = widths_of(*a, median_a), to = widths_of(*b, median_b);
+  const auto width = [&](double low, double high) {
+    const double straight = low + share * (high - low);
+    return share > 1 ? std::max(straight, high) : straight;
+  };
+  const double median = along(median_a, median_b, std::min(share, 1.0));
+  const Interval interval{median * std::exp(-width(from.down, to.down)),
+                          median * std::exp(width(from.up, to.up))};
+  // They may end where there are no numbers any more.
   if (!(interval.low > 0) || !std::isfinite(interval.high)) return std::nullopt;
   return interval;
 }
@@ -36,10 +53,10 @@ LawIntervals intervals_at(const Evidence& evidence, double ratio) {
   const LawIntervals &a = *(after - 1), &b = *after;
   const double share = std::log(ratio / a.ratio) / std::log(b.ratio / a.ratio);
   return {.ratio = ratio,
-          .size = between(a.size, b.size, share),
-          .loss = between(a.loss, b.loss, share),
-          .size_median = along(a.size_median, b.size_median, share),
-          .loss_median = along(a.loss_median, b.loss_median, share)};
+          .size = between(a.size, a.size_median, b.size, b.size_median, share),
+          .loss = between(a.loss, a.loss_median, b.loss, b.loss_median, share),
+          .size_median = along(a.size_median, b.size_median, std::min(share, 1.0)),
+          .loss_median = along(a.loss_median, b.loss_median, std::min(share, 1.0))};
 }
 
 }  // namespace isoflop

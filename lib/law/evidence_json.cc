@@ -20,12 +20,17 @@ HoldoutEvidence read_holdout(const JsonReader& json) {
           .is_poor = json.at("is_poor").boolean()};
 }
 
-/// Over the law's own value.
+/// Of the law's own value.
+double read_factor(const JsonReader& json) {
+  constexpr double kFarthest = 1e12;
+  return json.number(1 / kFarthest, kFarthest);
+}
+
 std::optional<Interval> read_interval(const JsonReader& json, std::string_view key, double median) {
   const std::optional<JsonReader> member = json.find(key);
   if (!member) return std::nullopt;
   const std::vector<JsonReader> ends = member->elements(2);
-  const Interval interval{ends[0].positive(), ends[1].positive()};
+  const Interval interval{read_factor(ends[0]), read_factor(ends[1])};
   if (interval.low > median || interval.high < median) {
     member->fail("must be a low end of at most the median " + exact_text(median) +
                  " and a high end of at least that, got [" + exact_text(interval.low) + ", " +
@@ -36,7 +41,7 @@ std::optional<Interval> read_interval(const JsonReader& json, std::string_view k
 
 double read_median(const JsonReader& json, std::string_view key) {
   const std::optional<JsonReader> member = json.find(key);
-  return member ? member->positive() : 1;
+  return member ? read_factor(*member) : 1;
 }
 
 LawIntervals read_intervals(const JsonReader& json) {

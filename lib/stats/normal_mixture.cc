@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kLeastWeight = 1e-7;  // of the largest
 constexpr double kReach = 9;           // sd: beyond, a normal has 1e-19
-constexpr double kTolerance = 1e-12;   // of all that the parts reach
+constexpr double kTolerance = 1e-10;   // of the narrowest part
 
 }  // namespace
 
@@ -26,8 +26,10 @@ NormalMixture::NormalMixture(std::vector<NormalPart> parts) : parts_(std::move(p
   for (const NormalPart& part : parts_) sum += std::exp(part.ln_weight - least);
   const double ln_sum = least + std::log(sum);
   low_ = high_ = parts_.front().mean;
+  narrowest_ = parts_.front().sd;
   for (NormalPart& part : parts_) {
     part.ln_weight -= ln_sum;
+    narrowest_ = std::min(narrowest_, part.sd);
     low_ = std::min(low_, part.mean - kReach * part.sd);
     high_ = std::max(high_, part.mean + kReach * part.sd);
   }
@@ -52,7 +54,7 @@ double NormalMixture::density(double x) const {
 }
 
 double NormalMixture::quantile(double p) const {
-  return find_smooth_root(low_, high_, kTolerance * (high_ - low_),
+  return find_smooth_root(low_, high_, kTolerance * narrowest_,
                           [&](double x) { return cumulative(x) - p; });
 }
 

@@ -18,13 +18,14 @@ class NormalMixture {
 
   [[nodiscard]] double cumulative(double x) const;  // P(X <= x)
   [[nodiscard]] double density(double x) const;
-  /// To 1e-12 of the range that the parts reach, 0 < p < 1.
+  /// To 1e-10 of the narrowest part's sd, or to rounding; 0 < p < 1.
   [[nodiscard]] double quantile(double p) const;
   /// Parts with the logarithms of their weights, which sum to 1.
   [[nodiscard]] const std::vector<NormalPart>& parts() const { return parts_; }
 
  private:
   std::vector<NormalPart> parts_;
+  double narrowest_ = 0;       // sd
   double low_ = 0, high_ = 0;  // all quantiles that a double can tell lie within
 };
 

@@ -36,6 +36,13 @@ TEST_CASE("between two budgets the ends of an interval lie on straight lines of 
   CHECK_FALSE(middle.loss);  // nobody said it at 10
   CHECK(intervals_at(evidence(), 10).size->high == Approx(4));
   CHECK(intervals_at(evidence(), 1000).size->high == Approx(64));  // on from 4, 16
+  // Widths that shrink do not go on to cross.
+  const Evidence shrinking{.holdout = std::nullopt,
+                           .intervals = {{.ratio = 1, .size = Interval{0.1, 10}},
+                                         {.ratio = 10, .size = Interval{0.9, 1.1}}}};
+  const LawIntervals far = intervals_at(shrinking, 1e6);
+  CHECK(far.size->low == Approx(0.9));
+  CHECK(far.size->high == Approx(1.1));
   CHECK(intervals_at(evidence(), 0.1).size->low == 0.5);
   CHECK(intervals_at(evidence(), 1).loss->low == 0.99);
   CHECK_FALSE(intervals_at({}, 10).size);

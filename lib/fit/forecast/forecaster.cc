@@ -37,10 +37,12 @@ double ln_largest_compute(std::span<const BudgetGroup> curves) {
   return std::log(largest);
 }
 
+constexpr double kNearlyOpen = 1e4;  // high / low: such an end says as little as an open one
+
 /// With the interval's ends as its 5 and 95 % quantiles.
 std::optional<NormalMixture> normal_of(const Interval& interval) {
-  const bool is_told =
-      interval.low > 0 && interval.high > interval.low && std::isfinite(interval.high);
+  const bool is_told = interval.low > 0 && interval.high > interval.low &&
+                       interval.high < kNearlyOpen * interval.low;
   if (!is_told) return std::nullopt;
   const double low = std::log(interval.low), high = std::log(interval.high);
   return NormalMixture({{.mean = 0.5 * (low + high), .sd = (high - low) / (2 * kNormal90)}});

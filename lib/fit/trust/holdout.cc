@@ -100,6 +100,10 @@ HoldoutScore score_of(const Predicted& predicted, const Valley& found, const Rem
     score.loss_density =
         ln_density(*of_loss, std::log(found.loss_opt), found.loss_se / found.loss_opt);
   }
+  // Nothing is that unlikely: beyond what a number holds there is no density.
+  for (auto* density : {&score.scale_density, &score.loss_density}) {
+    if (*density && !std::isfinite(**density)) density->reset();
+  }
   return score;
 }
 

@@ -126,6 +126,8 @@ std::vector<DensityPoint> density_of(const NormalMixture& forecast) {
   for (int i = 0; i < kPoints; ++i) {
     const double x = low + (high - low) * i / (kPoints - 1);
     density.push_back({.value = std::exp(x), .density = forecast.density(x)});
+    // Far from the data a forecast may reach beyond what a number holds.
+    if (!is_size(density.back().value) || !std::isfinite(density.back().density)) return {};
   }
   return density;
 }
