@@ -144,10 +144,11 @@ void warn_of_disagreement(std::span<const EstimatorDisagreement> disagreement, W
   for (const EstimatorDisagreement& entry : disagreement) {
     if (entry.largest_ln_ratio <= kNotableDisagreement) continue;
     const bool beyond = entry.extrapolation > 1;
-    const std::string differ = std::to_string(entry.n_estimators) +
-                               " estimators of the optimal size differ by a factor of up to " +
-                               rounded_text(std::exp(entry.largest_ln_ratio), 3) +
-                               "; the forecast's interval says what is left of that, more budgets settle it.";
+    const std::string differ =
+        std::to_string(entry.n_estimators) +
+        " estimators of the optimal size differ by a factor of up to " +
+        rounded_text(std::exp(entry.largest_ln_ratio), 3) +
+        "; the forecast's interval says what is left of that, more budgets settle it.";
     if (beyond) {
       words.add("laws", {"", rounded_text(entry.extrapolation, 3) + " times the largest budget",
                          ": the laws of " + differ, entry.largest_ln_ratio});
