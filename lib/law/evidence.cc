@@ -20,7 +20,6 @@ Widths widths_of(const Interval& interval, double median) {
   return {std::log(median / interval.low), std::log(interval.high / median)};
 }
 
-/// Widths along straight lines; beyond the last interval about its median, and no narrower.
 std::optional<Interval> between(const std::optional<Interval>& a, double median_a,
                                 const std::optional<Interval>& b, double median_b, double share) {
   if (!a || !b) return std::nullopt;

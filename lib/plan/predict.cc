@@ -10,8 +10,6 @@
 namespace isoflop {
 namespace {
 
-constexpr double kSameBudget = 1.005;  // runs meet theirs no closer
-
 /// In the unit of the law's surface. N of a law that counts compute otherwise than by 6 N is that
 /// of our own runs: without embeddings.
 double surface_size(const Law& law, const ModelShape& shape, FlopsPerToken m) {
@@ -35,9 +33,7 @@ double off_forecast(const Law& law, FlopsPerToken m, Flops compute, double off_s
 }  // namespace
 
 double extrapolation(const Law& law, Flops compute) {
-  if (!law.fitted_to) return 1;
-  const double ratio = compute / *law.fitted_to;
-  return ratio > kSameBudget ? ratio : 1;
+  return law.fitted_to ? std::max(1.0, budget_ratio(compute.value(), law.fitted_to->value())) : 1;
 }
 
 std::optional<Prediction> predict(const Law& law, const ModelShape& shape, Tokens tokens,

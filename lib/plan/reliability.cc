@@ -44,6 +44,7 @@ std::optional<Reliability> reliability_of(const Law& law, const Proposal& propos
       .light = extrapolation_light(is_below ? shortfall : ratio, law.evidence->has_good_holdout()),
       .reason = reason_of(*law.evidence, ratio, is_below),
       .holdout = law.evidence->holdout};
+  if (is_below) return reliability;  // nobody said anything of such budgets
   const LawIntervals forecast = intervals_at(*law.evidence, ratio);
   const std::optional<Interval>& size = forecast.size;
   if (!size) return reliability;

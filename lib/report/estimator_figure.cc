@@ -107,16 +107,16 @@ Json band_rows(const PowerLawFit& law, const AxisRange& x) {
 
 Json forecast_rows(const Fit& fit) {
   Json rows = Json::array();
-  if (!fit.surface_intervals) return rows;
-  for (const OptimumForecast& forecast : fit.surface_intervals->forecasts) {
+  for (const Target& target : fit.targets) {
+    if (!target.scale.interval || target.ratio > 1.01 * kReach) continue;
+    const Interval& interval = *target.scale.interval;
     rows.push_back(Json::object(
-        {{"x", forecast.compute * (forecast.ratio >= kReach ? 0.97 : 1)},  // not on the frame
-         {"y", forecast.scale_opt},
-         {"low", forecast.next.low},
-         {"high", forecast.next.high},
-         {"tip",
-          Json::object({{"surface, calibrated", rounded_text(forecast.ratio, 3) + "x"},
-                        {"optimum", with_si_interval(forecast.scale_opt, forecast.next)}})}}));
+        {{"x", target.compute * (target.ratio >= kReach ? 0.97 : 1)},  // not on the frame
+         {"y", target.scale.value},
+         {"low", interval.low},
+         {"high", interval.high},
+         {"tip", Json::object({{"forecast", rounded_text(target.ratio, 3) + "x"},
+                               {"optimum", with_si_interval(target.scale.value, interval)}})}}));
   }
   return rows;
 }
@@ -252,11 +252,11 @@ std::optional<Figure> estimator_figure(const ReportChapter& chapter) {
   add_zones(plot, zone_rows(fit, x));
   add_laws(plot, series, std::move(laws), band_rows(fit.scale_opt, x));
   add_optima(plot, "optima", std::move(optima), field("color", "line"), "circle");
-  add_optima(plot, "forecasts", forecast_rows(fit), value(kVermilion), "diamond");
+  add_optima(plot, "forecasts", forecast_rows(fit), value(kBlack), "diamond");
   return Figure{"estimators",
                 "Every estimator's optimum of each budget (90% bars), its law out to 100 times the "
                 "largest budget, where a further budget's optimum lies with 90% by the headline "
-                "law (grey) and by the surface (diamonds, calibrated), and the light.",
+                "law (grey) and by the forecast (diamonds), and the light.",
                 "Optimal scale by every estimator against compute", kPageWidth, plot.json()};
 }
 

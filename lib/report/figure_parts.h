@@ -19,6 +19,7 @@ inline constexpr int kThirdWidth = 348;
 inline constexpr const char* kBlue = "#0072b2";
 inline constexpr const char* kVermilion = "#d55e00";
 inline constexpr const char* kGray = "#7a7a7a";
+inline constexpr const char* kBlack = "#000000";
 
 /// Colour i of n, dark to light along viridis without its pale end: budgets are an ordered
 /// quantity.

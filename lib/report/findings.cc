@@ -68,9 +68,10 @@ std::string status_text(const Valley& valley) {
 
 void add_law(TextRows& rows, const std::string& name, const PowerLawFit* ours,
              const std::optional<PowerLaw>& reference, bool reference_exponent_only = false) {
-  if ((ours == nullptr || !(ours->law.coefficient > 0)) && !reference) return;
+  const bool has_ours = ours != nullptr && (ours->usable() || ours->exponent_assumed);
+  if (!has_ours && !reference) return;
   std::vector<std::string> row = {name, "", "", "", ""};
-  if (ours != nullptr && ours->law.coefficient > 0) {
+  if (has_ours) {
     row[1] = with_interval(ours->law.coefficient, ours->coefficient);
     row[2] = exponent_text(*ours);
     row[3] = rounded_text(ours->residual_sd, 2);

@@ -23,3 +23,10 @@ TEST_CASE("the error of a loss grows with the decades beyond the first") {
   CHECK(loss_error_at(0.04, 1000) == Approx(0.12));
   CHECK(loss_error_at(std::nullopt, 0.1) == kLossErrorPerDecade);
 }
+
+TEST_CASE("the largest budget is itself, as closely as runs meet it") {
+  CHECK(isoflop::budget_ratio(1.004e20, 1e20) == 1);
+  CHECK(isoflop::budget_ratio(0.996e20, 1e20) == 1);
+  CHECK(isoflop::budget_ratio(1.01e20, 1e20) == Approx(1.01));
+  CHECK(isoflop::budget_ratio(10 * 9999999999992215552.0, 9999999999992215552.0) == 10);
+}

@@ -32,7 +32,12 @@ PowerLawFit fit_law(std::span<const PowerLawPoint> points, const Correlation& co
   const double scatter = dof > 0 ? tau_squared_of(logs) : 0;
   const Line line = fit_line(logs, scatter);
   const double log_coefficient = line.at(0);
-  fit.law = {std::exp(log_coefficient), line.slope};
+  const double coefficient = std::exp(log_coefficient);
+  if (!(coefficient > 0) || !std::isfinite(coefficient)) {
+    fit.status = FitStatus::not_converged;  // points at nearly one x point beyond all numbers
+    return fit;
+  }
+  fit.law = {coefficient, line.slope};
   fit.tau = std::sqrt(scatter);
   fit.centre = line.centre;
   if (!(dof > 0)) return fit;

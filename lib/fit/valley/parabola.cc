@@ -164,14 +164,19 @@ Valley fit_valley(const BudgetGroup& curve, double band) {
   valley.curvature = 2 * parabola.b[2];
   valley.residual_rms = std::sqrt(parabola.residual_sum /
                                   static_cast<double>(std::max<std::size_t>(1, window.size() - 3)));
-  if (!(parabola.b[2] > 0)) {
+  // A curve as flat as rounding has its vertex beyond what a number holds: it has none.
+  const double vertex = std::exp(parabola.vertex());
+  const double tokens = tokens_at(window, parabola.vertex());
+  const bool has_vertex =
+      vertex > 0 && tokens > 0 && std::isfinite(vertex) && std::isfinite(tokens);
+  if (!(parabola.b[2] > 0) || !has_vertex) {
     valley.status = FitStatus::not_convex;
     return valley;
   }
   valley.bracketed = is_bracketed(curve.samples, window, parabola, valley.residual_rms);
   valley.status = valley.bracketed ? FitStatus::ok : FitStatus::not_bracketed;
-  valley.scale_opt = std::exp(parabola.vertex());
-  valley.tokens_opt = tokens_at(window, parabola.vertex());
+  valley.scale_opt = vertex;
+  valley.tokens_opt = tokens;
   valley.loss_opt = parabola.minimum();
   set_errors(valley, parabola, valley.residual_rms);
   return valley;

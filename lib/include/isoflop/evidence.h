@@ -36,8 +36,9 @@ struct Evidence {
   [[nodiscard]] bool has_good_holdout() const { return holdout && !holdout->is_poor; }
 };
 
-/// At any budget: logarithms of the ends along straight lines in ln(ratio) between the intervals,
-/// going on beyond the last one; before the first one as there.
+/// At any budget: logarithms of the medians, and of the ends over them, along straight lines in
+/// ln(ratio) between the intervals; beyond the last one about its median, and no narrower; before
+/// the first one as there.
 [[nodiscard]] LawIntervals intervals_at(const Evidence& evidence, double ratio);
 
 }  // namespace isoflop

@@ -107,3 +107,11 @@ TEST_CASE("points at a single x have no exponent") {
   const std::vector<PowerLawPoint> points = {{10, 1, 0.1}, {10, 2, 0.1}, {10, 3, 0.1}};
   CHECK_FALSE(fit_power_law(points).usable());
 }
+
+TEST_CASE("points at nearly one x, which point beyond all numbers, are no law") {
+  const std::vector<PowerLawPoint> points = {{.x = 1e18, .y = 1e9, .ln_y_se = 0.01},
+                                             {.x = 1.000001e18, .y = 0.9e9, .ln_y_se = 0.01}};
+  const PowerLawFit fit = fit_power_law(points);
+  CHECK(fit.status == FitStatus::not_converged);
+  CHECK(fit.law.coefficient == 0);
+}

@@ -55,6 +55,17 @@ TEST_CASE("with few budgets a prior narrows a forecast, with many it does not ma
   CHECK(widths(3, published_prior()) > widths(10, published_prior()));
 }
 
+TEST_CASE("errors without correlation are those of none stated") {
+  const auto five = minima(5, 0.55, 0.2, 0.07);
+  Correlation none(25, 0);
+  for (std::size_t i = 0; i < 5; ++i) none[6 * i] = 1;
+  const NormalMixture stated = SizePosterior(five, none, published_prior(), kLnMax).at(kLnMax + 2);
+  const NormalMixture unsaid = SizePosterior(five, {}, published_prior(), kLnMax).at(kLnMax + 2);
+  for (const double p : {0.05, 0.5, 0.95}) {
+    CHECK(stated.quantile(p) == Approx(unsaid.quantile(p)).epsilon(1e-9));
+  }
+}
+
 TEST_CASE("errors that minima share do not average out") {
   const auto five = minima(5, 0.5, 0.2, 0.2, 0.1);
   Correlation all_alike(25, 0.95);

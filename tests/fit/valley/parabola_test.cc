@@ -44,6 +44,24 @@ Valley valley_of(const test::SweepOracle& oracle, BudgetGroup& group) {
 
 }  // namespace
 
+TEST_CASE("a curve as flat as rounding has no vertex") {
+  const std::vector<double> ulps = {0, 1, 1, 2, 3, 3, 4};
+  BudgetGroup curve = Curve{}.points(grid(1e5, 1.4, 7));
+  for (std::size_t i = 0; i < ulps.size(); ++i) curve.samples[i].metric = 3 + ulps[i] * 4.4e-16;
+  const Valley valley = fit_valley(curve);
+  CHECK_FALSE(valley.usable());
+  CHECK(std::isfinite(valley.scale_opt));
+  CHECK(std::isfinite(valley.tokens_opt));
+  // Nearly a line: curved upwards by less than anything.
+  for (std::size_t i = 0; i < 7; ++i) {
+    const double x = static_cast<double>(i);
+    curve.samples[i].metric = 3 + 0.1 * x + 1e-7 * x * x;
+  }
+  const Valley line = fit_valley(curve);
+  CHECK(line.status == FitStatus::not_convex);
+  CHECK(line.scale_opt == 0);
+}
+
 TEST_CASE("a parabola is found exactly") {
   const Curve curve;
   const Valley valley = fit_valley(curve.points(grid(1e5, 1.4, 8)));
