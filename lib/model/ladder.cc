@@ -10,22 +10,10 @@
 namespace isoflop {
 namespace {
 
-constexpr std::int64_t kMinWidth = 16;
 constexpr double kMinStep = 1.1;  // between neighbours, in M
 constexpr std::int64_t kWidestSmall = 1 << 16;
 // Of practical shapes: no size is then more than 4 % off the nearest.
 constexpr double kMinFineStep = 1.03, kMaxFineStep = 1.08;
-
-/// Distance to the next width. 24 is what makes 8/3 d a multiple of 64; below 96 a step of 24 would
-/// change M by more than any allowed factor.
-std::int64_t width_step(std::int64_t d_model) {
-  if (d_model < 48) return 4;
-  if (d_model < 96) return 8;
-  if (d_model < 384) return 24;
-  if (d_model < 1536) return 96;
-  return 384 * std::max<std::int64_t>(
-                   1, d_model / (std::int64_t{384} * 16));  // d_head 128, d a multiple of 384
-}
 
 /// Of the shapes one step above `m`, the one whose depth suits its width best; a short step counts
 /// as much against a shape as a wrong depth does. Where there is a gap wider than the step, the
@@ -46,6 +34,26 @@ const SizedShape* next_rung(const std::vector<SizedShape>& all, double m, double
   const auto above =
       std::find_if(all.begin(), all.end(), [&](const SizedShape& shape) { return shape.m > m; });
   return above == all.end() ? nullptr : &*above;
+}
+
+/// One depth a width, and at a width whose depth is more than that of the width before both:
+/// neither falls from one rung to the next.
+std::vector<ModelShape> uniform_ladder(double to, const LadderOptions& options,
+                                       const ShapeRules& rules) {
+  std::vector<ModelShape> ladder;
+  std::int64_t previous = uniform_depth(first_width(options.family));
+  for (std::int64_t d = first_width(options.family); d <= kWidestSmall;
+       d = next_width(d, options.family)) {
+    std::optional<ModelShape> shape = small_layer(d, options, rules);
+    if (!shape) continue;
+    for (shape->n_layers = previous; shape->n_layers <= uniform_depth(d); ++shape->n_layers) {
+      if (is_practical_size(*shape)) return ladder;
+      ladder.push_back(*shape);
+      if (flops_per_token(*shape).value() >= to) return ladder;
+    }
+    previous = uniform_depth(d);
+  }
+  return ladder;
 }
 
 /// Goes on with practical shapes, to the first past `to`.
@@ -72,10 +80,9 @@ std::vector<SizedShape> small_shapes(double to, const LadderOptions& options,
   double largest_small =
       std::numeric_limits<double>::infinity();  // once all that are wider are not
   double previous_deepest = 0;
-  for (std::int64_t d = kMinWidth;; d += width_step(d)) {
+  for (std::int64_t d = first_width(options.family);; d = next_width(d, options.family)) {
     const double ideal = ideal_depth(d);
-    const auto shallowest = std::max<std::int64_t>(1, std::llround(ideal / 1.6));
-    const auto deepest = static_cast<std::int64_t>(std::ceil(ideal * 1.6));
+    const auto [shallowest, deepest] = depth_range(d, options.family);
     const std::optional<ModelShape> layer = small_layer(d, options, rules);
     if (!layer) {
       if (d > kWidestSmall) break;
@@ -101,6 +108,7 @@ std::vector<SizedShape> small_shapes(double to, const LadderOptions& options,
 
 std::vector<ModelShape> small_ladder(double to, const LadderOptions& options,
                                      const ShapeRules& rules) {
+  if (options.family == ShapeFamily::uniform) return uniform_ladder(to, options, rules);
   std::vector<ModelShape> ladder;
   const std::vector<SizedShape> all = small_shapes(to, options, rules);
   std::size_t from = 0;

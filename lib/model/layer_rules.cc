@@ -32,13 +32,14 @@ std::int64_t head_unit(const ShapeRules& rules) {
 
 std::int64_t usual_head(std::int64_t d_model) { return d_model < kLargeHeadsFrom ? 64 : 128; }
 
-/// The head count for which d / heads is nearest to 32, 64 or 128 by width, of those that `unit`
-/// divides; 0 where there is none.
-std::int64_t small_head_count(std::int64_t d_model, std::int64_t unit) {
-  const double target = d_model <= 192 ? 32 : d_model <= 768 ? 64 : 128;
+/// The head count for which d / heads is nearest to the family's, of those that `unit` divides; 0
+/// where there is none.
+std::int64_t small_head_count(std::int64_t d_model, std::int64_t unit, ShapeFamily family) {
+  const auto target = static_cast<double>(head_size(d_model, family));
+  const std::int64_t smallest = family == ShapeFamily::uniform ? 4 : 8;
   std::int64_t best = unit == 1 ? 1 : 0;
   double best_score = std::numeric_limits<double>::infinity();
-  for (std::int64_t heads = unit; heads <= d_model / 8; heads += unit) {
+  for (std::int64_t heads = unit; heads <= d_model / smallest; heads += unit) {
     const std::int64_t d_head = d_model / heads;
     if (d_model % heads != 0 || d_head % 2 != 0) continue;
     const double score =
@@ -114,10 +115,6 @@ void group_queries(ModelShape& shape, std::int64_t ranks) {
 
 }  // namespace
 
-double ideal_depth(std::int64_t d_model) {
-  return std::pow(static_cast<double>(d_model) / 16, 2.0 / 3.0);
-}
-
 double head_oddness(const ModelShape& shape, const ShapeRules& rules) {
   if (rules.d_head || shape.d_head == usual_head(shape.d_model)) return 0;
   return shape.d_head == 64 || shape.d_head == 128 ? kOddHead : 2 * kOddHead;
@@ -131,7 +128,7 @@ std::optional<ModelShape> small_layer(std::int64_t d_model, const LadderOptions&
   if (rules.d_head) {
     set_stated_heads(shape, *rules.d_head, head_unit(rules));
   } else {
-    shape.n_heads = small_head_count(d_model, head_unit(rules));
+    shape.n_heads = small_head_count(d_model, head_unit(rules), options.family);
     if (shape.n_heads == 0) return std::nullopt;
     shape.d_head = d_model / shape.n_heads;
   }

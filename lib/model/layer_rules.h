@@ -11,9 +11,9 @@ namespace isoflop {
 /// 128 at 8192. 128 x 4, 256 x 6, 768 x 13, 4096 x 40 are on it.
 [[nodiscard]] double ideal_depth(std::int64_t d_model);
 
-/// A small model of one layer: heads of about 32 up to d = 192, 64 up to 768, 128 above, in whole
-/// vectors of 8 where the width allows it, and even in any case. Nothing where the rules allow none
-/// of the width.
+/// A small model of one layer: heads of the family's size for the width, or as near to it as the
+/// rules allow, in whole vectors of 8 where the width allows it, and even in any case. Nothing
+/// where the rules allow none of the width.
 [[nodiscard]] std::optional<ModelShape> small_layer(std::int64_t d_model,
                                                     const LadderOptions& options,
                                                     const ShapeRules& rules);
@@ -22,6 +22,22 @@ namespace isoflop {
 [[nodiscard]] std::optional<ModelShape> practical_shape(std::int64_t d_model, std::int64_t n_layers,
                                                         const LadderOptions& options,
                                                         const ShapeRules& rules);
+
+/// The head size that the family aims at.
+[[nodiscard]] std::int64_t head_size(std::int64_t d_model, ShapeFamily family);
+
+/// The family's narrowest width and, from a width, its next one.
+[[nodiscard]] std::int64_t first_width(ShapeFamily family);
+[[nodiscard]] std::int64_t next_width(std::int64_t d_model, ShapeFamily family);
+
+/// The fewest and the most layers that a width of the family is tried with.
+struct DepthRange {
+  std::int64_t shallowest = 1, deepest = 1;
+};
+[[nodiscard]] DepthRange depth_range(std::int64_t d_model, ShapeFamily family);
+
+/// The one depth of a width of the uniform family.
+[[nodiscard]] std::int64_t uniform_depth(std::int64_t d_model);
 
 /// What a head size other than the usual one of the width counts as, in ln of the depth's ratio.
 [[nodiscard]] double head_oddness(const ModelShape& shape, const ShapeRules& rules);

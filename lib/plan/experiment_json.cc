@@ -69,6 +69,24 @@ void set_rules(Json& json, const ShapeRules& rules) {
   json.set_if("pad_vocab_to", rules.pad_vocab_to);
 }
 
+/// A file that says ladder_step alone is from before there were families.
+void read_family(const JsonReader& shapes, Experiment& experiment) {
+  const std::optional<JsonReader> family = shapes.find("family");
+  const std::optional<JsonReader> step = shapes.find("ladder_step");
+  if (family) {
+    try {
+      experiment.family = shape_family_from(family->string());
+    } catch (const Error& error) {
+      family->fail(error.what());
+    }
+  } else if (step) {
+    experiment.family = ShapeFamily::mixed;
+  }
+  if (!step) return;
+  if (experiment.family != ShapeFamily::mixed) step->fail("has a meaning for family mixed only");
+  experiment.ladder_step = step->number();
+}
+
 /// "budgets" and "shapes": the curves. Without budgets only what the ladder is made of has a
 /// meaning.
 void read_curves(const JsonReader& reader, Experiment& experiment) {
@@ -78,9 +96,10 @@ void read_curves(const JsonReader& reader, Experiment& experiment) {
   }
   const std::optional<JsonReader> shapes = reader.find("shapes");
   if (!shapes) return;
-  shapes->allow_only({"per_budget", "half_width", "ladder_step", "centre", "tensor_parallel",
-                      "n_kv_heads", "gqa_ratio", "d_head", "multiple_of", "pad_vocab_to"});
-  read_if(*shapes, "ladder_step", experiment.ladder_step);
+  shapes->allow_only({"per_budget", "half_width", "family", "ladder_step", "centre",
+                      "tensor_parallel", "n_kv_heads", "gqa_ratio", "d_head", "multiple_of",
+                      "pad_vocab_to"});
+  read_family(*shapes, experiment);
   read_rules(*shapes, experiment.rules);
   if (!experiment.isoflop) {
     for (const auto& [key, member] : shapes->members()) {
@@ -134,7 +153,8 @@ void set_curves(Json& json, const Experiment& experiment) {
     shapes.set("per_budget", design->per_budget).set("half_width", design->half_width);
     if (design->centre) shapes.set("centre", power_law_json(*design->centre));
   }
-  shapes.set("ladder_step", experiment.ladder_step);
+  shapes.set("family", std::string(to_string(experiment.family)));
+  if (experiment.family == ShapeFamily::mixed) shapes.set("ladder_step", experiment.ladder_step);
   set_rules(shapes, experiment.rules);
   json.set("shapes", shapes);
 }

@@ -100,6 +100,7 @@ class Planner {
     options.vocab_size = dataset_.vocab_size;
     options.seq_len = experiment_.seq_len;
     options.max_step = experiment_.ladder_step;
+    options.family = experiment_.family;
     if (!(up_to > 0 && up_to <= 1e16)) {
       complain(path, "calls for models of " + rounded_text(up_to, 3) +
                          " FLOPs/token; the ladder ends at 1e+16");

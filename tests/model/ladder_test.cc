@@ -6,9 +6,10 @@
 
 using namespace isoflop;
 
-TEST_CASE("neighbours of the ladder differ in M by at most 1.4 from 4e4 to 1e14") {
+TEST_CASE("neighbours of the mixed ladder differ in M by at most 1.4 from 4e4 to 1e14") {
   for (const std::int64_t seq_len : {64, 128, 256, 1024, 4096}) {
-    const LadderOptions options{.vocab_size = 256, .seq_len = seq_len};
+    const LadderOptions options{
+        .vocab_size = 256, .seq_len = seq_len, .family = ShapeFamily::mixed};
     const auto ladder = shape_ladder(FlopsPerToken(1e14), options);
     REQUIRE(ladder.size() > 50);
     for (std::size_t i = 1; i < ladder.size(); ++i) {
@@ -23,8 +24,54 @@ TEST_CASE("neighbours of the ladder differ in M by at most 1.4 from 4e4 to 1e14"
   }
 }
 
-TEST_CASE("every rung is a valid shape of one family") {
-  for (const ModelShape& shape : shape_ladder(FlopsPerToken(1e13))) {
+TEST_CASE("neighbours of the uniform ladder differ in size alone") {
+  for (const std::int64_t seq_len : {64, 128, 1024}) {
+    const auto ladder = shape_ladder(FlopsPerToken(1e10), {.seq_len = seq_len});
+    REQUIRE(flops_per_token(ladder.back()).value() >= 1e10);
+    for (std::size_t i = 0; i < ladder.size() && !is_practical_size(ladder[i]); ++i) {
+      const ModelShape& shape = ladder[i];
+      INFO(short_name(shape) << ", seq " << seq_len);
+      CHECK_NOTHROW(validate(shape));
+      CHECK(shape.n_heads * shape.d_head == shape.d_model);
+      CHECK(shape.n_layers >= 2);
+      CHECK(shape.n_heads >= 2);
+      if (shape.d_model >= 32) {
+        const std::int64_t octave = shape.d_model < 128   ? 8
+                                    : shape.d_model < 256 ? 16
+                                    : shape.d_model < 512 ? 32
+                                                          : 64;
+        CHECK(shape.d_head == octave);
+      }
+      if (i == 0) continue;
+      CHECK(shape.d_model >= ladder[i - 1].d_model);
+      CHECK(shape.n_layers >= ladder[i - 1].n_layers);
+      const double step = flops_per_token(shape) / flops_per_token(ladder[i - 1]);
+      CHECK(step > 1.0);
+      CHECK(step <= 1.65);
+    }
+  }
+}
+
+TEST_CASE("the uniform ladder's small rungs") {
+  std::string names;
+  for (const ModelShape& shape : shape_ladder(FlopsPerToken(3e6))) {
+    names += short_name(shape) + ", ";
+  }
+  CHECK(names ==
+        "d12 L2 h2, d16 L2 h2, d20 L2 h2, d24 L2 h3, d28 L2 h2, d32 L2 h4, d40 L2 h5, d48 L2 h6, "
+        "d56 L2 h7, d64 L2 h8, d64 L3 h8, d72 L3 h9, d80 L3 h10, d88 L3 h11, d96 L3 h12, "
+        "d104 L3 h13, d112 L3 h14, ");
+}
+
+TEST_CASE("a family that no one knows is refused") {
+  CHECK(shape_family_from("mixed") == ShapeFamily::mixed);
+  CHECK(ISOFLOP_ERROR_MESSAGE(shape_family_from("even")) ==
+        "must be uniform or mixed, got \"even\"");
+}
+
+TEST_CASE("every rung of the mixed ladder is a valid shape") {
+  for (const ModelShape& shape :
+       shape_ladder(FlopsPerToken(1e13), {.family = ShapeFamily::mixed})) {
     INFO(short_name(shape));
     CHECK_NOTHROW(validate(shape));
     CHECK(shape.n_heads * shape.d_head == shape.d_model);

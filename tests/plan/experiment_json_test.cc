@@ -55,6 +55,20 @@ TEST_CASE("what an experiment leaves out has the defaults of the header") {
   CHECK(experiment.base == defaults.base);
 }
 
+TEST_CASE(
+    "shapes are of the uniform family, but of a file that says ladder_step of the mixed one") {
+  const auto family = [](const std::string& shapes) {
+    return load(R"({"schema": "isoflop.experiment/1", "dataset": "a", "budgets": [1e12],
+                    "shapes": {)" +
+                shapes + "}}")
+        .family;
+  };
+  CHECK(family("") == ShapeFamily::uniform);
+  CHECK(family(R"("ladder_step": 1.4)") == ShapeFamily::mixed);
+  CHECK(family(R"("family": "mixed")") == ShapeFamily::mixed);
+  CHECK(family(R"("family": "uniform")") == ShapeFamily::uniform);
+}
+
 TEST_CASE("an experiment that is saved reads back the same") {
   const test::TempDir dir;
   std::vector<std::string> texts = {
@@ -74,6 +88,7 @@ TEST_CASE("an experiment that is saved reads back the same") {
     const Experiment back = load_experiment(dir.path() / "saved.json");
     CHECK(experiment_json(back).canonical() == experiment_json(experiment).canonical());
     CHECK(back.base == experiment.base);
+    CHECK(back.family == experiment.family);
     CHECK(back.ladder_step == experiment.ladder_step);
     CHECK(back.rules == experiment.rules);
     CHECK(back.warmup_steps == experiment.warmup_steps);
@@ -113,6 +128,10 @@ TEST_CASE("a malformed experiment is refused with file, path, value and what is 
        "/shapes/half_width: must be from 1.1 to 100, got 1"},
       {"\"ladder_step\": 1.4", "\"ladder_step\": 1.1",
        "/shapes/ladder_step: must be from 1.2 to 10, got 1.1"},
+      {"\"ladder_step\": 1.4", "\"family\": \"even\"",
+       "/shapes/family: must be uniform or mixed, got \"even\""},
+      {"\"ladder_step\": 1.4", "\"family\": \"uniform\", \"ladder_step\": 1.4",
+       "/shapes/ladder_step: has a meaning for family mixed only"},
       {"[0.17, 0.52]", "[0.17]", "/shapes/centre: must have 2 elements, got 1"},
       {"[0.17, 0.52]", "[-0.17, 0.52]", "/shapes/centre/0: must be > 0, got -0.17"},
       {"[0.17, 0.52]", "[0.17, 52]", "/shapes/centre/1: must be from 0 to 2, got 52"},

@@ -43,7 +43,8 @@ struct Experiment {
   std::optional<GridDesign> grid;
   /// Runs of one shape at different budgets share their first stage, which is trained once.
   bool share_trunks = false;
-  double ladder_step = 1.4;  // of M, between neighbours of the ladder: at most this factor
+  ShapeFamily family = ShapeFamily::uniform;
+  double ladder_step = 1.4;  // of `mixed`: M differs between neighbours by at most this factor
   /// What the cluster asks of the shapes; tied_embeddings is base's.
   ShapeRules rules = {};
   /// Fixed values; absent: the prior's hyper-parameter law at each run's own budget.

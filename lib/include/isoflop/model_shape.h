@@ -100,22 +100,31 @@ inline constexpr std::array kAllFlopsConventions = {
 /// plus the causal attention scores and values. This is what the trainer's own counters must give.
 [[nodiscard]] std::int64_t exact_step_flops(const ModelShape& shape, std::int64_t n_seqs);
 
+/// Families of small shapes. `uniform`: at least two layers and two heads, heads of 8 below a width
+/// of 128 and of twice as many with each octave up to 64, one depth a width; measured in
+/// docs/decisions/0022-one-family.md. `mixed`: depths from one layer and heads of about 32, in any
+/// number, as ladders were before; for plans made by it.
+enum class ShapeFamily { uniform, mixed };
+[[nodiscard]] std::string_view to_string(ShapeFamily family);
+/// Throws Error(invalid_argument) listing the names that exist.
+[[nodiscard]] ShapeFamily shape_family_from(std::string_view name);
+
 /// How a ladder fills in what it does not vary.
 struct LadderOptions {
   std::int64_t vocab_size = 256;
   std::int64_t seq_len = 128;
-  /// Steps of M between neighbours are at most this factor.
+  /// Of `mixed`: steps of M between neighbours are at most this factor.
   double max_step = 1.4;
+  ShapeFamily family = ShapeFamily::uniform;
 };
 
 /// Shapes of one family, ascending in M (deepseek_m_actual), from the smallest that trains to the
 /// first whose M is at least `to`. One family serves every budget, so that a curve's neighbours and
 /// the curves of different budgets differ in size alone. Depth follows width as
 /// n_layers = (d / 16)^(2/3): 128 x 4, 256 x 6, 768 x 13, 4096 x 40 (the loss is nearly flat in it;
-/// DeepSeek LLM's models have d / n of 43 to 137). Widths are multiples of 24, for which 8/3 d is a
-/// multiple of 64, from 96 on, and of 8 and 4 below, where steps of 24 would be too coarse. Heads
-/// of about 32 up to d = 192, 64 up to 768, 128 above. Throws Error(invalid_argument) for `to`
-/// outside (0, 1e16] or max_step outside [1.2, 10].
+/// DeepSeek LLM's models have d / n of 43 to 137), and neither falls from one rung to the next.
+/// Widths are multiples of 8 (of 4 below 32), from 64 on eight to the octave. Throws
+/// Error(invalid_argument) for `to` outside (0, 1e16] or max_step outside [1.2, 10].
 [[nodiscard]] std::vector<ModelShape> shape_ladder(FlopsPerToken to, const LadderOptions& = {});
 
 /// Text such as "d48 L2 h2" for tables and messages.
