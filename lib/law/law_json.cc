@@ -6,39 +6,22 @@
 #include "isoflop/error.h"
 #include "isoflop/law.h"
 #include "law/evidence_json.h"
+#include "law/hyper_law_json.h"
+#include "law/power_law_json.h"
 #include "law/recipe_json.h"
 
 namespace isoflop {
 namespace {
 
 constexpr std::string_view kSchema = "isoflop.law/1";
-// No scaling exponent anyone has published is anywhere near; a coefficient in its place is.
-constexpr double kMaxExponent = 10;
 constexpr std::int64_t kMaxSize = std::int64_t{1} << 31;
 
-double read_exponent(const JsonReader& json) { return json.number(-kMaxExponent, kMaxExponent); }
-
-PowerLaw read_power_law(const JsonReader& json) {
-  const std::vector<JsonReader> pair = json.elements(2);
-  return {.coefficient = pair[0].positive(), .exponent = read_exponent(pair[1])};
-}
-
-Json power_law_json(const PowerLaw& law) {
-  return Json(Json::Array{Json(law.coefficient), Json(law.exponent)});
-}
-
-constexpr double kMostFlops = 1e40;
-
-std::optional<Flops> read_flops(const JsonReader& json, std::string_view key) {
-  const std::optional<JsonReader> member = json.find(key);
-  if (!member) return std::nullopt;
-  const double flops = member->positive();
-  if (!(flops >= 1 && flops <= kMostFlops)) member->fail("must be from 1 to 1e40 FLOPs");
-  return Flops(flops);
-}
-
-void set_flops(Json& json, std::string key, const std::optional<Flops>& flops) {
-  if (flops) json.set(std::move(key), flops->value());
+SourceMark read_mark(const JsonReader& json) {
+  constexpr SourceMark kMarks[] = {SourceMark::printed, SourceMark::recomputed,
+                                   SourceMark::secondary};
+  std::vector<std::string> names;
+  for (const SourceMark mark : kMarks) names.emplace_back(to_string(mark));
+  return kMarks[json.one_of(names)];
 }
 
 Frame read_frame(const JsonReader& json) {
@@ -90,39 +73,6 @@ Json allocation_json(const AllocationLaw& law) {
                        {"tokens", power_law_json(law.tokens)}});
 }
 
-HyperLaw read_hyper(const JsonReader& json) {
-  json.allow_only({"batch_tokens", "peak_lr", "fitted_to"});
-  return {.batch_tokens = read_power_law(json.at("batch_tokens")),
-          .peak_lr = read_power_law(json.at("peak_lr")),
-          .fitted_to = read_flops(json, "fitted_to")};
-}
-
-Json hyper_json(const HyperLaw& law) {
-  Json json = Json::object({{"batch_tokens", power_law_json(law.batch_tokens)},
-                            {"peak_lr", power_law_json(law.peak_lr)}});
-  set_flops(json, "fitted_to", law.fitted_to);
-  return json;
-}
-
-HyperLawNd::Form read_form(const JsonReader& json) {
-  json.allow_only({"coefficient", "exponent_params", "exponent_tokens"});
-  return {.coefficient = json.at("coefficient").positive(),
-          .exponent_params = read_exponent(json.at("exponent_params")),
-          .exponent_tokens = read_exponent(json.at("exponent_tokens"))};
-}
-
-Json form_json(const HyperLawNd::Form& form) {
-  return Json::object({{"coefficient", form.coefficient},
-                       {"exponent_params", form.exponent_params},
-                       {"exponent_tokens", form.exponent_tokens}});
-}
-
-HyperLawNd read_hyper_nd(const JsonReader& json) {
-  json.allow_only({"batch_tokens", "peak_lr"});
-  return {.batch_tokens = read_form(json.at("batch_tokens")),
-          .peak_lr = read_form(json.at("peak_lr"))};
-}
-
 double read_not_negative(const JsonReader& json) {
   const double value = json.number();
   if (!(value >= 0)) json.fail("must be >= 0, got " + exact_text(value));
@@ -170,11 +120,24 @@ Json frontier_json(const FrontierLaw& law) {
 
 }  // namespace
 
+std::string_view to_string(SourceMark mark) {
+  switch (mark) {
+    case SourceMark::printed:
+      return "printed";
+    case SourceMark::recomputed:
+      return "recomputed";
+    case SourceMark::secondary:
+      return "secondary";
+  }
+  return "";
+}
+
 Law read_law(const JsonReader& json) {
   json.require_schema(kSchema);
-  json.allow_only({"schema", "id", "source", "frame", "fitted_from", "fitted_to", "vocab_size",
-                   "seq_len", "allocation", "hyper", "hyper_nd", "loss", "frontier", "recipe",
-                   "evidence", "note"});
+  json.allow_only({"schema",    "id",         "source",           "frame",        "fitted_from",
+                   "fitted_to", "vocab_size", "seq_len",          "mark",         "allocation",
+                   "hyper",     "hyper_nd",   "peak_lr_at_batch", "weight_decay", "tuned_on",
+                   "loss",      "frontier",   "recipe",           "evidence",     "note"});
   Law law;
   law.id = json.at("id").string();
   if (!is_safe_name(law.id)) {
@@ -182,6 +145,7 @@ Law read_law(const JsonReader& json) {
                        law.id + "\"");
   }
   law.source = json.at("source").string();
+  if (const auto mark = json.find("mark")) law.mark = read_mark(*mark);
   if (const auto note = json.find("note")) law.note = note->string();
   law.frame = read_frame(json.at("frame"));
   law.fitted_from = read_flops(json, "fitted_from");
@@ -193,8 +157,7 @@ Law read_law(const JsonReader& json) {
   if (const auto size = json.find("seq_len")) law.seq_len = size->integer(1, kMaxSize);
   if (const auto part = json.find("recipe")) law.recipe = read_recipe(*part);
   if (const auto part = json.find("allocation")) law.allocation = read_allocation(*part);
-  if (const auto part = json.find("hyper")) law.hyper = read_hyper(*part);
-  if (const auto part = json.find("hyper_nd")) law.hyper_nd = read_hyper_nd(*part);
+  read_hyper_laws(json, law);
   if (const auto part = json.find("loss")) law.loss = read_loss(*part);
   if (const auto part = json.find("frontier")) law.frontier = read_frontier(*part);
   if (const auto part = json.find("evidence")) law.evidence = read_evidence(*part);
@@ -203,6 +166,7 @@ Law read_law(const JsonReader& json) {
 
 Json law_json(const Law& law) {
   Json json = Json::object({{"schema", kSchema}, {"id", law.id}, {"source", law.source}});
+  if (law.mark) json.set("mark", to_string(*law.mark));
   if (!law.note.empty()) json.set("note", law.note);
   json.set("frame", frame_json(law.frame));
   set_flops(json, "fitted_from", law.fitted_from);
@@ -210,11 +174,7 @@ Json law_json(const Law& law) {
   json.set_if("vocab_size", law.vocab_size).set_if("seq_len", law.seq_len);
   if (!law.recipe.empty()) json.set("recipe", recipe_json(law.recipe));
   if (law.allocation) json.set("allocation", allocation_json(*law.allocation));
-  if (law.hyper) json.set("hyper", hyper_json(*law.hyper));
-  if (law.hyper_nd) {
-    json.set("hyper_nd", Json::object({{"batch_tokens", form_json(law.hyper_nd->batch_tokens)},
-                                       {"peak_lr", form_json(law.hyper_nd->peak_lr)}}));
-  }
+  set_hyper_laws(json, law);
   if (law.loss) json.set("loss", loss_json(*law.loss));
   if (law.frontier) json.set("frontier", frontier_json(*law.frontier));
   if (law.evidence) json.set("evidence", evidence_json(*law.evidence));

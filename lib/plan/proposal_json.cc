@@ -79,9 +79,12 @@ Json provenance_json(const Proposal& proposal) {
 Json weight_decay_json(const WeightDecayAdvice& advice) {
   Json json = Json::object({{"weight_decay", advice.value}, {"timescale", advice.timescale}});
   if (advice.proposed_timescale > 0) json.set("proposed_timescale", advice.proposed_timescale);
-  return json.set("tokens_per_param", advice.tokens_per_param)
-      .set("source", "Power Lines, arXiv:2505.13738: 111M to 3.3B parameters")
-      .set("in_range", advice.in_range);
+  return json.set("tokens_per_param", advice.tokens_per_param).set("in_range", advice.in_range);
+}
+
+Json power_lines_json(const WeightDecayAdvice& advice) {
+  return weight_decay_json(advice).set("source",
+                                       "Power Lines, arXiv:2505.13738: 111M to 3.3B parameters");
 }
 
 Json params_json(const ModelShape& shape) {
@@ -126,7 +129,10 @@ std::string to_json(const Proposal& proposal) {
     json.set("recipe", recipe_values_json(spec));
   }
   json.set("from", provenance_json(proposal));
-  if (proposal.weight_decay) json.set("power_lines", weight_decay_json(*proposal.weight_decay));
+  if (proposal.power_lines) json.set("power_lines", power_lines_json(*proposal.power_lines));
+  if (const auto& advice = proposal.law_weight_decay) {
+    json.set("weight_decay_law", weight_decay_json(*advice).set("law", advice->law_id));
+  }
   if (!proposal.dataset.empty()) json.set("dataset", proposal.dataset);
   json.set_if("epochs", proposal.epochs);
   json.set_if("effective_tokens", proposal.effective_tokens);

@@ -90,7 +90,13 @@ void add_data(const Proposal& proposal, Page& page) {
 std::string weight_decay_text(const Proposal& proposal) {
   std::string text =
       rounded_text(proposal.spec.weight_decay, 4) + from_text(proposal, "weight_decay");
-  if (const auto& advice = proposal.weight_decay) {
+  if (const auto& advice = proposal.law_weight_decay) {
+    text += "; timescale " + rounded_text(advice->timescale, 2) + " of the run at D/N " +
+            rounded_text(advice->tokens_per_param, 3) +
+            (advice->in_range ? "" : ", outside of what the law was tuned on");
+    if (advice->law_id == proposal.power_lines->law_id) return text;
+  }
+  if (const auto& advice = proposal.power_lines) {
     text += "; " + rounded_text(advice->value, 2) +
             " by Power Lines (arXiv:2505.13738, on 111M to 3.3B parameters" +
             (advice->in_range ? ")" : ", which this is outside of)");

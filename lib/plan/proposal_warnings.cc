@@ -7,6 +7,7 @@
 #include "isoflop/deadweight.h"
 #include "isoflop/extrapolation.h"
 #include "plan/figures.h"
+#include "plan/hyper_law_warnings.h"
 #include "plan/proposal_remarks.h"
 #include "plan/reliability.h"
 
@@ -45,46 +46,6 @@ void warn_of_extrapolation(const Proposal& p, const Law& law, Words& warnings) {
     warnings.push_back("The budget is " + rounded_text(*law.fitted_from / p.compute_budget, 3) +
                        " times below the smallest behind the law (" +
                        rounded_text(law.fitted_from->value(), 3) + " FLOPs): fit smaller ones.");
-  }
-}
-
-/// The range of the law that batch and rate come from, where that is not the range of the split.
-void warn_of_hyper_range(const Proposal& p, const ProposalRequest& request, const Law& law,
-                         Words& warnings) {
-  if (request.batch_tokens && request.peak_lr) return;
-  if (!request.hyper_law) {
-    if (law.hyper && law.hyper->fitted_to && p.compute_budget > *law.hyper->fitted_to) {
-      warnings.push_back("Batch size and learning rate extrapolate " +
-                         rounded_text(p.compute_budget / *law.hyper->fitted_to, 3) +
-                         " times beyond their own grids, which end at " +
-                         rounded_text(law.hyper->fitted_to->value()) +
-                         " FLOPs: run a grid nearer to the budget.");
-    }
-    return;
-  }
-  const Law& other = *request.hyper_law;
-  const std::string what = "Batch size and learning rate are of law " + other.id;
-  const FlopsConvention convention = with_real_matrices(other.frame.convention);
-  const Flops compute = flops_per_token(p.spec.shape, convention) * p.tokens;
-  const std::string asked = what + ", asked at " + rounded_text(compute.value()) + " FLOPs by " +
-                            std::string(to_string(convention)) + ", ";
-  const std::optional<Flops> to =
-      other.hyper && other.hyper->fitted_to ? other.hyper->fitted_to : other.fitted_to;
-  if (!to) {
-    warnings.push_back(what + ", which does not say for which budgets it was fitted.");
-  } else if (compute > *to) {
-    warnings.push_back(asked + rounded_text(compute / *to, 3) +
-                       " times beyond its largest budget (" + rounded_text(to->value()) +
-                       " FLOPs): run a grid nearer to the budget.");
-  } else if (other.fitted_from && compute < *other.fitted_from) {
-    warnings.push_back(asked + rounded_text(*other.fitted_from / compute, 3) +
-                       " times below its smallest budget (" +
-                       rounded_text(other.fitted_from->value()) +
-                       " FLOPs): run a grid at this size.");
-  }
-  if (other.frame.dataset != law.frame.dataset) {
-    warnings.push_back(what + ", fitted on " + other.frame.dataset + ", the split's on " +
-                       law.frame.dataset + ": run a grid on your own data.");
   }
 }
 
@@ -146,10 +107,6 @@ void warn_of_no_effect(const Proposal& p, const ProposalRequest& request, Words&
   if (!idle.empty()) {
     warnings.push_back("Without a GPU or its peak, " + join(idle, ", ") +
                        (idle.size() > 1 ? " have" : " has") + " no effect.");
-  }
-  if (request.hyper_law && request.batch_tokens && request.peak_lr) {
-    warnings.push_back("The law " + request.hyper_law->id +
-                       " has no effect: batch size and learning rate are given.");
   }
   if (p.spec.batch_tokens == 0 && !request.recipe.empty()) {
     warnings.emplace_back(
@@ -231,7 +188,7 @@ std::vector<std::string> proposal_warnings(const Proposal& proposal, const Propo
   warn_of_frame(request, law, warnings);
   warn_of_ranks(proposal, request, warnings);
   warn_of_extrapolation(proposal, law, warnings);
-  warn_of_hyper_range(proposal, request, law, warnings);
+  warn_of_hyper_laws(proposal, request, law, warnings);
   warn_of_head(proposal, warnings);
   warn_of_rounding(proposal, request, law, warnings);
   warn_of_run(proposal, request, warnings);

@@ -248,7 +248,7 @@ Proposal propose(const ProposalRequest& request, const Law& law) {
   choose_batch_and_rate(proposal, request, law);
   choose_recipe(proposal, request, law);
   set_steps(proposal, request);
-  advise_weight_decay(proposal);
+  choose_weight_decay(proposal, request, law);
   const std::optional<std::string> nonsense = set_prediction(proposal, request, law);
   set_inference_aware(proposal, request, law);
   set_epochs(proposal, request);

@@ -27,6 +27,11 @@ Law full_law() {
   law.allocation = AllocationLaw{{0.1, 0.5243}, {10.000000000000002, 0.4757}};
   law.hyper = HyperLaw{{0.2920, 0.3271}, {0.3118, -0.125}, Flops(2e11)};
   law.hyper_nd = HyperLawNd{{0.58, 0, 0.571}, {1.79, -0.713, 0.307}};
+  law.peak_lr_at_batch = RateAtBatchLaw{1.0 / 7, -0.6, -0.5, 0.9};
+  law.weight_decay = WeightDecayLaw{{1.084, -0.527}};
+  law.tuned_on.tokens_per_param = Interval{1.0 / 9, 2e3};
+  law.tuned_on.weight_decay = Interval{0.01, 0.01};
+  law.mark = SourceMark::recomputed;
   law.loss = test::epoch_surface();
   law.frontier = FrontierLaw{1.0 / 3, 12.5, -0.1, 0.03};
   law.note = "read me";
@@ -67,6 +72,13 @@ TEST_CASE("a law read back has equal doubles in every part") {
   CHECK(back.hyper->fitted_to == law.hyper->fitted_to);
   CHECK(back.hyper_nd->peak_lr.exponent_params == -0.713);
   CHECK(back.hyper_nd->batch_tokens.exponent_tokens == 0.571);
+  CHECK(back.peak_lr_at_batch->coefficient == 1.0 / 7);
+  CHECK(back.peak_lr_at_batch->exponent_batch == 0.9);
+  CHECK(back.weight_decay->timescale.exponent == -0.527);
+  CHECK(back.tuned_on.tokens_per_param->low == 1.0 / 9);
+  CHECK(back.tuned_on.weight_decay->high == 0.01);
+  CHECK_FALSE(back.tuned_on.params);
+  CHECK(back.mark == SourceMark::recomputed);
   CHECK(back.loss->b == 2085.43);
   CHECK(back.loss->scale == LossLaw::Scale::params);
   CHECK(back.frontier->irreducible == 1.0 / 3);
@@ -84,6 +96,10 @@ TEST_CASE("what a law does not say stays absent") {
   CHECK_FALSE(law.allocation.has_value());
   CHECK_FALSE(law.hyper.has_value());
   CHECK_FALSE(law.hyper_nd.has_value());
+  CHECK_FALSE(law.peak_lr_at_batch.has_value());
+  CHECK_FALSE(law.weight_decay.has_value());
+  CHECK(law.tuned_on.empty());
+  CHECK_FALSE(law.mark.has_value());
   CHECK_FALSE(law.loss.has_value());
   CHECK_FALSE(law.frontier.has_value());
 }
@@ -112,6 +128,18 @@ TEST_CASE("a malformed law is refused with file, path, value and what is allowed
       {R"(, "hyper": {"peak_lr": [0.3, -0.125]})", "/hyper/batch_tokens: is missing"},
       {R"(, "hyper_nd": {"peak_lr": {"coefficient": 1}, "batch_tokens": {}})",
        "/hyper_nd/batch_tokens/coefficient: is missing"},
+      {R"(, "peak_lr_at_batch": {"coefficient": -1})",
+       "/peak_lr_at_batch/coefficient: must be > 0, got -1"},
+      {R"(, "peak_lr_at_batch": {"coefficient": 1, "exponent_params": 0, "exponent_tokens": 0})",
+       "/peak_lr_at_batch/exponent_batch: is missing"},
+      {R"(, "weight_decay": {"time_scale": [1, -0.5]})",
+       "/weight_decay/time_scale: unknown key; did you mean timescale"},
+      {R"(, "weight_decay": {"timescale": [-1, -0.5]})",
+       "/weight_decay/timescale/0: must be > 0, got -1"},
+      {R"(, "tuned_on": {"params": [2, 1]})",
+       "/tuned_on/params: must be [from, to] with from <= to, got [2, 1]"},
+      {R"(, "tuned_on": {"param": [1, 2]})", "/tuned_on/param: unknown key; did you mean params"},
+      {R"(, "mark": "second")", "/mark: must be one of printed, recomputed, secondary"},
       {R"(, "loss": {"irreducible": -1, "a": 1, "alpha": 1, "b": 1, "beta": 1, "scale": "params"})",
        "/loss/irreducible: must be >= 0, got -1"},
       {R"(, "loss": {"irreducible": 1, "a": 1, "alpha": 0, "b": 1, "beta": 1, "scale": "params"})",

@@ -20,7 +20,8 @@ TEST_CASE("every published law loads, cites a source and is formatted as it woul
                                         "deepseek-llm-2024", "deepseek-openwebtext2-2024",
                                         "epoch-2024",        "kaplan-2020",
                                         "llama3-2024",       "llama3-figure-2024",
-                                        "porian-2024",       "step-law-2025"};
+                                        "openeurollm-2026",  "porian-2024",
+                                        "power-lines-2025",  "step-law-2025"};
   const std::vector<Law> book = load_law_book(fits());
   const test::TempDir folder;
   for (const std::string& id : ids) {
@@ -101,4 +102,28 @@ TEST_CASE("Llama 3's figure, not its text, gives the 16.55T tokens and 402B of t
   const AllocationLaw text = *published("llama3-2024").allocation;
   CHECK(text.tokens(budget) == Approx(10.46e12).epsilon(1e-3));
   CHECK_THAT(published("llama3-2024").note, contains("llama3-figure-2024"));
+}
+
+TEST_CASE("OpenEuroLLM's laws give the digits of their regression (arXiv:2608.28308)") {
+  const Law law = published("openeurollm-2026");
+  CHECK(law.mark == SourceMark::recomputed);
+  const HyperLawNd& hyper = *law.hyper_nd;
+  // lr = 0.54 N^-0.43 D^0.08, B = 0.44 N^0.14 D^0.46 tokens.
+  CHECK(hyper.peak_lr.coefficient == Approx(0.54).margin(0.005));
+  CHECK(hyper.peak_lr.exponent_params == Approx(-0.43).margin(0.005));
+  CHECK(hyper.peak_lr.exponent_tokens == Approx(0.08).margin(0.005));
+  CHECK(hyper.batch_tokens.coefficient == Approx(0.44).margin(0.005));
+  CHECK(hyper.batch_tokens.exponent_params == Approx(0.14).margin(0.005));
+  CHECK(hyper.batch_tokens.exponent_tokens == Approx(0.46).margin(0.005));
+  // Its authors' own constants, from 45 of the cells, at 600M and 50B: within the errors of both.
+  const double n = 588544000, d = 50e9;
+  CHECK(hyper.peak_lr(n, d) ==
+        Approx(0.371396 * std::pow(n, -0.417) * std::pow(d, 0.086)).epsilon(0.05));
+  CHECK(hyper.batch_tokens(n, d) ==
+        Approx(4096 * 9.901e-5 * std::pow(n, 0.145) * std::pow(d, 0.460)).epsilon(0.05));
+}
+
+TEST_CASE("constants that others quote are marked as secondary") {
+  CHECK(published("power-lines-2025").mark == SourceMark::secondary);
+  CHECK_FALSE(published("deepseek-llm-2024").mark);
 }

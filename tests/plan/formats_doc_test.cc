@@ -33,6 +33,9 @@ TEST_CASE("the documented law loads and shows every part") {
   CHECK(law.allocation);
   CHECK(law.hyper);
   CHECK(law.hyper_nd);
+  CHECK(law.peak_lr_at_batch);
+  CHECK(law.weight_decay);
+  CHECK(law.tuned_on.weight_decay);
   CHECK(law.loss);
   CHECK(law.frontier);
   CHECK(law.evidence);

@@ -68,7 +68,7 @@ TEST_CASE("what is given stands in place of laws and runs, and is echoed as give
 TEST_CASE("batch and rate of another law are asked for by its own count and within its own range") {
   const Law split = published_by("chinchilla-2022"), step = published_by("step-law-2025");
   ProposalRequest request{.compute_budget = Flops(1e22)};
-  request.hyper_law = step;
+  request.hyper_laws = {step};
   const Proposal p = propose(request, split);
   CHECK(p.trainable());
   const auto n = static_cast<double>(count_params(p.spec.shape).non_embedding());
@@ -85,26 +85,27 @@ TEST_CASE("batch and rate of another law are asked for by its own count and with
   CHECK(says(p, "fitted on step_law_in_house, the split's on massivetext"));
 
   const Law deepseek = published_by("deepseek-llm-2024");
-  request.hyper_law = deepseek;
+  request.hyper_laws = {deepseek};
   const Proposal q = propose(request, split);
   const double m = flops_per_token(q.spec.shape, FlopsConvention::deepseek_m_actual).value();
   CHECK(*q.law_peak_lr == deepseek.hyper->peak_lr(m * (1e22 / q.flops_per_token.value())));
 
-  request.hyper_law = published_by("epoch-2024");
+  request.hyper_laws = {published_by("epoch-2024")};
   CHECK_THAT(ISOFLOP_ERROR_MESSAGE(propose(request, split)),
-             contains("hyper_law: law epoch-2024 says nothing about batch size"));
+             contains("hyper_law: law epoch-2024 says nothing about batch size, learning rate or "
+                      "weight decay"));
 }
 
 TEST_CASE("Power Lines' weight decay stands beside the constant, with its range") {
   const Proposal p = propose({.compute_budget = Flops(1e20)}, published_by("deepseek-llm-2024"));
-  REQUIRE(p.weight_decay);
+  REQUIRE(p.power_lines);
   CHECK(p.spec.weight_decay == 0.1);
-  CHECK(p.weight_decay->value == Approx(0.31).epsilon(0.05));
-  CHECK(p.weight_decay->timescale == Approx(0.17).epsilon(0.05));
-  CHECK(p.weight_decay->in_range);
+  CHECK(p.power_lines->value == Approx(0.31).epsilon(0.05));
+  CHECK(p.power_lines->timescale == Approx(0.17).epsilon(0.05));
+  CHECK(p.power_lines->in_range);
   CHECK_FALSE(propose({.compute_budget = Flops(1e24)}, published_by("deepseek-llm-2024"))
-                  .weight_decay->in_range);
-  CHECK_FALSE(propose({.compute_budget = Flops(1e20)}, published_by("epoch-2024")).weight_decay);
+                  .power_lines->in_range);
+  CHECK_FALSE(propose({.compute_budget = Flops(1e20)}, published_by("epoch-2024")).power_lines);
 }
 
 TEST_CASE("a proposal under repeated data predicts the loss of what its tokens are worth") {

@@ -83,7 +83,7 @@ TEST_CASE("sixty proposals divide, keep to their law and have one convention", "
       for (const std::int64_t ranks : {1, 8}) {
         ProposalRequest request{.compute_budget = Flops(compute)};
         request.shape.tensor_parallel = ranks;
-        if (!law.hyper) request.hyper_law = hyper;
+        if (!law.hyper) request.hyper_laws = {hyper};
         const Proposal p = propose(request, law);
         const ModelShape& shape = p.spec.shape;
         INFO(law.id << " at " << compute << ", ranks " << ranks << ": " << short_name(shape));

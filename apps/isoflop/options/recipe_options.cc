@@ -33,8 +33,10 @@ Json schedule_value(const std::string& text) {
 }  // namespace
 
 void add_recipe_options(Command& command, RecipeOptions& options) {
-  command.add_option("--hyper-law", options.hyper_law,
-                     "Law (id or file) that batch size and learning rate are asked of");
+  command.add_option("--hyper-law", options.hyper_laws,
+                     "Law (id or file) that batch size, learning rate and weight decay are asked "
+                     "of; repeatable, a later one for what those before it leave open",
+                     {.repeatable = true});
   command.add_option("--batch-tokens", options.batch_tokens, "Batch size, in place of the law's",
                      {.range = Range{1, 0x1p50}});
   command.add_option("--peak-lr", options.peak_lr, "Learning rate, in place of the law's",
@@ -49,7 +51,9 @@ void add_recipe_options(Command& command, RecipeOptions& options) {
 }
 
 void set_recipe(ProposalRequest& request, const RecipeOptions& options) {
-  if (!options.hyper_law.empty()) request.hyper_law = find_law(options.hyper_law, "--hyper-law");
+  for (const std::string& id : options.hyper_laws) {
+    request.hyper_laws.push_back(find_law(id, "--hyper-law"));
+  }
   request.batch_tokens = options.batch_tokens;
   request.peak_lr = options.peak_lr;
   Json json = patched(Json::object(), options.settings);

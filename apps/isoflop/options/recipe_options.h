@@ -11,7 +11,8 @@ namespace isoflop::cli {
 
 /// What is to be proposed in place of what the law says.
 struct RecipeOptions {
-  std::string hyper_law, schedule;
+  std::string schedule;
+  std::vector<std::string> hyper_laws;  // ids or files
   std::optional<std::int64_t> batch_tokens;
   std::optional<double> peak_lr, weight_decay;
   std::vector<std::string> settings;  // /key=value

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "isoflop/evidence.h"
+#include "isoflop/interval.h"
 #include "isoflop/model_shape.h"
 #include "isoflop/quantity.h"
 #include "isoflop/training_recipe.h"
@@ -67,6 +68,36 @@ struct HyperLawNd {
   Form peak_lr;
 };
 
+/// The best learning rate of a batch that need not be the best one:
+/// lr = coefficient * N^exponent_params * D^exponent_tokens * B^exponent_batch, B in tokens.
+struct RateAtBatchLaw {
+  double coefficient = 0, exponent_params = 0, exponent_tokens = 0, exponent_batch = 0;
+  [[nodiscard]] double operator()(double params, double tokens, double batch_tokens) const {
+    return coefficient * std::pow(params, exponent_params) * std::pow(tokens, exponent_tokens) *
+           std::pow(batch_tokens, exponent_batch);
+  }
+};
+
+/// The AdamW timescale of least loss, tau = B / (lr * weight_decay * D), from tokens per parameter
+/// (Power Lines, arXiv:2505.13738): D/N -> tau. weight_decay.h asks it for a weight decay.
+struct WeightDecayLaw {
+  PowerLaw timescale;
+};
+
+/// What the runs behind laws of batch, rate and weight decay covered, where it is known.
+struct TunedOn {
+  std::optional<Interval> params = {}, tokens = {}, batch_tokens = {}, tokens_per_param = {},
+                          weight_decay = {};
+  [[nodiscard]] bool empty() const {
+    return !params && !tokens && !batch_tokens && !tokens_per_param && !weight_decay;
+  }
+};
+
+/// How a published law's constants came here. printed: read where they were published; recomputed:
+/// by a fit of ours to what was published; secondary: as others quote them, not read at the source.
+enum class SourceMark { printed, recomputed, secondary };
+[[nodiscard]] std::string_view to_string(SourceMark);
+
 /// L(N, D) = irreducible + a / N^alpha + b / D^beta  (Chinchilla's approach 3), N in the unit that
 /// `scale` names.
 struct LossLaw {
@@ -98,11 +129,15 @@ struct FrontierLaw {
 struct Law {
   std::string id;
   std::string source;  // citation with equation or table; for ours the experiment
+  std::optional<SourceMark> mark = std::nullopt;  // absent: printed, or our own fit
   Frame frame;
   std::optional<Flops> fitted_from, fitted_to;
   std::optional<AllocationLaw> allocation;
   std::optional<HyperLaw> hyper;
   std::optional<HyperLawNd> hyper_nd;
+  std::optional<RateAtBatchLaw> peak_lr_at_batch = std::nullopt;
+  std::optional<WeightDecayLaw> weight_decay = std::nullopt;
+  TunedOn tuned_on = {};
   std::optional<LossLaw> loss;
   std::optional<FrontierLaw> frontier;
   /// For our own fits: what they say these laws are worth.

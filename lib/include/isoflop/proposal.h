@@ -19,8 +19,9 @@ struct ProposalRequest {
   std::optional<std::int64_t> seq_len = {}, vocab_size = {};
   /// What the cluster asks of the shape.
   ShapeRules shape = {};
-  /// Asked for batch size and learning rate in the law's place, by its own convention.
-  std::optional<Law> hyper_law = {};
+  /// Asked for batch size, learning rate and weight decay in the law's place, each by its own
+  /// convention; a later one says what those before it leave open.
+  std::vector<Law> hyper_laws = {};
   /// In place of what the laws say.
   std::optional<std::int64_t> batch_tokens = {};
   std::optional<double> peak_lr = {};
@@ -66,12 +67,13 @@ struct Provenance {
   std::string part, from;
 };
 
-/// Weight decay by Power Lines (isoflop/weight_decay.h) beside the proposed one.
+/// Weight decay by a law of AdamW's timescale (isoflop/weight_decay.h).
 struct WeightDecayAdvice {
+  std::string law_id = {};
   double value = 0;
   double timescale = 0;           // of AdamW, with that value
   double proposed_timescale = 0;  // with the proposal's weight decay; 0 where that is 0
-  double tokens_per_param = 0;    // non-embedding
+  double tokens_per_param = 0;    // N as the law counts it
   bool in_range = false;          // of the sizes behind it
 };
 
@@ -104,7 +106,7 @@ struct Proposal {
   Flops compute;  // M D by the law's convention; never above the budget
   std::int64_t batch_seqs = 0;
   std::optional<double> forecast_flops_per_token = {};  // median, of laws that keep a forecast
-  /// The law's own unrounded numbers. A law in N and D is asked at the proposed shape and its D.
+  /// The laws' own unrounded numbers. A law in N and D is asked at the proposed shape and its D.
   std::optional<double> law_batch_tokens, law_peak_lr, law_flops_per_token, law_tokens;
   std::optional<Prediction> loss_nats, bits_per_byte;
   std::optional<Reliability> reliability;  // of laws that keep their evidence
@@ -118,9 +120,12 @@ struct Proposal {
   std::int64_t n_gpus = 1;
   std::optional<double> mfu;  // that the hours rest on
   bool mfu_assumed = false;
-  std::string dataset;                            // where one is named
-  std::optional<double> epochs;                   // over the unique tokens, where they are known
-  std::optional<WeightDecayAdvice> weight_decay;  // where batch and learning rate are known
+  std::string dataset;           // where one is named
+  std::optional<double> epochs;  // over the unique tokens, where they are known
+  /// Power Lines' beside the proposed one, where batch and learning rate are known.
+  std::optional<WeightDecayAdvice> power_lines;
+  /// By the law that the proposed weight decay is of, where it is of one.
+  std::optional<WeightDecayAdvice> law_weight_decay;
   /// Of vocabulary, sequence length, batch, rate and every value of the recipe.
   std::vector<Provenance> provenance;
   double extrapolation = 1;           // budget / largest budget behind the law; 1 inside its range
