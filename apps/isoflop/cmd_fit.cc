@@ -132,7 +132,7 @@ int run_fit(const FitArguments& options) {
   const std::string stem = std::filesystem::path(options.out).stem().string();
   Law law = to_law(result, options.id.empty() ? stem : options.id, loaded.source);
   law.recipe = recipe_behind(loaded);
-  const bool usable = law.allocation || law.hyper || law.loss || law.frontier;
+  const bool usable = law.allocation || law.hyper || law.loss || law.frontier || law.weight_decay;
   if (!usable) {
     std::fprintf(stderr, "isoflop: these points support no law; see the warnings\n");
     return kFailures;

@@ -11,6 +11,7 @@
 #include "fit/hyper/given_settings.h"
 #include "fit/hyper/hyper_fit.h"
 #include "fit/hyper/mistuning.h"
+#include "fit/hyper/weight_decay_fit.h"
 #include "fit/metric/second_stage_columns.h"
 #include "fit/points/curves.h"
 #include "fit/points/independence.h"
@@ -251,7 +252,9 @@ void compare_estimators(const Runs& runs, const IsoFlopFit& minima, Fit& fit) {
   fit.disagreement = disagreement_of(fit.estimators);
 }
 
-void fit_hyper_laws(std::span<const GridCell> cells, Fit& fit) {
+void fit_hyper_laws(const Runs& runs, Fit& fit) {
+  const std::span<const GridCell> cells = runs.cells;
+  fit.weight_decay = fit_weight_decay(decay_cells(runs.groups));
   fit.hyper = fit_hyper(cells, fit.options.band, fit.options.hyper_prior);
   if (!fit.hyper) return;
   for (const Law& law : fit.options.excess_of) {
@@ -325,7 +328,7 @@ Fit fit(const PointSet& given, const FitOptions& options) {
   fit_surface(runs, result);
   compare_forms(runs, result);
   correct_allocation(runs.curves, result);
-  fit_hyper_laws(runs.cells, result);
+  fit_hyper_laws(runs, result);
   if (!result.hyper && !is_planned(points)) result.given_settings = given_settings(runs.samples);
 
   // The same by other forms, estimators and conventions.

@@ -71,6 +71,7 @@ std::string to_json(const Fit& fit) {
   if (!fit.forms.empty()) json.set("forms", forms_json(fit.forms));
   if (fit.lack_of_fit) json.set("lack_of_fit", lack_of_fit_json(*fit.lack_of_fit));
   if (fit.hyper) json.set("hyper", hyper_json(*fit.hyper));
+  if (fit.weight_decay) json.set("weight_decay", weight_decay_json(*fit.weight_decay));
   if (fit.given_settings) json.set("given_settings", given_settings_json(*fit.given_settings));
   if (fit.conventions) json.set("conventions", conventions_json(*fit.conventions));
   Json mistuning = Json::array();

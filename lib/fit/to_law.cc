@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 
 #include "fit/trust/predict_targets.h"
@@ -73,7 +74,51 @@ std::optional<Evidence> evidence_of(const Fit& fit) {
   return evidence;
 }
 
-bool has_law(const PowerLawFit& fit) { return fit.usable() || fit.exponent_assumed; }
+bool has_law(const PowerLawFit& fit) {
+  return (fit.usable() || fit.exponent_assumed) && fit.law.coefficient > 0;
+}
+
+/// Whether the interval of N's exponent leaves out 0 and, with the largest cell left out, the law
+/// in N and D meets it no worse than that in D alone.
+bool params_matter(const HyperFormFit& with_params, const HyperFormFit& without) {
+  const Interval& exponent = with_params.exponent_params;
+  if (exponent.low <= 0 && exponent.high >= 0) return false;
+  if (!with_params.holdout || !without.holdout) return false;
+  return std::abs(with_params.holdout->ln_error) <= std::abs(without.holdout->ln_error);
+}
+
+HyperLawNd::Form batch_form(const HyperFit& hyper) {
+  if (!hyper.batch_tokens_nd || hyper.estimates.empty()) return *hyper.batch_tokens_d;
+  const HyperEstimate& own = hyper.estimates.front();
+  if (!own.batch_tokens_d) return *hyper.batch_tokens_d;
+  return params_matter(*hyper.batch_tokens_nd, *own.batch_tokens_d) ? hyper.batch_tokens_nd->form
+                                                                    : *hyper.batch_tokens_d;
+}
+
+void widen(std::optional<Interval>& range, double value) {
+  if (!range) range = Interval{value, value};
+  range->low = std::min(range->low, value);
+  range->high = std::max(range->high, value);
+}
+
+void note_grids(const HyperFit& hyper, TunedOn& tuned_on) {
+  for (const HyperCell& cell : hyper.cells) {
+    widen(tuned_on.params, cell.params);
+    widen(tuned_on.tokens, cell.tokens);
+    widen(tuned_on.tokens_per_param, cell.tokens / cell.params);
+  }
+}
+
+void note_slices(const WeightDecayFit& fit, TunedOn& tuned_on) {
+  for (const DecaySlice& slice : fit.slices) {
+    if (!slice.usable()) continue;
+    widen(tuned_on.params, slice.params);
+    widen(tuned_on.tokens, slice.tokens);
+    widen(tuned_on.tokens_per_param, slice.tokens / slice.params);
+    widen(tuned_on.weight_decay, slice.tried.low);
+    widen(tuned_on.weight_decay, slice.tried.high);
+  }
+}
 
 }  // namespace
 
@@ -94,6 +139,10 @@ Law to_law(const Fit& fit, const std::string& id, const std::string& source) {
     law.loss = fit.parametric->law;
   }
   law.evidence = evidence_of(fit);
+  if (fit.weight_decay && has_law(fit.weight_decay->timescale)) {
+    law.weight_decay = WeightDecayLaw{fit.weight_decay->timescale.law};
+    note_slices(*fit.weight_decay, law.tuned_on);
+  }
   if (!fit.hyper) return law;
   const HyperFit& hyper = *fit.hyper;
   if (has_law(hyper.batch_tokens) && has_law(hyper.peak_lr)) {
@@ -106,8 +155,10 @@ Law to_law(const Fit& fit, const std::string& id, const std::string& source) {
     }
   }
   if (hyper.peak_lr_nd && hyper.batch_tokens_d) {
-    law.hyper_nd = HyperLawNd{.batch_tokens = *hyper.batch_tokens_d, .peak_lr = *hyper.peak_lr_nd};
+    law.hyper_nd = HyperLawNd{.batch_tokens = batch_form(hyper), .peak_lr = *hyper.peak_lr_nd};
   }
+  if (hyper.peak_lr_at_batch) law.peak_lr_at_batch = hyper.peak_lr_at_batch->law;
+  if (law.peak_lr_at_batch || law.hyper_nd) note_grids(hyper, law.tuned_on);
   return law;
 }
 

@@ -31,6 +31,10 @@ Words collect_warnings(const Fit& fit, std::span<const BudgetGroup> curves,
   if (fit.repetition) warn_of_repetition(*fit.repetition, warnings);
   warn_of_forms(fit.lack_of_fit, fit.forms, warnings);
   if (fit.hyper) warn_of_hyper(*fit.hyper, warnings);
+  if (fit.hyper && fit.hyper->peak_lr_at_batch) {
+    warn_of_rate_at_batch(*fit.hyper->peak_lr_at_batch, warnings);
+  }
+  if (fit.weight_decay) warn_of_weight_decay(*fit.weight_decay, warnings);
   if (fit.given_settings) warn_of_given_settings(*fit.given_settings, warnings);
   warn_of_mistuning(fit.mistuning, fit.valleys, warnings);
   if (fit.conventions) warn_of_conventions(*fit.conventions, warnings);

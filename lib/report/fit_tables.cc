@@ -340,7 +340,7 @@ std::vector<FitTable> leading_tables(const ReportChapter& chapter) {
 std::vector<FitTable> fit_tables(const ReportChapter& chapter) {
   return those_with_rows(chapter,
                          std::array{estimator_table, surface_table, outlier_table, convention_table,
-                                    hyper_table, excess_table, form_table});
+                                    hyper_table, recipe_table, excess_table, form_table});
 }
 
 }  // namespace isoflop

@@ -33,6 +33,8 @@ struct FitTable {
 [[nodiscard]] FitTable convention_table(const ReportChapter& chapter);
 /// Laws of batch size and learning rate by every estimator.
 [[nodiscard]] FitTable hyper_table(const ReportChapter& chapter);
+/// Laws in N and D: of the batch, of the rate at a batch, of weight decay.
+[[nodiscard]] FitTable recipe_table(const ReportChapter& chapter);
 /// What laws of batch and learning rate cost above the best of each grid.
 [[nodiscard]] FitTable excess_table(const ReportChapter& chapter);
 [[nodiscard]] FitTable form_table(const ReportChapter& chapter);

@@ -135,3 +135,56 @@ TEST_CASE("assumed exponents enter the law and its source says so") {
   CHECK(law.hyper->fitted_to == Flops(1e11));
   CHECK(law.source.find("sweep x; exponents of batch size") == 0);
 }
+
+TEST_CASE("a fit's law has its rate at a batch, its weight decay and what they were tuned on") {
+  Fit result;
+  result.compute_from = 1e11;
+  result.compute_to = 1e12;
+  WeightDecayFit& decay = result.weight_decay.emplace();
+  decay.timescale.law = {1.1, -0.5};
+  decay.timescale.status = FitStatus::ok;
+  DecaySlice& slice = decay.slices.emplace_back();
+  slice.params = 1e6;
+  slice.tokens = 3e7;
+  slice.tried = {0.01, 0.3};
+  slice.status = FitStatus::ok;
+  CHECK_FALSE(to_law(result, "x", "s").peak_lr_at_batch);
+  HyperFit& hyper = result.hyper.emplace();
+  hyper.peak_lr_at_batch.emplace().law = {1.5, -0.6, -0.3, 0.8};
+  HyperCell& cell = hyper.cells.emplace_back();
+  cell.params = 2e6;
+  cell.tokens = 2e7;
+  const Law law = to_law(result, "x", "s");
+  CHECK(law.weight_decay->timescale.exponent == -0.5);
+  CHECK(law.peak_lr_at_batch->exponent_batch == 0.8);
+  CHECK(law.tuned_on.params->low == 1e6);
+  CHECK(law.tuned_on.params->high == 2e6);
+  CHECK(law.tuned_on.tokens_per_param->low == 10);
+  CHECK(law.tuned_on.tokens_per_param->high == 30);
+  CHECK(law.tuned_on.weight_decay->high == 0.3);
+}
+
+TEST_CASE("a law's batch is of N where N matters and a cell left out agrees") {
+  Fit result;
+  result.compute_from = 1e11;
+  result.compute_to = 1e12;
+  HyperFit& hyper = result.hyper.emplace();
+  hyper.peak_lr_nd = HyperLawNd::Form{1.79, -0.713, 0.307};
+  hyper.batch_tokens_d = HyperLawNd::Form{0.58, 0, 0.571};
+  HyperFormFit& with_params = hyper.batch_tokens_nd.emplace();
+  with_params.form = {30, -0.3, 0.6};
+  with_params.exponent_params = {-0.4, -0.2};
+  with_params.holdout = CellHoldout{.ln_error = -0.05};
+  HyperEstimate& own = hyper.estimates.emplace_back();
+  own.batch_tokens_d.emplace().form = *hyper.batch_tokens_d;
+  own.batch_tokens_d->holdout = CellHoldout{.ln_error = 0.3};
+  const auto exponent = [&] {
+    return to_law(result, "x", "s").hyper_nd->batch_tokens.exponent_params;
+  };
+  CHECK(exponent() == -0.3);
+  with_params.exponent_params = {-0.4, 0.1};
+  CHECK(exponent() == 0);
+  with_params.exponent_params = {-0.4, -0.2};
+  with_params.holdout->ln_error = -0.4;
+  CHECK(exponent() == 0);
+}

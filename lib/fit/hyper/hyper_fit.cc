@@ -16,6 +16,7 @@
 #include "fit/hyper/grid_noise.h"
 #include "fit/hyper/hyper_regression.h"
 #include "fit/hyper/local_optimum.h"
+#include "fit/hyper/rate_at_batch.h"
 
 namespace isoflop {
 namespace {
@@ -121,6 +122,7 @@ HyperEstimate estimate(HyperEstimator estimator, double band, const Rows& rows) 
   result.peak_lr = fit_compute_law(rows.rates);
   result.peak_lr_nd = fit_params_tokens_law(rows.rates);
   result.batch_tokens_d = fit_tokens_law(rows.batches);
+  result.batch_tokens_nd = fit_params_tokens_law(rows.batches);
   result.n_values = static_cast<std::int64_t>(rows.rates.size());
   for (std::size_t i = 0; i < rows.rates.size(); ++i) {
     result.n_cells += i == 0 || rows.rates[i].cell != rows.rates[i - 1].cell;
@@ -175,6 +177,7 @@ void set_laws(HyperFit& fit, const Rows& rows, const HyperLaw& prior) {
     fit.batch_tokens_d = band.batch_tokens_d->form;
     fit.batch_tokens_d_residual_sd = band.batch_tokens_d->residual_sd;
   }
+  fit.batch_tokens_nd = band.batch_tokens_nd;
 }
 
 }  // namespace
@@ -206,6 +209,7 @@ std::optional<HyperFit> fit_hyper(std::span<const GridCell> cells, std::optional
         estimate(HyperEstimator::band, width, band_rows(cells, fit.cells, width)));
   }
   set_laws(fit, rows, prior);
+  fit.peak_lr_at_batch = fit_rate_at_batch(cells, surface_window(fit.noise));
   fit.excess_loss = own_excess_loss(cells, fit);
   return fit;
 }

@@ -28,6 +28,13 @@ Json surface_json(const LocalOptimum& surface) {
       .set("peak_lr_at_edge", surface.peak_lr_at_edge);
 }
 
+void set_holdout(Json& json, const std::optional<CellHoldout>& holdout) {
+  if (!holdout) return;
+  json.set("holdout", Json::object({{"compute", holdout->compute},
+                                    {"ratio", holdout->ratio},
+                                    {"ln_error", holdout->ln_error}}));
+}
+
 Json form_json(const HyperFormFit& fit, bool with_params) {
   Json json = Json::object({{"coefficient", fit.form.coefficient}});
   if (with_params) json.set("exponent_params", fit.form.exponent_params);
@@ -36,7 +43,47 @@ Json form_json(const HyperFormFit& fit, bool with_params) {
   set_interval(intervals, "coefficient", fit.coefficient);
   if (with_params) set_interval(intervals, "exponent_params", fit.exponent_params);
   set_interval(intervals, "exponent_tokens", fit.exponent_tokens);
-  return json.set("intervals", intervals);
+  json.set("intervals", intervals);
+  set_holdout(json, fit.holdout);
+  return json;
+}
+
+Json rate_at_batch_json(const RateAtBatchFit& fit) {
+  Json json = Json::object({{"coefficient", fit.law.coefficient}});
+  Json intervals = Json::object({});
+  set_interval(intervals, "coefficient", fit.coefficient);
+  if (fit.has_params) {
+    json.set("exponent_params", fit.law.exponent_params);
+    set_interval(intervals, "exponent_params", fit.exponent_params);
+  }
+  if (fit.has_tokens) {
+    json.set("exponent_tokens", fit.law.exponent_tokens);
+    set_interval(intervals, "exponent_tokens", fit.exponent_tokens);
+  }
+  json.set("exponent_batch", fit.law.exponent_batch);
+  set_interval(intervals, "exponent_batch", fit.exponent_batch);
+  json.set("residual_sd", fit.residual_sd)
+      .set("intervals", intervals)
+      .set("n_cells", fit.n_cells)
+      .set("n_values", fit.n_values);
+  set_holdout(json, fit.holdout);
+  return json;
+}
+
+Json decay_slice_json(const DecaySlice& slice) {
+  Json json = Json::object({{"budget", slice.budget},
+                            {"params", slice.params},
+                            {"tokens", slice.tokens},
+                            {"batch_tokens", slice.batch_tokens},
+                            {"peak_lr", slice.peak_lr},
+                            {"status", to_string(slice.status)},
+                            {"best_weight_decay", slice.best_weight_decay},
+                            {"n_runs", slice.n_runs},
+                            {"n_fitted", slice.n_fitted}});
+  if (!slice.usable()) return json;
+  return json.set("timescale", slice.timescale)
+      .set("ln_timescale_se", slice.ln_timescale_se)
+      .set("weight_decay", slice.weight_decay);
 }
 
 Json estimate_json(const HyperEstimate& estimate) {
@@ -49,6 +96,9 @@ Json estimate_json(const HyperEstimate& estimate) {
   if (estimate.peak_lr_nd) json.set("peak_lr_nd", form_json(*estimate.peak_lr_nd, true));
   if (estimate.batch_tokens_d) {
     json.set("batch_tokens_d", form_json(*estimate.batch_tokens_d, false));
+  }
+  if (estimate.batch_tokens_nd) {
+    json.set("batch_tokens_nd", form_json(*estimate.batch_tokens_nd, true));
   }
   return json;
 }
@@ -121,6 +171,10 @@ Json hyper_json(const HyperFit& fit) {
                            {"exponent_tokens", fit.batch_tokens_d->exponent_tokens},
                            {"residual_sd", fit.batch_tokens_d_residual_sd}}));
   }
+  if (fit.batch_tokens_nd) json.set("batch_tokens_nd", form_json(*fit.batch_tokens_nd, true));
+  if (fit.peak_lr_at_batch) {
+    json.set("peak_lr_at_batch", rate_at_batch_json(*fit.peak_lr_at_batch));
+  }
   json.set_if("noise", fit.noise);
   json.set("n_cells", fit.n_cells).set("n_near_optimal", fit.n_near_optimal);
   Json cells = Json::array();
@@ -139,6 +193,15 @@ Json hyper_json(const HyperFit& fit) {
   return json.set("estimators", estimators)
       .set("band_sensitivity", bands)
       .set("excess_loss", excess);
+}
+
+Json weight_decay_json(const WeightDecayFit& fit) {
+  Json json = Json::object({{"n_cells", fit.n_cells}});
+  if (fit.timescale.law.coefficient > 0) json.set("timescale", power_law_json(fit.timescale));
+  set_holdout(json, fit.holdout);
+  Json slices = Json::array();
+  for (const DecaySlice& slice : fit.slices) slices.push_back(decay_slice_json(slice));
+  return json.set("slices", slices);
 }
 
 Json mistuning_json(const Mistuning& mistuning) {

@@ -12,6 +12,7 @@ namespace isoflop {
 /// A best batch or learning rate as one point of a regression.
 struct HyperRow {
   double compute = 0, params = 0, tokens = 0;
+  double batch_tokens = 0;  // that the value was found at, where the regression asks
   double value = 0;
   std::int64_t cell = 0;  // rows of one cell are not independent; cells ascend
 };
@@ -21,6 +22,9 @@ struct HyperRow {
 /// Webb, Journal of Applied Econometrics 38, 2023); Student's t of cells minus 2. Usable from 3
 /// cells.
 [[nodiscard]] PowerLawFit fit_compute_law(std::span<const HyperRow> rows);
+
+/// The same on ln(D/N).
+[[nodiscard]] PowerLawFit fit_ratio_law(std::span<const HyperRow> rows);
 
 /// The geometric mean of y / C^exponent over the rows, marked as assumed.
 [[nodiscard]] PowerLawFit fit_compute_coefficient(std::span<const HyperRow> rows, double exponent);

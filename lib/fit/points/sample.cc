@@ -79,6 +79,13 @@ std::optional<double> critical_batch(const Point& point) {
   return std::nullopt;
 }
 
+std::optional<double> stated_decay(const Point& point) {
+  const auto entry = point.other.find("weight_decay");
+  if (entry == point.other.end()) return std::nullopt;
+  const std::optional<double> value = parse_double(entry->second);
+  return value && *value >= 0 && std::isfinite(*value) ? value : std::nullopt;
+}
+
 Sample sample_of(const Point& point, const PointSet& set, LossLaw::Scale scale, ScaleSource source,
                  std::size_t index) {
   const std::string place = where(point, index);
@@ -103,6 +110,7 @@ Sample sample_of(const Point& point, const PointSet& set, LossLaw::Scale scale, 
   sample.params = point.params ? *point.params : *point.flops_per_token / 6;
   sample.batch_tokens = point.batch_tokens;
   sample.peak_lr = point.peak_lr;
+  sample.weight_decay = stated_decay(point);
   sample.critical_batch_tokens = critical_batch(point);
   sample.trunk = point.trunk;
   sample.label = place;
@@ -135,8 +143,12 @@ std::vector<Sample> samples_of(const PointSet& points, LossLaw::Scale scale) {
 
 bool same_scale(const Sample& a, const Sample& b) { return nearly_equal(a.scale, b.scale); }
 
-bool same_hyper_parameters(const Sample& a, const Sample& b) {
+bool same_batch_and_rate(const Sample& a, const Sample& b) {
   return equal_or_absent(a.batch_tokens, b.batch_tokens) && equal_or_absent(a.peak_lr, b.peak_lr);
+}
+
+bool same_hyper_parameters(const Sample& a, const Sample& b) {
+  return same_batch_and_rate(a, b) && equal_or_absent(a.weight_decay, b.weight_decay);
 }
 
 bool same_setting(const Sample& a, const Sample& b) {

@@ -25,6 +25,7 @@ struct Sample {
   double metric = 0;
   double params = 0;  // N, or M / 6 where the points have no N
   std::optional<double> batch_tokens, peak_lr;
+  std::optional<double> weight_decay;           // of a column of that name, where it is >= 0
   std::optional<double> critical_batch_tokens;  // measured, by a column of that name
   std::optional<double> unique_tokens;  // where the column unique_tokens says how much was fresh
   std::string trunk;
@@ -43,6 +44,8 @@ struct Sample {
 /// Up to rounding.
 [[nodiscard]] bool same_scale(const Sample& a, const Sample& b);
 /// Up to kSameSetting; absent on both sides is the same, too.
+[[nodiscard]] bool same_batch_and_rate(const Sample& a, const Sample& b);
+/// The same, and weight decay.
 [[nodiscard]] bool same_hyper_parameters(const Sample& a, const Sample& b);
 /// Scale, tokens and hyper-parameters: what runs of different seeds have in common.
 [[nodiscard]] bool same_setting(const Sample& a, const Sample& b);

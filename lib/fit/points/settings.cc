@@ -37,23 +37,26 @@ std::vector<std::pair<std::size_t, std::size_t>> scale_runs(std::span<const Samp
 
 /// Medians over the sizes that were run with one setting; 0 where there are none.
 struct Settings {
-  double batch_tokens, peak_lr;
+  double batch_tokens, peak_lr, weight_decay;
 };
 
 Settings usual_settings(std::span<const Sample> samples) {
-  std::vector<double> batches, rates;
+  std::vector<double> batches, rates, decays;
   for (const auto& [first, last] : scale_runs(samples)) {
     if (last - first > 1) continue;
     if (samples[first].batch_tokens) batches.push_back(*samples[first].batch_tokens);
     if (samples[first].peak_lr) rates.push_back(*samples[first].peak_lr);
+    if (samples[first].weight_decay) decays.push_back(*samples[first].weight_decay);
   }
-  return {median_setting(std::move(batches)), median_setting(std::move(rates))};
+  return {median_setting(std::move(batches)), median_setting(std::move(rates)),
+          median_setting(std::move(decays))};
 }
 
 const Sample& most_usual(std::span<const Sample> run, const Settings& usual) {
   const auto rank = [&](const Sample& sample) {
     return std::pair(log_distance(sample.batch_tokens, usual.batch_tokens) +
-                         log_distance(sample.peak_lr, usual.peak_lr),
+                         log_distance(sample.peak_lr, usual.peak_lr) +
+                         log_distance(sample.weight_decay, usual.weight_decay),
                      sample.metric);
   };
   return *std::min_element(run.begin(), run.end(),
@@ -64,6 +67,63 @@ bool all_same_hyper_parameters(std::span<const Sample> run) {
   return std::all_of(run.begin(), run.end(), [&](const Sample& sample) {
     return same_hyper_parameters(sample, run.front());
   });
+}
+
+/// Those of the weight decay that most of them have; of several such the one of the best run.
+std::vector<Sample> of_usual_decay(const std::vector<Sample>& samples) {
+  std::vector<std::vector<Sample>> by_decay;
+  for (const Sample& sample : samples) {
+    const auto known =
+        std::find_if(by_decay.begin(), by_decay.end(), [&](const std::vector<Sample>& group) {
+          Sample other = group.front();
+          other.batch_tokens = sample.batch_tokens;
+          other.peak_lr = sample.peak_lr;
+          return same_hyper_parameters(other, sample);
+        });
+    if (known == by_decay.end()) {
+      by_decay.push_back({sample});
+    } else {
+      known->push_back(sample);
+    }
+  }
+  const auto rank = [](const std::vector<Sample>& group) {
+    return std::pair(-static_cast<std::ptrdiff_t>(group.size()), group[best_index(group)].metric);
+  };
+  return *std::min_element(by_decay.begin(), by_decay.end(),
+                           [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+}
+
+std::size_t count_values(std::span<const Sample> samples, std::optional<double> Sample::*member) {
+  std::vector<double> values;
+  for (const Sample& sample : samples) values.push_back(*(sample.*member));
+  return distinct_settings(std::move(values)).size();
+}
+
+/// The runs of each size and budget that state what is asked for.
+template <class States>
+std::vector<GridCell> cells_of(std::span<const BudgetGroup> groups, const States& states) {
+  std::vector<GridCell> cells;
+  for (const BudgetGroup& group : groups) {
+    for (const auto& [first, last] : scale_runs(group.samples)) {
+      GridCell cell;
+      cell.budget = group.budget;
+      for (std::size_t i = first; i < last; ++i) {
+        if (states(group.samples[i])) cell.samples.push_back(group.samples[i]);
+      }
+      if (!cell.samples.empty()) cells.push_back(std::move(cell));
+    }
+  }
+  return cells;
+}
+
+bool states_batch_and_rate(const Sample& sample) { return sample.batch_tokens && sample.peak_lr; }
+
+/// With those left out that have too few values of what is varied.
+template <class IsGrid>
+std::vector<GridCell> grids_among(std::vector<GridCell> cells, const IsGrid& is_grid) {
+  std::erase_if(cells, [&](const GridCell& cell) { return !is_grid(cell.samples); });
+  for (GridCell& cell : cells) cell.compute = mean_compute(cell.samples);
+  return cells;
 }
 
 }  // namespace
@@ -110,27 +170,21 @@ std::vector<Interval> distinct_settings(std::vector<double> values) {
 }
 
 std::vector<GridCell> grid_cells(std::span<const BudgetGroup> groups) {
-  std::vector<GridCell> cells;
-  for (const BudgetGroup& group : groups) {
-    for (const auto& [first, last] : scale_runs(group.samples)) {
-      std::vector<double> batches, rates;
-      GridCell cell;
-      cell.budget = group.budget;
-      for (std::size_t i = first; i < last; ++i) {
-        const Sample& sample = group.samples[i];
-        if (!sample.batch_tokens || !sample.peak_lr) continue;
-        batches.push_back(*sample.batch_tokens);
-        rates.push_back(*sample.peak_lr);
-        cell.samples.push_back(sample);
-      }
-      const std::size_t n_values = std::max(distinct_settings(std::move(batches)).size(),
-                                            distinct_settings(std::move(rates)).size());
-      if (n_values < kMinGridValues) continue;
-      cell.compute = mean_compute(cell.samples);
-      cells.push_back(std::move(cell));
-    }
-  }
-  return cells;
+  std::vector<GridCell> cells = cells_of(groups, states_batch_and_rate);
+  for (GridCell& cell : cells) cell.samples = of_usual_decay(cell.samples);
+  return grids_among(std::move(cells), [](std::span<const Sample> samples) {
+    return std::max(count_values(samples, &Sample::batch_tokens),
+                    count_values(samples, &Sample::peak_lr)) >= kMinGridValues;
+  });
+}
+
+std::vector<GridCell> decay_cells(std::span<const BudgetGroup> groups) {
+  const auto states_decay = [](const Sample& sample) {
+    return states_batch_and_rate(sample) && sample.weight_decay.value_or(0) > 0;
+  };
+  return grids_among(cells_of(groups, states_decay), [](std::span<const Sample> samples) {
+    return count_values(samples, &Sample::weight_decay) >= kMinGridValues;
+  });
 }
 
 }  // namespace isoflop

@@ -29,7 +29,11 @@ struct GridCell {
   std::vector<Sample> samples;
 };
 
-/// The cells with at least 3 distinct learning rates or batch sizes.
+/// The cells with at least 3 distinct learning rates or batch sizes. Where a cell was run with
+/// several weight decays, its runs of the one with most of them.
 [[nodiscard]] std::vector<GridCell> grid_cells(std::span<const BudgetGroup> groups);
+
+/// The cells with at least 3 distinct weight decays above 0, with the runs that state one.
+[[nodiscard]] std::vector<GridCell> decay_cells(std::span<const BudgetGroup> groups);
 
 }  // namespace isoflop

@@ -36,6 +36,8 @@ std::vector<Cell> cells_of(const PointSet& points, bool by_settings) {
     if (by_settings) {
       key.push_back(key_of(point.batch_tokens));
       key.push_back(key_of(point.peak_lr));
+      const auto decay = point.other.find("weight_decay");
+      key.push_back(decay == point.other.end() ? std::string() : decay->second);
     }
     cells[key].push_back(&point);
   }

@@ -90,6 +90,7 @@ struct Fit {
   std::optional<Repetition> repetition;  // where runs repeat data
   std::optional<LackOfFit> lack_of_fit;
   std::optional<HyperFit> hyper;
+  std::optional<WeightDecayFit> weight_decay;
   std::optional<GivenSettings> given_settings;  // where no cell has a grid
   std::optional<ConventionLadder> conventions;  // where every point states its shape
   std::vector<Mistuning> mistuning;             // one per valley

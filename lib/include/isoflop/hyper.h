@@ -57,12 +57,56 @@ struct HyperCell {
   std::optional<double> critical_batch_tokens = std::nullopt;
 };
 
+/// What the law of the other cells says of the cell of the largest compute.
+struct CellHoldout {
+  double compute = 0;   // of the cell left out
+  double ratio = 0;     // over the largest that was kept
+  double ln_error = 0;  // ln(predicted / found), the mean over the cell's values
+};
+
 /// y = coefficient N^exponent_params D^exponent_tokens with 90 % intervals; the exponent that the
 /// law lacks is 0 with an empty interval.
 struct HyperFormFit {
   HyperLawNd::Form form;
   Interval coefficient, exponent_params, exponent_tokens;
   double residual_sd = 0;  // of ln y, as HyperEstimate says
+  std::optional<CellHoldout> holdout = std::nullopt;
+};
+
+/// lr(N, D, B) over the best rate of every batch near the best that a cell was run with: the
+/// minimum of a parabola of ln metric in ln lr. 90 % intervals, cells left out as whole ones.
+struct RateAtBatchFit {
+  RateAtBatchLaw law;
+  Interval coefficient, exponent_params, exponent_tokens, exponent_batch;
+  /// Whether the cells tell that exponent from the others; else it is 0 and its interval empty, and
+  /// the law holds along the line in (ln N, ln D) that the cells lie on.
+  bool has_params = false, has_tokens = false;
+  double residual_sd = 0;  // of the cells' mean ln lr
+  std::int64_t n_cells = 0, n_values = 0;
+  std::optional<CellHoldout> holdout = std::nullopt;
+};
+
+/// Runs of one size, length, batch and rate that differ in weight decay, and the minimum of a
+/// parabola of ln metric in the ln of AdamW's timescale B / (lr lambda D).
+struct DecaySlice {
+  double budget = 0, compute = 0, params = 0, tokens = 0;
+  double batch_tokens = 0, peak_lr = 0;
+  double best_weight_decay = 0;            // of the best run
+  double timescale = 0, weight_decay = 0;  // at the minimum; 0 where there is none
+  double ln_timescale_se = 0;              // noise pooled over the slices
+  Interval tried;                          // weight decays of the runs; no confidence
+  std::int64_t n_runs = 0, n_fitted = 0;
+  FitStatus status = FitStatus::too_few_points;
+  [[nodiscard]] bool usable() const { return status == FitStatus::ok; }
+};
+
+/// The timescale of least loss as a power of D/N. Where the grids leave the exponent open the
+/// timescale is taken as one number: exponent 0, assumed.
+struct WeightDecayFit {
+  PowerLawFit timescale;
+  std::vector<DecaySlice> slices;  // ascending in budget
+  std::int64_t n_cells = 0;        // with a minimum
+  std::optional<CellHoldout> holdout = std::nullopt;
 };
 
 /// The laws of one estimator. The cell is the unit: intervals are Student's t with cells minus
@@ -72,7 +116,7 @@ struct HyperEstimate {
   HyperEstimator estimator = HyperEstimator::band;
   double band = 0;                    // near-optimal; 0 for argmin and surface
   PowerLawFit batch_tokens, peak_lr;  // of C
-  std::optional<HyperFormFit> peak_lr_nd, batch_tokens_d;
+  std::optional<HyperFormFit> peak_lr_nd, batch_tokens_d, batch_tokens_nd;
   std::int64_t n_cells = 0, n_values = 0;
 };
 
@@ -118,6 +162,8 @@ struct HyperFit {
   PowerLawFit batch_tokens, peak_lr;  // of C
   std::optional<HyperLawNd::Form> peak_lr_nd, batch_tokens_d;
   double peak_lr_nd_residual_sd = 0, batch_tokens_d_residual_sd = 0;
+  std::optional<HyperFormFit> batch_tokens_nd;
+  std::optional<RateAtBatchFit> peak_lr_at_batch;
   std::int64_t n_cells = 0, n_near_optimal = 0;
   std::vector<HyperCell> cells;                 // ascending in budget
   std::vector<HyperEstimate> estimates;         // one per estimator; the first gave the laws above
