@@ -26,7 +26,7 @@ struct NextArguments {
   PointsSource source;
   NextOptions next;
   std::string scale, out;
-  bool json = false;
+  bool hyper = false, json = false;
 };
 
 std::string factor_text(double half_width) {
@@ -211,8 +211,54 @@ void next_of_sweep(const NextArguments& options, const LoadedPoints& loaded) {
   report(options, next, candidates);
 }
 
+/// A run as it is typed: batch in tokens, rate.
+std::string setting_text(const GridRun& run) {
+  return rounded_text(run.batch_tokens, 4) + " at " + rounded_text(run.peak_lr, 3);
+}
+
+void print_grids(const NextGrids& next) {
+  const auto interval = [](const GridIntervals& of) {
+    return "batch " + factor_text(of.ln_batch) + ", peak lr " + factor_text(of.ln_peak_lr);
+  };
+  std::printf("target %s FLOPs, %s parameters, %s tokens: batch %s tokens, peak lr %s\n",
+              rounded_text(next.target_compute, 4).c_str(),
+              rounded_text(next.target_params, 4).c_str(),
+              rounded_text(next.target_tokens, 4).c_str(),
+              rounded_text(next.batch_tokens, 4).c_str(), rounded_text(next.peak_lr, 3).c_str());
+  std::printf("90 %% of the laws now:   %s\n", interval(next.now).c_str());
+  std::printf("90 %% of the laws after: %s\n", interval(next.after).c_str());
+  std::printf("%zu grids, %s of %s FLOPs; batch in tokens at peak lr\n", next.grids.size(),
+              rounded_text(next.spent, 4).c_str(), rounded_text(next.flops, 4).c_str());
+  for (const NextGrid& grid : next.grids) {
+    std::vector<std::string> runs;
+    for (const GridRun& run : grid.runs) runs.push_back(setting_text(run));
+    std::printf("N %s, D %s, %s FLOPs%s: %s\n", rounded_text(grid.params, 4).c_str(),
+                rounded_text(grid.tokens, 4).c_str(), rounded_text(grid.cost, 3).c_str(),
+                grid.brackets ? ", beyond the edge" : "", join(runs, ", ").c_str());
+  }
+}
+
+void next_of_grids(const NextArguments& options, const LoadedPoints& loaded) {
+  if (!options.out.empty()) {
+    throw Error(ErrorCode::invalid_argument,
+                "--out: takes no runs of --hyper; put its batches and rates into an experiment");
+  }
+  NextGrids next = next_grids(
+      loaded.points, {.flops = options.next.flops, .target_compute = options.next.target_compute});
+  next.warnings.insert(next.warnings.begin(), loaded.warnings.begin(), loaded.warnings.end());
+  if (options.json) {
+    std::printf("%s", to_json(next).c_str());
+  } else {
+    print_grids(next);
+  }
+  for (const std::string& warning : next.warnings) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
+}
+
 void run_next(NextArguments options) {
   const LoadedPoints loaded = load_points(options.source);
+  if (options.hyper) return next_of_grids(options, loaded);
   options.next.scale = scale_of(loaded.points, options.scale);
   if (options.next.target_compute) {
     check_target(*options.next.target_compute, smallest_run(loaded.points));
@@ -242,6 +288,8 @@ void add_next_command(Command& program) {
   command.add_option("--seed", options->next.seed, "Of the refits", {.show_default = true});
   command.add_option("--out", options->out,
                      "Sweep folder to write the chosen runs to; the sweep itself: to add them");
+  command.add_flag("--hyper", options->hyper,
+                   "Grids of batch and learning rate for their laws, in place of sizes");
   command.add_flag("--json", options->json, "Print JSON");
   command.set_action([options] {
     run_next(*options);

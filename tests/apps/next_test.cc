@@ -115,3 +115,43 @@ TEST_CASE("one experiment of a file is taken by --where, in next as in fit") {
   const CliResult one = run_cli(dir, {"fit", "two.csv", "--where", "experiment=a"});
   CHECK_THAT(one.out, contains("(1 point"));
 }
+
+TEST_CASE("next --hyper chooses grids of batch and rate, and writes no sweep") {
+  const TempDir dir;
+  std::string csv = "params,tokens,compute,batch_tokens,peak_lr,loss\n";
+  for (const double n : {1e8, 4e8}) {
+    for (const double d : {4e9, 4e10}) {
+      for (int i = -2; i <= 2; ++i) {
+        for (int j = -2; j <= 2; ++j) {
+          const double loss = 2.5 * std::exp(0.006 * (i + 0.2) * (i + 0.2) + 0.007 * j * j);
+          for (const double value : {n, d, 6 * n * d, 1e5 * std::exp2(i), 1e-3 * std::exp2(j)}) {
+            csv += exact_text(value) + ",";
+          }
+          csv += exact_text(loss) + "\n";
+        }
+      }
+    }
+  }
+  dir.write("points.csv", csv);
+  const CliResult next =
+      run_cli(dir, {"next", "points.csv", "--hyper", "--flops", "1e21", "--json"});
+  INFO(next.err);
+  REQUIRE(next.exit_code == 0);
+  const Json json = parse_json(next.out, "stdout");
+  const JsonReader root(json, "stdout");
+  CHECK(root.at("schema").string() == "isoflop.next_grids/1");
+  CHECK(root.at("n_grids").integer(0, 100) == 4);
+  CHECK(root.at("spent").number() <= 1e21);
+  REQUIRE_FALSE(root.at("grids").elements().empty());
+  CHECK(root.at("grids").elements().front().at("runs").elements().size() >= 5);
+  CHECK_THAT(run_cli(dir, {"next", "points.csv", "--hyper", "--flops", "1e21"}).out,
+             contains("90 % of the laws after") && contains(" at "));
+  const CliResult out =
+      run_cli(dir, {"next", "points.csv", "--hyper", "--flops", "1e21", "--out", "x"});
+  CHECK(out.exit_code == 2);
+  CHECK_THAT(out.err, contains("--out: takes no runs of --hyper"));
+  dir.write("bare.csv", "params,tokens,loss\n1e8,2e9,3\n2e8,2e9,2.9\n");
+  const CliResult bare = run_cli(dir, {"next", "bare.csv", "--hyper", "--flops", "1e21"});
+  CHECK(bare.exit_code == 2);
+  CHECK_THAT(bare.err, contains("the points have no grid"));
+}

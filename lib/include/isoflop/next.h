@@ -99,4 +99,54 @@ inline constexpr double kTauFloor = 0.05;
 /// The isoflop.next/1 answer.
 [[nodiscard]] std::string to_json(const NextRuns& next, std::span<const CandidateRun> candidates);
 
+struct NextGridsOptions {
+  double flops = 0;                           // to spend
+  std::optional<double> target_compute = {};  // default: 10 x that of the largest grid
+};
+
+/// One batch and one rate at the size and length of its grid.
+struct GridRun {
+  double batch_tokens = 0, peak_lr = 0;
+};
+
+/// Runs to add at one size and length.
+struct NextGrid {
+  double params = 0, tokens = 0, compute = 0;
+  double cost = 0;        // of all its runs
+  bool brackets = false;  // beyond the edge of a grid that is there, else a new grid
+  std::vector<GridRun> runs = {};
+};
+
+/// Half-widths of the 90 % intervals of the laws' ln B and ln lr at the target; another grid's own
+/// optimum scatters about them by batch_sd and peak_lr_sd besides.
+struct GridIntervals {
+  double ln_batch = 0, ln_peak_lr = 0;
+};
+
+struct NextGrids {
+  double target_compute = 0, target_params = 0, target_tokens = 0;
+  double batch_tokens = 0, peak_lr = 0;  // that the grids say of it now
+  double flops = 0, spent = 0;
+  std::vector<NextGrid> grids;
+  GridIntervals now, after;
+  std::int64_t n_grids = 0, n_candidates = 0;  // of the points; new ones to choose from
+  double noise = 0;                            // of ln metric of a run
+  double batch_sd = 0, peak_lr_sd = 0;         // of a grid's own optimum about the laws
+  std::vector<std::string> warnings;
+};
+
+/// Grids of batch and rate to run next for laws of both in N and D. First come the runs beyond the
+/// edge of a grid whose best run is there. Then new grids, at sizes and lengths of the points and
+/// one step above, each a star of runs about the optimum that the laws predict, chosen greedily by
+/// the fall of the variances of ln B_opt and ln lr_opt at the target, each as a share of what it is
+/// now, per FLOP. The model: a grid's optimum is linear in ln N and ln D, with a shift of its own;
+/// ln metric is a parabola about it, of the curvature pooled over the grids. Exponents have a prior
+/// N(0, 1), so that grids on one line leave them open and not infinite. The target has the grids'
+/// mean tokens per parameter. Throws Error(invalid_argument) where no grid has an optimum, and for
+/// options outside their domain.
+[[nodiscard]] NextGrids next_grids(const PointSet& points, const NextGridsOptions& options);
+
+/// The isoflop.next_grids/1 answer.
+[[nodiscard]] std::string to_json(const NextGrids& next);
+
 }  // namespace isoflop

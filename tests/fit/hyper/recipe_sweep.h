@@ -25,6 +25,13 @@ struct RecipeSweep {
     return 0.6 * std::pow(n, 0.05) * std::pow(d, 0.52);
   }
 
+  /// A run as the laws have it.
+  [[nodiscard]] double metric_of(double n, double d, double batch, double lr) const {
+    const double b = std::log(batch / best_batch(n, d));
+    const double r = std::log(lr / rate(n, d, batch));
+    return 2.3 * std::exp((0.012 * b * b + 0.0145 * r * r) / 2);
+  }
+
   [[nodiscard]] std::vector<GridCell> cells() const {
     std::vector<GridCell> result;
     const Rng rng(seed);
