@@ -216,9 +216,7 @@ class Planner {
                      Bends& bends) {
     const double tuned = groups_ ? groups_->tuned_budget(budget) : budget;
     const LawArguments arguments = {
-        .compute = tuned,
-        .params = static_cast<double>(count_params(rung.shape).non_embedding()),
-        .tokens = tuned / rung.m};
+        .compute = tuned, .params = prior_.params_of(rung.shape), .tokens = tuned / rung.m};
     const double fewest_tokens = shortest_budget(rung, budget) / rung.m;
     const double peak_lr =
         experiment_.peak_lr ? *experiment_.peak_lr : round_to_digits(prior_.peak_lr(arguments), 4);

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "isoflop/error.h"
+#include "plan/hyper_choice.h"
 
 namespace isoflop {
 namespace {
@@ -36,6 +37,10 @@ void Prior::lack_hyper(const char* path) const {
 double Prior::checked(double value, const char* path) const {
   if (value > 0 && std::isfinite(value)) return value;
   refuse_prior(path, name() + " gives " + rounded_text(value, 4) + "; give a number");
+}
+
+double Prior::params_of(const ModelShape& shape) const {
+  return params_as_counted(law_.frame.convention, shape);
 }
 
 double Prior::batch_tokens(const LawArguments& run) const {

@@ -12,7 +12,7 @@ namespace isoflop {
 /// One run, as a hyper-parameter law asks for it.
 struct LawArguments {
   double compute = 0;  // C [FLOPs]
-  double params = 0;   // N, non-embedding
+  double params = 0;   // N, as Prior::params_of() counts it
   double tokens = 0;   // D
 };
 
@@ -24,6 +24,8 @@ class Prior {
 
   /// C -> M_opt.
   [[nodiscard]] PowerLaw centre(const std::string& path) const;
+  /// N as the law counts it.
+  [[nodiscard]] double params_of(const ModelShape& shape) const;
   /// Of C where the law has such a part, else of N and D.
   [[nodiscard]] double batch_tokens(const LawArguments& run) const;
   [[nodiscard]] double peak_lr(const LawArguments& run) const;

@@ -140,7 +140,8 @@ TEST_CASE("laws are listed with the mark of how they were read") {
   const TempDir dir;
   const CliResult laws = run_cli(dir, {"laws"});
   CHECK(laws.exit_code == 0);
-  CHECK_THAT(laws.out, contains("weight decay (secondary)") && contains("batch, lr (recomputed)"));
+  CHECK_THAT(laws.out, contains("weight decay (secondary)") &&
+                           contains("batch, lr, lr at a batch (recomputed)"));
   CHECK_THAT(run_cli(dir, {"laws", "show", "power-lines-2025"}).out,
              contains("secondary: as others quote it"));
 }

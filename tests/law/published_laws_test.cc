@@ -115,6 +115,9 @@ TEST_CASE("OpenEuroLLM's laws give the digits of their regression (arXiv:2608.28
   CHECK(hyper.batch_tokens.coefficient == Approx(0.44).margin(0.005));
   CHECK(hyper.batch_tokens.exponent_params == Approx(0.14).margin(0.005));
   CHECK(hyper.batch_tokens.exponent_tokens == Approx(0.46).margin(0.005));
+  // At the best batch the rate at a batch is about the best rate.
+  const double best = hyper.batch_tokens(3e8, 50e9);
+  CHECK((*law.peak_lr_at_batch)(3e8, 50e9, best) == Approx(hyper.peak_lr(3e8, 50e9)).epsilon(0.1));
   // Its authors' own constants, from 45 of the cells, at 600M and 50B: within the errors of both.
   const double n = 588544000, d = 50e9;
   CHECK(hyper.peak_lr(n, d) ==

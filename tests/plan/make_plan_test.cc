@@ -143,6 +143,20 @@ TEST_CASE("a law of N and D gives every cell its own values") {
   CHECK(rates.size() > 15);
 }
 
+TEST_CASE("a law that counts all parameters is asked with all of them") {
+  Law law = test::deepseek_law();
+  law.hyper.reset();
+  law.hyper_nd = HyperLawNd{{0.58, 0, 0.571}, {1.79, -0.713, 0.307}};
+  law.frame.convention = FlopsConvention::six_n_total;
+  const Plan plan = make_plan(test::small_experiment(), law, test::byte_dataset());
+  for (const PlannedRun& run : plan.runs) {
+    const auto n = static_cast<double>(count_params(run.spec.shape).total());
+    const double d = run.budget / flops_per_token(run.spec.shape).value();
+    CHECK(run.spec.peak_lr ==
+          Approx(1.79 * std::pow(n, -0.713) * std::pow(d, 0.307)).epsilon(1e-3));
+  }
+}
+
 TEST_CASE("fixed values are kept and need no prior") {
   Experiment experiment = test::small_experiment();
   experiment.isoflop->centre = PowerLaw{0.5, 0.5};

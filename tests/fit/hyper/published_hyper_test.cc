@@ -89,6 +89,28 @@ TEST_CASE("the near-optimal band gives lr = 77.7 N^-0.766 D^0.197 and B = 0.209 
   CHECK(fit.batch_tokens_d_residual_sd < 0.5 * fit.batch_tokens.residual_sd);
 }
 
+TEST_CASE("by N and D the batch is 31.3 N^-0.27 D^0.62, and the largest cell agrees") {
+  const HyperFormFit& nd = step_law().fit.batch_tokens_nd.value();
+  check_digits(nd.form.coefficient, 31.3, 0.1);
+  check_digits(nd.form.exponent_params, -0.27, 0.01);
+  check_digits(nd.form.exponent_tokens, 0.62, 0.01);
+  check_digits(nd.residual_sd, 0.093, 1e-3);
+  // Left out, it is met to -4 %, by D alone to +31 %.
+  check_digits(std::exp(nd.holdout->ln_error), 0.96, 0.01);
+  check_digits(std::exp(by(HyperEstimator::band).batch_tokens_d->holdout->ln_error), 1.31, 0.01);
+}
+
+TEST_CASE("the rate at a batch is 5.41 N^-0.623 D^-0.016 B^0.348") {
+  const RateAtBatchFit& fit = step_law().fit.peak_lr_at_batch.value();
+  CHECK(fit.n_cells == 17);
+  check_digits(fit.law.coefficient, 5.41, 0.01);
+  check_digits(fit.law.exponent_params, -0.623, 1e-3);
+  check_digits(fit.law.exponent_tokens, -0.016, 1e-3);
+  check_digits(fit.law.exponent_batch, 0.348, 1e-3);
+  check_digits(fit.residual_sd, 0.095, 1e-3);
+  check_digits(fit.holdout->ln_error, -0.13, 0.01);
+}
+
 TEST_CASE("each cell's mean as one point gives lr = 84.7 N^-0.797 D^0.219") {
   const HyperEstimate& cells = by(HyperEstimator::band_cells);
   CHECK(cells.n_values == 17);
