@@ -70,6 +70,12 @@ std::string at_bound_text(const ParametricFit& surface, const std::string& name)
   return hit ? "at its bound" : "";
 }
 
+std::string points_text(std::int64_t n, std::int64_t of) {
+  return n < of ? std::to_string(n) + " of " + std::to_string(of) +
+                      " runs (of each grid of batch sizes and rates one)"
+                : std::to_string(n) + " runs";
+}
+
 std::string surface_note(const Fit& fit) {
   const ParametricFit& surface = *fit.parametric;
   std::string text = std::string(to_string(surface.objective));
@@ -79,7 +85,7 @@ std::string surface_note(const Fit& fit) {
   }
   text += " " + rounded_text(surface.objective_value, 5) + " by " +
           std::to_string(surface.n_starts_agreeing) + " of " + std::to_string(surface.n_starts) +
-          " starts";
+          " starts from " + points_text(surface.n_points, fit.n_points);
   if (surface.basins.size() > 1 && surface.objective_value > 0) {
     text += ", the next of " + std::to_string(surface.basins.size()) + " optima " +
             percent(surface.basins[1].objective / surface.objective_value - 1) + " above";

@@ -63,6 +63,7 @@ ParametricFit fit_loss_law(std::span<const LossSample> samples, const LossFitOpt
   fit.objective = options.objective;
   fit.delta = options.delta;
   fit.law.scale = options.scale;
+  fit.n_points = static_cast<std::int64_t>(samples.size());
   if (samples.size() < kMinSurfacePoints || count_distinct(samples, &LossSample::size) < 3 ||
       count_distinct(samples, &LossSample::tokens) < 3) {
     return fit;

@@ -71,7 +71,9 @@ Json surface_json(const ParametricFit& fit) {
   if (fit.objective != ObjectiveKind::mse) objective.set("delta", fit.delta);
   json.set("objective", objective.set("value", fit.objective_value));
   json.set("at_bound", Json::array_of(fit.at_bound));
-  json.set("n_starts", fit.n_starts).set("n_starts_agreeing", fit.n_starts_agreeing);
+  json.set("n_points", fit.n_points)
+      .set("n_starts", fit.n_starts)
+      .set("n_starts_agreeing", fit.n_starts_agreeing);
   Json intervals = Json::object();
   Json errors = Json::object();
   if (!fit.standard_errors.empty()) {

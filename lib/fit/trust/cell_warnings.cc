@@ -18,14 +18,14 @@ constexpr double kMoreThanSeeds = 0.01;
 constexpr std::size_t kMaxSettings = 30;
 constexpr std::size_t kColumnsNamed = 3;
 
-/// Runs of one size and length, with every mapped setting the same or not.
+/// Runs of one size and length, with every mapped setting the same.
 using Cell = std::vector<const Point*>;
 
 std::string key_of(const std::optional<double>& value) {
   return value ? rounded_text(*value, 6) : std::string();
 }
 
-std::vector<Cell> cells_of(const PointSet& points, bool by_settings) {
+std::vector<Cell> cells_of(const PointSet& points) {
   std::map<std::vector<std::string>, Cell> cells;
   for (const Point& point : points.points) {
     std::vector<std::string> key = {key_of(point.params), key_of(point.flops_per_token),
@@ -33,12 +33,10 @@ std::vector<Cell> cells_of(const PointSet& points, bool by_settings) {
     // What the form data_constrained knows is no unknown setting.
     const auto fresh = point.other.find("unique_tokens");
     key.push_back(fresh == point.other.end() ? std::string() : fresh->second);
-    if (by_settings) {
-      key.push_back(key_of(point.batch_tokens));
-      key.push_back(key_of(point.peak_lr));
-      const auto decay = point.other.find("weight_decay");
-      key.push_back(decay == point.other.end() ? std::string() : decay->second);
-    }
+    key.push_back(key_of(point.batch_tokens));
+    key.push_back(key_of(point.peak_lr));
+    const auto decay = point.other.find("weight_decay");
+    key.push_back(decay == point.other.end() ? std::string() : decay->second);
     cells[key].push_back(&point);
   }
   std::vector<Cell> several;
@@ -121,7 +119,7 @@ std::string advice(const std::vector<std::string>& columns) {
 }
 
 void warn_of_unknown_settings(const PointSet& points, Words& warnings) {
-  const std::vector<Cell> cells = cells_of(points, true);
+  const std::vector<Cell> cells = cells_of(points);
   if (cells.empty()) return;
   std::vector<double> spreads;
   std::size_t n_runs = 0;
@@ -139,30 +137,10 @@ void warn_of_unknown_settings(const PointSet& points, Words& warnings) {
                      "enters the laws as if it were tuned. " + advice(columns));
 }
 
-void note_tuned_cells(const PointSet& points, Words& warnings) {
-  std::int64_t n_entering = static_cast<std::int64_t>(points.points.size());
-  std::int64_t n_grids = 0;
-  for (const Cell& cell : cells_of(points, false)) {
-    const auto settings = [](const Point* p) { return std::pair(p->batch_tokens, p->peak_lr); };
-    const bool is_grid = std::any_of(cell.begin(), cell.end(), [&](const Point* point) {
-      return settings(point) != settings(cell.front());
-    });
-    if (!is_grid) continue;
-    ++n_grids;
-    n_entering -= static_cast<std::int64_t>(cell.size()) - 1;
-  }
-  if (n_grids == 0) return;
-  warnings.push_back(std::to_string(n_entering) + " of " + std::to_string(points.points.size()) +
-                     " points enter the surface: of " + std::to_string(n_grids) +
-                     " sizes and lengths with several batch sizes or learning rates, the run with "
-                     "the usual one, or the best.");
-}
-
 }  // namespace
 
 void warn_of_cells(const PointSet& points, Words& warnings) {
   warn_of_unknown_settings(points, warnings);
-  note_tuned_cells(points, warnings);
 }
 
 }  // namespace isoflop

@@ -68,6 +68,7 @@ struct ParametricFit {
   std::vector<std::string> at_bound;
   std::vector<SurfaceBasin> basins;  // best first
   std::optional<SurfaceDiagnostics> diagnostics;
+  std::int64_t n_points = 0;  // of a grid of batch sizes and rates one run
   std::int64_t n_starts = 0, n_starts_agreeing = 0;
   Interval E, A, B, alpha, beta, a, b;  // bootstrap percentiles; empty if n_bootstrap is 0
   std::map<std::string, double> standard_errors;  // bootstrap, by the names above
