@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "fit/estimate/power_law_fit.h"
 #include "fit/hyper/cell_regression.h"
 #include "fit/hyper/slice_optimum.h"
 #include "stats/distributions.h"
+#include "stats/statistics.h"
 
 namespace isoflop {
 namespace {
