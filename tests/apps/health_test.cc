@@ -115,7 +115,7 @@ void change_record(const TempDir& dir, const std::string& sweep, std::size_t i,
 TEST_CASE("a fit warns of the spikes and clipped gradients that the sweep had") {
   const TempDir dir;
   build_data(dir, true);
-  sweep(dir, "odd", {"/grad_clip=0.05"});
+  sweep(dir, "odd", {"/grad_clip=0.05", "/budgets=[4e9,8e9]"});
   const std::vector<std::size_t> spikes = spikes_of_runs(dir.path() / "odd/runs");
   REQUIRE(spikes.size() > 1);
   const std::string of_spikes = std::to_string(spikes.size()) + " runs had loss spikes, up to " +
