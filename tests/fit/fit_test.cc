@@ -151,7 +151,9 @@ TEST_CASE("one grid alone assumes the exponents and says so, and its edges are t
   Fit result = fit(points, quick());
   REQUIRE(result.hyper);
   CHECK(result.hyper->peak_lr.exponent_assumed);
-  CHECK(warns(result, "Batch size: 1 grid does not determine the exponent; assumed 0.3271"));
+  CHECK(warns(result,
+              "Law of batch size and learning rate: 1 grid does not determine the exponent; "
+              "assumed 0.3271 and -0.125"));
   CHECK(warns(result, "No budget has the 5 sizes"));
   std::erase_if(points.points, [](const Point& p) { return *p.peak_lr > 2.1e-3; });
   result = fit(points, quick());

@@ -12,15 +12,19 @@ namespace {
 constexpr double kNotableShift = 0.2;  // of ln size, as of other doubts about a minimum
 
 void warn_of_assumed(const HyperFit& hyper, Words& warnings) {
-  const auto warn = [&](const char* name, const PowerLawFit& law) {
+  Words laws, exponents;
+  const auto note = [&](const char* name, const PowerLawFit& law) {
     if (!law.exponent_assumed) return;
-    warnings.push_back(std::string(name) + ": " + std::to_string(hyper.n_cells) +
-                       (hyper.n_cells == 1 ? " grid does" : " grids do") +
-                       " not determine the exponent; assumed " + rounded_text(law.law.exponent) +
-                       ", the coefficient is fitted.");
+    laws.emplace_back(name);
+    exponents.push_back(rounded_text(law.law.exponent));
   };
-  warn("Batch size", hyper.batch_tokens);
-  warn("Learning rate", hyper.peak_lr);
+  note("batch size", hyper.batch_tokens);
+  note("learning rate", hyper.peak_lr);
+  if (laws.empty()) return;
+  warnings.push_back("Law of " + join(laws, " and ") + ": " + std::to_string(hyper.n_cells) +
+                     (hyper.n_cells == 1 ? " grid does" : " grids do") +
+                     " not determine the exponent; assumed " + join(exponents, " and ") +
+                     ", the coefficient is fitted.");
 }
 
 void warn_of_noise(const HyperFit& hyper, Words& warnings) {
