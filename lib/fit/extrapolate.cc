@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "fit/forecast/forecaster.h"
+#include "fit/forms/form_fit.h"
 #include "fit/interval/surface_intervals.h"
-#include "fit/surface/form_fit.h"
 #include "fit/trust/predict_targets.h"
 
 namespace isoflop {

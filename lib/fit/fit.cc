@@ -7,6 +7,9 @@
 
 #include "base/text.h"
 #include "fit/extrapolate.h"
+#include "fit/forms/form_choice.h"
+#include "fit/forms/form_fit.h"
+#include "fit/forms/repetition.h"
 #include "fit/hyper/excess_loss.h"
 #include "fit/hyper/given_settings.h"
 #include "fit/hyper/hyper_fit.h"
@@ -16,9 +19,7 @@
 #include "fit/points/curves.h"
 #include "fit/points/independence.h"
 #include "fit/points/settings.h"
-#include "fit/surface/form_fit.h"
 #include "fit/surface/loss_law_fit.h"
-#include "fit/surface/repetition.h"
 #include "fit/trust/holdout.h"
 #include "fit/trust/odd_sizes.h"
 #include "fit/trust/outliers.h"
@@ -62,6 +63,7 @@ struct Runs {
   std::vector<BudgetGroup> curves;  // of them: with enough sizes, one sample per size
   std::vector<Sample> measured;     // of the surface
   std::vector<Sample> samples;      // the same, repeated data by what they are worth
+  std::vector<Sample> by_batch;     // of every batch size the best
   std::vector<GridCell> cells;
 };
 
@@ -70,6 +72,7 @@ Runs runs_of(const PointSet& points, LossLaw::Scale scale) {
   runs.groups = group_by_budget(points, scale);
   runs.curves = curves_of(runs.groups);
   runs.measured = runs.samples = surface_samples(runs.groups);
+  runs.by_batch = samples_by_batch(runs.groups);
   runs.cells = grid_cells(runs.groups);
   return runs;
 }
@@ -233,7 +236,11 @@ FormOptions form_options(const Fit& fit) {
 void compare_forms(const Runs& runs, Fit& fit) {
   const FormOptions options = form_options(fit);
   if (fit.parametric) fit.lack_of_fit = lack_of_fit(runs.samples, options);
-  fit.forms = fit_forms(runs.measured, fit.options.forms, options);
+  if (fit.options.forms.empty()) return;
+  fit.forms = fit_forms(runs.measured, runs.by_batch, fit.options.forms, options);
+  const std::vector<std::string> plain = {"chinchilla"};
+  fit.form_choice = choose_form(fit.forms, fit_forms(runs.measured, plain, options).front(),
+                                {.believed = is_believable(fit), .lack_of_fit = fit.lack_of_fit});
 }
 
 /// From here on runs on repeated data count in the surface by what they are worth.

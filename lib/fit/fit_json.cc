@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fit/estimate/value_json.h"
+#include "fit/forms/forms_json.h"
 #include "fit/hyper/hyper_json.h"
 #include "fit/interval/intervals_json.h"
 #include "fit/metric/second_stage_json.h"
@@ -69,6 +70,7 @@ std::string to_json(const Fit& fit) {
   }
   if (fit.repetition) json.set("repetition", repetition_json(*fit.repetition));
   if (!fit.forms.empty()) json.set("forms", forms_json(fit.forms));
+  if (fit.form_choice) json.set("form_choice", form_choice_json(*fit.form_choice));
   if (fit.lack_of_fit) json.set("lack_of_fit", lack_of_fit_json(*fit.lack_of_fit));
   if (fit.hyper) json.set("hyper", hyper_json(*fit.hyper));
   if (fit.weight_decay) json.set("weight_decay", weight_decay_json(*fit.weight_decay));

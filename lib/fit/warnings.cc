@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fit/warnings.h"
 
+#include "fit/forms/forms_warnings.h"
 #include "fit/hyper/hyper_warnings.h"
 #include "fit/metric/second_stage_warnings.h"
 #include "fit/surface/surface_warnings.h"

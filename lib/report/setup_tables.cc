@@ -183,7 +183,8 @@ FitTable form_table(const ReportChapter& chapter) {
                           form.target ? budget_text(form.target->compute) : "",
                           form.usable() ? bound : words(form.status)});
   }
-  if (!not_fitted.empty()) table.notes = {"Not fitted: " + join(not_fitted, "; ") + "."};
+  if (chapter.fit->form_choice) table.notes.push_back(chapter.fit->form_choice->reason);
+  if (!not_fitted.empty()) table.notes.push_back("Not fitted: " + join(not_fitted, "; ") + ".");
   return table;
 }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <utility>
 
 #include <Eigen/Core>
@@ -16,6 +17,7 @@
 #include "stats/bounded_newton.h"
 #include "stats/descent.h"
 #include "stats/linear_algebra.h"
+#include "stats/statistics.h"
 
 namespace isoflop {
 namespace {
@@ -96,6 +98,21 @@ double error_variance(const NonlinearObjective& objective, const NonlinearFit& f
   return k * k * psi_squares / (n - p) / (m * m);
 }
 
+// The objective's curvature is 2 J'J for squares and m J'J for Huber's function.
+void set_normal_variance(NonlinearFit& fit, const NonlinearObjective& objective) {
+  double squares = 0;
+  for (const Observation& observation : objective.observations()) {
+    squares += observation.weight * std::pow(objective.residual(observation, fit.theta), 2);
+  }
+  fit.normal_variance = squares / fit.dof;
+  fit.normal_rise = fit.normal_variance;
+  const double sd = std::sqrt(fit.normal_variance);
+  if (!objective.is_huber() || !(sd > 0)) return;
+  const double k = objective.delta() / sd;
+  fit.normal_variance *= huber_inefficiency(k);
+  fit.normal_rise = 0.5 * std::erf(k / std::numbers::sqrt2) * fit.normal_variance;
+}
+
 void set_errors(NonlinearFit& fit, const NonlinearObjective& objective) {
   std::vector<int> free;
   for (int i = 0; i < objective.n_params(); ++i) {
@@ -113,10 +130,14 @@ void set_errors(NonlinearFit& fit, const NonlinearObjective& objective) {
   const Eigen::VectorXd singular = singular_values(jacobian);
   fit.condition_number = singular.maxCoeff() / singular.minCoeff();
   const LeastSquares linear = least_squares(jacobian, Eigen::VectorXd::Zero(jacobian.rows()));
+  const auto n_free = static_cast<double>(free.size());
+  fit.error_variance = error_variance(objective, fit, n_free);
+  for (const Observation& observation : objective.observations()) fit.dof += observation.weight;
+  fit.dof -= n_free;
+  if (fit.dof > 0) set_normal_variance(fit, objective);
   const Eigen::MatrixXd covariance =
-      error_variance(objective, fit, static_cast<double>(free.size())) *
-      (lengths.cwiseInverse().asDiagonal() * linear.unit_covariance *
-       lengths.cwiseInverse().asDiagonal());
+      fit.error_variance * (lengths.cwiseInverse().asDiagonal() * linear.unit_covariance *
+                            lengths.cwiseInverse().asDiagonal());
   for (std::size_t i = 0; i < free.size(); ++i) {
     for (std::size_t j = 0; j < free.size(); ++j) {
       fit.covariance(free[i], free[j]) =

@@ -29,6 +29,14 @@ struct NonlinearFit {
   /// bound; 0 at a bound.
   ParameterVector standard_errors;
   ParameterMatrix covariance;  // behind them
+  double error_variance = 0;   // s^2 in it
+  double dof = 0;              // n - p of it
+  /// s^2 for normal errors: S^2 huber_inefficiency(delta / S), S^2 the squares of the residuals
+  /// over n - p. Few residuals lie within a small delta, so their share tells less; outliers widen
+  /// it.
+  double normal_variance = 0;
+  /// (ditto) by which the objective rises where one parameter is t standard errors off, over t^2.
+  double normal_rise = 0;
   /// Of the Jacobian with columns of unit length: what collinearity the points leave.
   double condition_number = 0;
   std::vector<int> at_bound;

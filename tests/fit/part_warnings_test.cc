@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "fit/design/next_warnings.h"
+#include "fit/forms/forms_warnings.h"
 #include "fit/hyper/hyper_warnings.h"
 #include "fit/surface/surface_warnings.h"
 #include "fit/trust/trust_warnings.h"

@@ -156,6 +156,30 @@ std::vector<Sample> surface_samples(std::span<const BudgetGroup> groups) {
   return result;
 }
 
+std::vector<Sample> samples_by_batch(std::span<const BudgetGroup> groups) {
+  const auto near = [](double a, double b) { return std::abs(std::log(a / b)) < kSameSetting; };
+  const auto same_but_rate = [&](const Sample& a, const Sample& b) {
+    if (a.batch_tokens.has_value() != b.batch_tokens.has_value()) return false;
+    if (a.batch_tokens && !near(*a.batch_tokens, *b.batch_tokens)) return false;
+    return a.group == b.group && same_scale(a, b) && near(a.tokens, b.tokens);
+  };
+  std::vector<Sample> result;
+  for (const BudgetGroup& group : groups) {
+    const auto first = static_cast<std::ptrdiff_t>(result.size());
+    for (const Sample& sample : group.samples) {
+      const auto found =
+          std::find_if(result.begin() + first, result.end(),
+                       [&](const Sample& other) { return same_but_rate(sample, other); });
+      if (found == result.end()) {
+        result.push_back(sample);
+      } else if (sample.metric < found->metric && sample.peak_lr != found->peak_lr) {
+        *found = sample;
+      }
+    }
+  }
+  return result;
+}
+
 std::vector<Interval> distinct_settings(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   std::vector<Interval> distinct;

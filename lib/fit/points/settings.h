@@ -23,6 +23,10 @@ namespace isoflop {
 /// hyper-parameters, all of them where it was not.
 [[nodiscard]] std::vector<Sample> surface_samples(std::span<const BudgetGroup> groups);
 
+/// What tells how the loss depends on the batch: of every size, length and batch of a budget the
+/// run at the best learning rate.
+[[nodiscard]] std::vector<Sample> samples_by_batch(std::span<const BudgetGroup> groups);
+
 /// Runs of one model at one budget that differ in batch size or learning rate.
 struct GridCell {
   double budget = 0, compute = 0;

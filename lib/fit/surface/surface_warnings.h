@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
-#include <span>
-
 #include "fit/estimate/words.h"
-#include "isoflop/forms.h"
 #include "isoflop/surface.h"
 
 namespace isoflop {
 
 /// `scale_opt` is the law through the iso-FLOP minima, which the surface's is held against.
 void warn_of_surface(const ParametricFit& surface, const PowerLawFit& scale_opt, Words& warnings);
-void warn_of_forms(const std::optional<LackOfFit>& lack_of_fit, std::span<const FormFit> forms,
-                   Words& warnings);
-
-void warn_of_repetition(const Repetition& repetition, Words& warnings);
 
 }  // namespace isoflop

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.h"
 #include "fit/estimate/words.h"
-#include "fit/surface/form_fit.h"
+#include "fit/forms/form_fit.h"
 #include "fit/trust/predict_targets.h"
 #include "fit/trust/sample_size.h"
 

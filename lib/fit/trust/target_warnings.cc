@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "base/text.h"
-#include "fit/surface/form_fit.h"
+#include "fit/forms/form_fit.h"
 #include "fit/trust/trust_warnings.h"
 
 namespace isoflop {

@@ -86,8 +86,9 @@ struct Fit {
   std::optional<FrontierLaw> frontier;
   std::optional<ParametricFit> parametric;
   std::optional<SurfaceIntervals> surface_intervals;
-  std::vector<FormFit> forms;            // as asked for
-  std::optional<Repetition> repetition;  // where runs repeat data
+  std::vector<FormFit> forms;             // as asked for
+  std::optional<FormChoice> form_choice;  // among them, by hold-out
+  std::optional<Repetition> repetition;   // where runs repeat data
   std::optional<LackOfFit> lack_of_fit;
   std::optional<HyperFit> hyper;
   std::optional<WeightDecayFit> weight_decay;

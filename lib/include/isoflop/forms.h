@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "isoflop/estimate.h"
+#include "isoflop/interval.h"
 #include "isoflop/surface.h"
 
 namespace isoflop {
@@ -16,14 +17,17 @@ struct FormTarget {
   double compute = 0;  // [FLOPs]
   double scale_opt = 0, tokens_opt = 0, loss = 0;
   double scale_exponent = 0, tokens_exponent = 0;  // d ln scale_opt / d ln C, d ln tokens_opt / ...
+  std::optional<double> batch_tokens;              // the best there, by a form that says one
 };
 
 /// One functional form of the loss in (N, D), fitted to the same points by the same objective.
 struct FormFit {
   std::string name, formula, source;
   std::string not_fitted;  // why; empty where it was
+  std::int64_t n_points = 0;
   std::vector<std::string> parameters;
   std::vector<double> values, standard_errors;  // in the order of `parameters`
+  std::vector<Interval> intervals;              // 90 %; infinite where there is no end
   std::vector<std::string> at_bound;
   ObjectiveKind objective = ObjectiveKind::huber_log;
   double delta = 1e-3, objective_value = 0;  // summed over points
@@ -41,13 +45,26 @@ struct FormFit {
   [[nodiscard]] bool usable() const { return status == FitStatus::ok; }
 };
 
+/// Which of the forms predicted the largest budgets best, fitted to the others.
+struct FormChoice {
+  std::string name;
+  double error = 0, chinchilla_error = 0;  // FormFit::holdout_error
+  std::int64_t n_holdout = 0;
+  bool is_used = false;  // in the forecast
+  std::string reason;    // a sentence: why it is, or is not
+};
+
 /// What runs on repeated data are counted as.
 struct Repetition {
   std::int64_t n_repeated = 0;  // runs whose tokens are over 1 % more than their unique ones
   FormFit form;                 // data_constrained
   double aicc_gain = 0;         // over the plain sum
-  /// Then the surface is that of effective sizes and tokens, and its optima are for fresh data.
+  FormFit damage;               // repetition_damage
+  double damage_aicc_gain = 0;  // over the plain sum
+  /// Then the surface's optima are for fresh data: it is that of effective sizes and tokens or,
+  /// where `damage_is_used`, of losses without the damage.
   bool is_used = false;
+  bool damage_is_used = false;  // then is_used, too
 };
 
 /// F test of L = E + A/N^alpha + B/D^beta within a form that contains it, both by least squares

@@ -30,6 +30,25 @@ def grid(xs, ys):
     return [(mpf(x), mpf(y)) for x in xs for y in ys]
 
 
+SIZES = ("5e7", "1.5e8", "4e8", "1.2e9", "4e9")
+
+
+def batched(tokens, batches):
+    return [(n, d, mpf(m)) for n, d in grid(SIZES, tokens) for m in batches]
+
+
+def repeated(tokens):
+    """Data sets of 1e9 and of 4e9 tokens in turn."""
+    points = grid(SIZES, tokens)
+    return [(n, d, min(d, mpf("1e9" if i % 2 == 0 else "4e9"))) for i, (n, d) in enumerate(points)]
+
+
+def damage(b, x):
+    repeats = x[1] / x[2] - 1
+    harm = b[5] * power(repeats, b[6]) * power(x[0] / x[2], b[7]) if repeats > 0 else 0
+    return b[0] + b[1] * power(x[0], -b[3]) + b[2] * power(x[1], -b[4]) + harm
+
+
 PROBLEMS = {
     "exponential_rise": ("lower", lambda b, x: b[0] * (1 - exp(-b[1] * x[0])), ["240", "0.0055"],
                          line(70, 760, 14), "0.01", ["2", "0.2"]),
@@ -76,6 +95,17 @@ PROBLEMS = {
                        exp((b[1] - b[3] * log(x[1])) / b[3]), b[3]), ["2.45", "3.1", "0.076", "0.103"],
                        grid(("1e6", "1e7", "1e8", "1e9"), ("2e7", "2e8", "2e9", "2e10", "2e11")),
                        "0.01", ["0.8", "1.2", "1.4", "0.8"]),
+    # By the forms of the loss surface themselves, which choose their own starts.
+    "skaling": ("form", lambda b, x: b[0] + power(b[1] * power(x[0], -b[3]) +
+                b[2] * power(x[1], -b[4]), b[5]), ["1.6", "23000", "116000", "0.57", "0.53", "0.6"],
+                grid(SIZES, ("1e9", "4e9", "1.6e10", "6e10")), "0.002", ["1"] * 6),
+    "three_term": ("form", lambda b, x: b[0] + b[1] * power(x[0], -b[4]) + b[2] * power(x[2], -b[5])
+                   + b[3] * power(x[1] / x[2], -b[6]),
+                   ["1.6", "410", "90", "30", "0.34", "0.5", "0.4"],
+                   batched(("1e9", "4e9", "1.6e10"), ("1e5", "4e5", "1.6e6")), "0.005", ["1"] * 7),
+    "repetition_damage": ("form", damage,
+                          ["1.7", "410", "1100", "0.34", "0.32", "0.04", "0.8", "0.5"],
+                          repeated(("1e9", "2.5e9", "6e9", "1.6e10", "4e10")), "0.005", ["1"] * 8),
 }
 
 
@@ -133,9 +163,9 @@ def certify(problem, data):
 
 
 def main():
-    print("# Written by trust_certify.py. Per problem: name, level, parameters, points; the near and "
-          "the far start; certified parameters,\n# their standard errors, the residual sum of "
-          "squares; the points x0 x1 y.")
+    print("# Written by trust_certify.py. Per problem: name, level, parameters, points, inputs of a "
+          "point; the near and the far start; certified\n# parameters, their standard errors, the "
+          "residual sum of squares; the points x0 x1 ... y.")
     for name, problem in PROBLEMS.items():
         level, formula, true, points, noise, far = problem
         b = [mpf(s) for s in true]
@@ -144,14 +174,14 @@ def main():
         # Inputs as the doubles that a program reads.
         data = [(tuple(mpf(float(mp.nstr(v, 17))) for v in x), mpf(float(y))) for x, y in texts]
         certified, errors, rss = certify(problem, data)
-        print(f"problem {name} {level} {len(b)} {len(data)}")
+        print(f"problem {name} {level} {len(b)} {len(data)} {len(data[0][0])}")
         print("near", *[mp.nstr(v * (1 + mpf("0.05") * (-1) ** k), 8) for k, v in enumerate(b)])
         print("far", *[mp.nstr(v * mpf(f), 8) for v, f in zip(b, far)])
         print("certified", *[mp.nstr(v, 20) for v in certified])
         print("errors", *[mp.nstr(v, 20) for v in errors])
         print("rss", mp.nstr(rss, 20))
         for (x, y), text in zip(data, texts):
-            print(repr(float(x[0])), repr(float(x[1])), text[1])
+            print(*[repr(float(v)) for v in x], text[1])
         print(name, "done", file=sys.stderr)
 
 

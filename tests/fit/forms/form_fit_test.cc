@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fit/surface/form_fit.h"
+#include "fit/forms/form_fit.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // One row a form: formula, source, bounds, starts, and the map from the centred parameters, which
 // the solver sees, to the published ones. Starts of the sums: E at 0.6 of the lowest loss, two
-// equal terms for the rest of the mean, alpha and beta each 0.12, 0.35 and 0.9. A form whose
-// parameters the points cannot tell has an excuse and is not fitted: no repeated data, no
-// vocabulary.
-#include "fit/surface/surface_forms.h"
+// equal terms for the rest of the mean. A form whose parameters the points cannot tell has an
+// excuse and is not fitted: no repeated data, no vocabulary.
+#include "fit/forms/surface_forms.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
+#include "fit/forms/form_rows.h"
+#include "fit/forms/surface_formulas.h"
 #include "fit/surface/newton.h"
-#include "fit/surface/surface_formulas.h"
 #include "isoflop/error.h"
 #include "isoflop/forms.h"
 #include "isoflop/overtraining.h"
@@ -19,41 +19,13 @@
 namespace isoflop {
 namespace {
 
-constexpr double kMost = 1e6;  // coefficient
+constexpr double kMost = kMostCoefficient;
 // Where Muennighoff et al. found them.
 constexpr double kRepeatedData = kRepetitionDecay;
 constexpr double kExcessParams = 5.31;
 
-template <int P, class Formula>
-std::unique_ptr<CurveModel> model_of(const FormContext&) {
-  return std::make_unique<JetModel<P, Formula>>();
-}
-
 std::unique_ptr<CurveModel> bounded_model(const FormContext& context) {
   return std::make_unique<JetModel<5, Bounded>>(Bounded{context.upper_bound.value_or(0)});
-}
-
-ParameterVector vector_of(std::initializer_list<double> values) {
-  ParameterVector vector(static_cast<Eigen::Index>(values.size()));
-  std::copy(values.begin(), values.end(), vector.data());
-  return vector;
-}
-
-/// E, A, B of a surface that is half asymptote, half terms; `more` behind (E, A, B, alpha, beta).
-std::vector<ParameterVector> sum_starts(const FormContext& context,
-                                        std::initializer_list<double> more = {}) {
-  std::vector<ParameterVector> starts;
-  for (const double alpha : {0.12, 0.35, 0.9}) {
-    for (const double beta : {0.12, 0.35, 0.9}) {
-      const double e = 0.6 * context.lowest;
-      const double term = 0.5 * (context.mean - e);
-      std::vector<double> start = {e, term, term, alpha, beta};
-      start.insert(start.end(), more.begin(), more.end());
-      starts.emplace_back(
-          Eigen::Map<const Eigen::VectorXd>(start.data(), static_cast<Eigen::Index>(start.size())));
-    }
-  }
-  return starts;
 }
 
 std::vector<ParameterVector> chinchilla_starts(const FormContext& c) { return sum_starts(c); }
@@ -69,7 +41,7 @@ std::vector<ParameterVector> kaplan_starts(const FormContext& context) {
   for (const double alpha_n : {0.03, 0.08, 0.2, 0.5}) {
     for (const double alpha_d : {0.03, 0.1, 0.25, 0.6}) {
       const double level = std::log(context.mean) - alpha_d * std::log(2.0);
-      starts.push_back(vector_of({level, level, alpha_n, alpha_d}));
+      starts.push_back(parameters_of({level, level, alpha_n, alpha_d}));
     }
   }
   return starts;
@@ -80,21 +52,14 @@ std::vector<ParameterVector> overtraining_starts(const FormContext& context) {
   for (const double eta : {0.05, 0.1, 0.17, 0.3, 0.5}) {
     const double e = 0.6 * context.lowest;
     const double term = 0.5 * (context.mean - e);
-    starts.push_back(vector_of({e, term, term, eta}));
+    starts.push_back(parameters_of({e, term, term, eta}));
   }
   return starts;
 }
 
-ParameterVector reported_sum(const FormContext& context, const ParameterVector& p) {
-  ParameterVector raw = p;
-  raw[1] *= std::exp(p[3] * context.log_size0);
-  raw[2] *= std::exp(p[4] * context.log_tokens0);
-  return raw;
-}
-
 ParameterVector reported_kaplan(const FormContext& context, const ParameterVector& p) {
-  return vector_of({std::exp(p[0] / p[2] + context.log_size0),
-                    std::exp(p[1] / p[3] + context.log_tokens0), p[2], p[3]});
+  return parameters_of({std::exp(p[0] / p[2] + context.log_size0),
+                        std::exp(p[1] / p[3] + context.log_tokens0), p[2], p[3]});
 }
 
 // size^(-2 eta) = (k / rho)^eta (M / C)^eta and tokens^(-2 eta) = (k rho)^eta (M C)^-eta, with
@@ -102,9 +67,9 @@ ParameterVector reported_kaplan(const FormContext& context, const ParameterVecto
 ParameterVector reported_overtraining(const FormContext& context, const ParameterVector& p) {
   const double rho = 1 / context.params_per_size;
   const double k = context.flops_factor;
-  return vector_of({p[0], p[1] * std::exp(2 * p[3] * context.log_size0) * std::pow(k / rho, p[3]),
-                    p[2] * std::exp(2 * p[3] * context.log_tokens0) * std::pow(k * rho, p[3]),
-                    p[3]});
+  return parameters_of(
+      {p[0], p[1] * std::exp(2 * p[3] * context.log_size0) * std::pow(k / rho, p[3]),
+       p[2] * std::exp(2 * p[3] * context.log_tokens0) * std::pow(k * rho, p[3]), p[3]});
 }
 
 // The exponent of the data's term, ln B + kappa u - beta v - gamma u v, in ln size and ln tokens.
@@ -119,13 +84,16 @@ ParameterVector reported_interaction(const FormContext& context, const Parameter
   return raw;
 }
 
-std::string no_excuse(const FormContext&) { return ""; }
 std::string needs_repeats(const FormContext& context) {
   return context.repeats ? "" : "no run saw its unique tokens (column unique_tokens) twice";
 }
 std::string needs_bound(const FormContext& context) {
   if (!context.upper_bound) return "the points name no vocab_size, so the bound is unknown";
   return context.mean < *context.upper_bound ? "" : "the losses lie above ln vocab_size";
+}
+
+ParameterVector embed_in_interaction(const ParameterVector& sum) {
+  return parameters_of({sum[0], sum[1], sum[2], sum[3], sum[4], 0, 0});
 }
 
 std::vector<SurfaceForm> make_forms() {
@@ -182,7 +150,8 @@ std::vector<SurfaceForm> make_forms() {
            .model = model_of<7, Interaction>,
            .starts = interaction_starts,
            .reported = reported_interaction,
-           .excuse = no_excuse},
+           .excuse = no_excuse,
+           .nested = {.name = "chinchilla", .embed = embed_in_interaction}},
           {.name = "bounded",
            .formula = "E + S/sqrt(1 + (S/(ln V - E))^2), S = A/N^alpha + B/D^beta",
            .source = "isoflop: S to first order, below ln V always",
@@ -192,7 +161,10 @@ std::vector<SurfaceForm> make_forms() {
            .model = bounded_model,
            .starts = chinchilla_starts,
            .reported = reported_sum,
-           .excuse = needs_bound}};
+           .excuse = needs_bound},
+          skaling_form(),
+          three_term_form(),
+          repetition_damage_form()};
 }
 
 const std::vector<SurfaceForm>& surface_forms() {
@@ -202,29 +174,27 @@ const std::vector<SurfaceForm>& surface_forms() {
 
 }  // namespace
 
-FormContext form_context(std::span<const Sample> samples, double params_per_size,
-                         std::optional<double> upper_bound) {
-  FormContext context;
-  context.params_per_size = params_per_size;
-  context.flops_factor = params_per_size == 1 ? 6 : 1;
-  context.upper_bound = upper_bound;
-  context.lowest = samples.front().metric;
-  const auto n = static_cast<double>(samples.size());
-  for (const Sample& sample : samples) {
-    context.log_size0 += std::log(sample.scale) / n;
-    context.log_tokens0 += std::log(sample.tokens) / n;
-    context.mean += sample.metric / n;
-    context.lowest = std::min(context.lowest, sample.metric);
-    context.repeats |= sample.unique_tokens && sample.tokens > 1.01 * *sample.unique_tokens;
+std::vector<ParameterVector> sum_starts(const FormContext& context,
+                                        std::initializer_list<double> more) {
+  std::vector<ParameterVector> starts;
+  for (const double alpha : {0.12, 0.35, 0.9}) {
+    for (const double beta : {0.12, 0.35, 0.9}) {
+      const double e = 0.6 * context.lowest;
+      const double term = 0.5 * (context.mean - e);
+      std::vector<double> start = {e, term, term, alpha, beta};
+      start.insert(start.end(), more.begin(), more.end());
+      starts.emplace_back(
+          Eigen::Map<const Eigen::VectorXd>(start.data(), static_cast<Eigen::Index>(start.size())));
+    }
   }
-  return context;
+  return starts;
 }
 
-Inputs form_inputs(const FormContext& context, double size, double tokens,
-                   std::optional<double> unique_tokens) {
-  const double unique = std::min(unique_tokens.value_or(tokens), tokens);
-  return {std::log(size) - context.log_size0, std::log(tokens) - context.log_tokens0,
-          std::log(unique) - context.log_tokens0, 0};
+ParameterVector reported_sum(const FormContext& context, const ParameterVector& p) {
+  ParameterVector raw = p;
+  raw[1] *= std::exp(p[3] * context.log_size0);
+  raw[2] *= std::exp(p[4] * context.log_tokens0);
+  return raw;
 }
 
 const std::vector<std::string>& surface_form_names() {

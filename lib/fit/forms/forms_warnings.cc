@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "fit/forms/forms_warnings.h"
+
 #include "base/text.h"
-#include "fit/surface/form_fit.h"
-#include "fit/surface/surface_warnings.h"
+#include "fit/forms/form_fit.h"
 
 namespace isoflop {
 void warn_of_forms(const std::optional<LackOfFit>& lack_of_fit, std::span<const FormFit> forms,
@@ -30,6 +31,15 @@ void warn_of_repetition(const Repetition& repetition, Words& warnings) {
     warnings.push_back(runs +
                        "the surface counts their tokens as fresh, since discounting them describes "
                        "the points no better.");
+    return;
+  }
+  if (repetition.damage_is_used) {
+    const std::vector<double>& values = repetition.damage.values;
+    warnings.push_back(runs + "each further pass adds to their loss, " +
+                       rounded_text(values[5], 3) + " R^" + rounded_text(values[6], 3) + " (N/U)^" +
+                       rounded_text(values[7], 3) +
+                       " for R passes beyond the first over U unique tokens; the surface is that "
+                       "of losses without it, its optima are for fresh data.");
     return;
   }
   const std::vector<double>& values = repetition.form.values;

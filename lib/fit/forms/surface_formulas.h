@@ -101,4 +101,44 @@ struct Bounded {
   }
 };
 
+/// (E, T, s, p, q, k): E + T (s e^(-p u / k) + (1 - s) e^(-q v / k))^k. At u = v = 0 neither the
+/// level T nor the slopes s p T and (1 - s) q T depend on k.
+struct Skaling {
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    using std::log;
+    const T size = log(p[2]) - p[3] * x[0] / p[5];
+    const T data = log(1.0 - p[2]) - p[4] * x[1] / p[5];
+    // The larger one outside: neither overflows where k is small.
+    const bool size_first = plain(size) > plain(data);
+    const T& larger = size_first ? size : data;
+    const T& smaller = size_first ? data : size;
+    return p[0] + p[1] * exp(p[5] * (larger + log(exp(smaller - larger) + 1.0)));
+  }
+};
+
+/// (E, A, B, C, a, b, g) in u, v and m = ln(batch / batch0), x[3]: E + A e^(-a u) + B e^(-b m) + C
+/// e^(-g (v - m)).
+struct ThreeTerm {
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    return p[0] + p[1] * exp(p[4] * -x[0]) + p[2] * exp(p[5] * -x[3]) +
+           p[3] * exp(p[6] * (x[3] - x[1]));
+  }
+};
+
+/// (E, A, B, alpha, beta, P, delta, kappa) in u, v, ln R and ln(N / U), R = D / U - 1: E + A
+/// e^(-alpha u) + B e^(-beta v) + P R^delta (N / U)^kappa. ln R is -inf for fresh data.
+struct RepetitionDamage {
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    const T sum = p[0] + p[1] * exp(p[3] * -x[0]) + p[2] * exp(p[4] * -x[1]);
+    if (!std::isfinite(x[2])) return sum;
+    return sum + p[5] * exp(p[6] * x[2] + p[7] * x[3]);
+  }
+};
+
 }  // namespace isoflop

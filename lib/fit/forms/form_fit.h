@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "fit/surface/surface_forms.h"
+#include "fit/forms/surface_forms.h"
 #include "isoflop/forms.h"
 #include "isoflop/law.h"
 
@@ -19,8 +19,13 @@ struct FormOptions {
   std::optional<double> upper_bound = std::nullopt;  // of the metric; ln V
 };
 
-/// Every form named, in that order, at the global optimum of the objective. Throws
-/// Error(invalid_argument) for a name that is not known.
+/// Every form named, in that order, at the global optimum of the objective: forms that know of
+/// batches of `by_batch`, the others of `samples`. Throws Error(invalid_argument) for a name that
+/// is not known.
+[[nodiscard]] std::vector<FormFit> fit_forms(std::span<const Sample> samples,
+                                             std::span<const Sample> by_batch,
+                                             std::span<const std::string> names,
+                                             const FormOptions& options);
 [[nodiscard]] std::vector<FormFit> fit_forms(std::span<const Sample> samples,
                                              std::span<const std::string> names,
                                              const FormOptions& options);

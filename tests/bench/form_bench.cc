@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the forms of the loss surface find of what was planted (tests/support/form_oracle.h).
+//   form_bench recovery form [n [first]]     noise-free: the worst relative error
+//   form_bench coverage form [n [first]]     how often 90 % intervals hold the truth, by objective,
+//                                            with the form's effect and without it
+//   form_bench write form folder [n [first]] points.csv and optima.csv for compare_forms.py
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "fit/forms/form_fit.h"
+#include "support/form_oracle.h"
+
+namespace {
+
+using isoflop::FormFit;
+using isoflop::FormOptions;
+using isoflop::Interval;
+using isoflop::ObjectiveKind;
+using isoflop::Sample;
+using isoflop::test::draw_form;
+using isoflop::test::FormDraw;
+
+struct Seeds {
+  std::uint64_t n = 200, first = 0;
+};
+
+FormFit fit_one(const std::vector<Sample>& samples, const std::string& form, ObjectiveKind kind) {
+  FormOptions options;
+  options.objective = kind;
+  const std::vector<std::string> names = {form};
+  return isoflop::fit_forms(samples, names, options).front();
+}
+
+/// 0.1 to 1 %.
+double noise_of(std::uint64_t seed) {
+  return std::exp(std::log(0.001) + std::log(10.0) * isoflop::Rng(seed, 7).uniform(0));
+}
+
+void recovery(const std::string& form, const Seeds& seeds) {
+  double worst = 0;
+  std::uint64_t worst_seed = 0;
+  int n_failed = 0;
+  for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.n; ++seed) {
+    const FormDraw draw = draw_form(form, seed, true);
+    const FormFit fit = fit_one(draw.samples, form, ObjectiveKind::huber_log);
+    n_failed += !fit.usable();
+    for (std::size_t i = 0; i < fit.values.size(); ++i) {
+      const double error = std::abs(fit.values[i] / draw.truth[i] - 1);
+      if (error <= worst) continue;
+      worst = error;
+      worst_seed = seed;
+    }
+  }
+  std::printf("%s: %llu noise-free, worst relative error %.2g (seed %llu), %d did not converge\n",
+              form.c_str(), static_cast<unsigned long long>(seeds.n), worst,
+              static_cast<unsigned long long>(worst_seed), n_failed);
+}
+
+void coverage_of(const std::string& form, const Seeds& seeds, ObjectiveKind kind, bool effect) {
+  std::vector<int> covered;
+  std::vector<std::string> names;
+  int n = 0;
+  int n_at_bound = 0;
+  for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.n; ++seed) {
+    const FormDraw draw = draw_form(form, seed, effect, noise_of(seed));
+    const FormFit fit = fit_one(draw.samples, form, kind);
+    if (!fit.usable()) continue;
+    ++n;
+    n_at_bound += !fit.at_bound.empty();
+    names = fit.parameters;
+    covered.resize(names.size());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const Interval& interval = fit.intervals[i];
+      covered[i] += interval.low <= draw.truth[i] && draw.truth[i] <= interval.high;
+    }
+  }
+  std::printf("%s %s %s: n %d, at a bound %d, held [%%]", form.c_str(),
+              std::string(to_string(kind)).c_str(), effect ? "with effect" : "without", n,
+              n_at_bound);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    std::printf(" %s %.1f", names[i].c_str(), 100.0 * covered[i] / n);
+  }
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+void write(const std::string& form, const std::string& folder, const Seeds& seeds) {
+  std::ofstream points(folder + "/points.csv");
+  std::ofstream optima(folder + "/optima.csv");
+  points.precision(17);
+  optima.precision(17);
+  points << "set,size,tokens,batch,unique,loss\n";
+  optima << "set,objective,value\n";
+  for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.n; ++seed) {
+    const FormDraw draw = draw_form(form, seed, true, noise_of(seed));
+    for (const Sample& s : draw.samples) {
+      points << seed << ',' << s.scale << ',' << s.tokens << ',' << s.batch_tokens.value_or(1)
+             << ',' << s.unique_tokens.value_or(s.tokens) << ',' << s.metric << '\n';
+    }
+    for (const ObjectiveKind kind : {ObjectiveKind::huber_log, ObjectiveKind::mse}) {
+      const FormFit fit = fit_one(draw.samples, form, kind);
+      optima << seed << ',' << to_string(kind) << ',' << fit.objective_value << '\n';
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    if (words.size() < 2) throw std::invalid_argument("what, and of which form?");
+    const std::size_t n_words = words[0] == "write" ? 3 : 2;
+    Seeds seeds;
+    if (words.size() > n_words) seeds.n = std::stoull(words[n_words]);
+    if (words.size() > n_words + 1) seeds.first = std::stoull(words[n_words + 1]);
+    if (words[0] == "recovery") {
+      recovery(words[1], seeds);
+    } else if (words[0] == "write") {
+      write(words[1], words.at(2), seeds);
+    } else {
+      for (const ObjectiveKind kind : {ObjectiveKind::huber_log, ObjectiveKind::mse}) {
+        for (const bool effect : {false, true}) coverage_of(words[1], seeds, kind, effect);
+      }
+    }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "form_bench: %s\n", error.what());
+    return 2;
+  }
+  return 0;
+}
