@@ -10,15 +10,18 @@
 #include "commands.h"
 #include "comparison.h"
 #include "environment.h"
+#include "isoflop/error.h"
+#include "joint_comparison.h"
 #include "points_source.h"
 
 namespace isoflop::cli {
 namespace {
 
 struct CompareArguments {
+  std::vector<std::string> laws;
   std::string a, b, columns, scale;
   ComparisonOptions comparison;
-  bool json = false;
+  bool joint = false, shared_floor = false, json = false;
 };
 
 bool holds_points(const std::string& what) {
@@ -79,14 +82,56 @@ Side load_side(const std::string& what, const CompareArguments& arguments) {
   return side;
 }
 
+int run_compare(const CompareArguments& options) {
+  Side a = load_side(options.a, options), b = load_side(options.b, options);
+  tell_apart(a, b, options);
+  if (const auto& target = options.comparison.target) {
+    check_target(*target, std::min(a.smallest_run, b.smallest_run));
+  }
+  Comparison comparison = compare(a, b, options.comparison);
+  for (const Side* side : {&a, &b}) {
+    if (!side->law.allocation && !side->law.frontier && !side->law.loss) {
+      comparison.warnings.push_back(side->name +
+                                    " has no allocation law, no surface and no frontier.");
+    }
+    comparison.warnings.insert(comparison.warnings.begin(), side->warnings.begin(),
+                               side->warnings.end());
+  }
+  const std::string text = options.json ? to_json(comparison).pretty() : text_of(comparison);
+  std::printf("%s", text.c_str());
+  return kDone;
+}
+
+int run_joint(const CompareArguments& options) {
+  const ComparisonOptions& idle = options.comparison;
+  if (idle.asymptote || idle.target || idle.shared_validation) {
+    throw Error(ErrorCode::invalid_argument,
+                "--joint: --asymptote, --target and --shared-validation say nothing here");
+  }
+  const JointAnswer answer = compare_jointly({.points = options.laws,
+                                              .columns = options.columns,
+                                              .scale = options.scale,
+                                              .shared_floor = options.shared_floor});
+  const std::string text = options.json ? to_json(answer).pretty() : text_of(answer);
+  std::printf("%s", text.c_str());
+  return answer.fit.status == FitStatus::ok ? kDone : kFailures;
+}
+
 }  // namespace
 
 void add_compare_command(Command& program) {
   Command& command =
       program.add_subcommand("compare", "Two laws or sweeps: exponents, effective speedup");
   auto options = std::make_shared<CompareArguments>();
-  command.add_argument("law_a", options->a, "Baseline: law id or file, sweep folder or points CSV");
-  command.add_argument("law_b", options->b, "Variant: the same");
+  command.add_argument("laws", options->laws,
+                       "Baseline and variant: law ids or files, sweep folders or points CSVs; with "
+                       "--joint, points of two or more");
+  command.add_flag(
+      "--joint", options->joint,
+      "One surface with shared exponents: what a parameter and a token of each set are "
+      "worth to the first");
+  command.add_flag("--shared-floor", options->shared_floor,
+                   "With --joint: one E for all, of sets that differ by the optimizer alone");
   command.add_option("--asymptote", options->comparison.asymptote,
                      "Loss no compute goes below, pinned for both (default: the baseline's fit)",
                      {.non_negative = true});
@@ -99,23 +144,17 @@ void add_compare_command(Command& program) {
   add_scale_option(command, options->scale);
   command.add_flag("--json", options->json, "Print JSON");
   command.set_action([options] {
-    Side a = load_side(options->a, *options), b = load_side(options->b, *options);
-    tell_apart(a, b, *options);
-    if (const auto& target = options->comparison.target) {
-      check_target(*target, std::min(a.smallest_run, b.smallest_run));
+    if (options->joint) return run_joint(*options);
+    if (options->laws.size() != 2 || options->shared_floor) {
+      throw Error(ErrorCode::invalid_argument, options->shared_floor
+                                                   ? "--shared-floor: needs --joint"
+                                                   : "compare: needs two laws, got " +
+                                                         std::to_string(options->laws.size()) +
+                                                         "; more go with --joint");
     }
-    Comparison comparison = compare(a, b, options->comparison);
-    for (const Side* side : {&a, &b}) {
-      if (!side->law.allocation && !side->law.frontier && !side->law.loss) {
-        comparison.warnings.push_back(side->name +
-                                      " has no allocation law, no surface and no frontier.");
-      }
-      comparison.warnings.insert(comparison.warnings.begin(), side->warnings.begin(),
-                                 side->warnings.end());
-    }
-    const std::string text = options->json ? to_json(comparison).pretty() : text_of(comparison);
-    std::printf("%s", text.c_str());
-    return kDone;
+    options->a = options->laws[0];
+    options->b = options->laws[1];
+    return run_compare(*options);
   });
 }
 

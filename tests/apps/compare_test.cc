@@ -77,3 +77,40 @@ TEST_CASE("two sweeps of one folder name are told apart by what differs") {
   INFO(text.err);
   CHECK_THAT(text.out, contains("old/points") && contains("new/points"));
 }
+
+TEST_CASE("sets of points compare by one surface with shared exponents") {
+  const TempDir dir;
+  write_sweep(dir, "base.csv", 1, 1);
+  write_sweep(dir, "better.csv", 1.4, 2);
+  const CliResult result = run_cli(dir, {"compare", "base.csv", "better.csv", "--joint", "--json"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  const Json json = parse_json(result.out, "stdout");
+  const JsonReader groups = reader_of(json).at("groups");
+  REQUIRE(groups.elements().size() == 2);
+  // A and B fall by 1.4^-0.17: each parameter and each token counts for sqrt(1.4).
+  CHECK(groups.elements()[1].at("rho_size").at("value").number() ==
+        Approx(std::sqrt(1.4)).epsilon(0.1));
+  CHECK(groups.elements()[1].at("rho_tokens").at("value").number() ==
+        Approx(std::sqrt(1.4)).epsilon(0.1));
+  CHECK(reader_of(json).at("test").at("p").number() > 0.001);
+  const CliResult text =
+      run_cli(dir, {"compare", "base.csv", "better.csv", "--joint", "--shared-floor"});
+  CHECK(text.exit_code == 0);
+  CHECK_THAT(text.out, contains("rho_D") && contains("One E for all"));
+}
+
+TEST_CASE("what cannot be compared jointly ends with 2 and says why") {
+  const TempDir dir;
+  write_sweep(dir, "base.csv", 1, 1);
+  const CliResult law = run_cli(dir, {"compare", "base.csv", "chinchilla-2022", "--joint"});
+  CHECK(law.exit_code == 2);
+  CHECK_THAT(law.err, contains("needs points"));
+  const CliResult one = run_cli(dir, {"compare", "base.csv", "--joint"});
+  CHECK(one.exit_code == 2);
+  CHECK_THAT(one.err, contains("two sets"));
+  const CliResult single = run_cli(dir, {"compare", "base.csv"});
+  CHECK(single.exit_code == 2);
+  CHECK_THAT(single.err, contains("two laws"));
+  CHECK(run_cli(dir, {"compare", "base.csv", "base.csv", "--shared-floor"}).exit_code == 2);
+}
