@@ -8,10 +8,10 @@
 
 #include "checks/target_check.h"
 #include "commands.h"
-#include "comparison.h"
+#include "compare/comparison.h"
+#include "compare/joint_comparison.h"
 #include "environment.h"
 #include "isoflop/error.h"
-#include "joint_comparison.h"
 #include "points_source.h"
 
 namespace isoflop::cli {

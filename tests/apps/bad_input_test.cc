@@ -95,7 +95,7 @@ TEST_CASE("flags that make no sense are refused by name") {
       {{"propose", "--compute", "1e20", "--inference-tokens", "1e12"},
        {"inference_tokens", "deepseek-llm-2024", "no loss surface"}},
       {{"laws", "show", "nobody"}, {"nobody", "known:"}},
-      {{"compare", "deepseek-llm-2024"}, {"law_b"}},
+      {{"compare", "deepseek-llm-2024"}, {"two laws"}},
       {{"data", "info", "nowhere"}, {"nowhere"}},
       {{"data", "build", "--out", "x", "absent.txt"}, {"absent.txt"}},
       {{"fit", "absent.csv"}, {"absent.csv"}},

@@ -120,7 +120,7 @@ TEST_CASE("without a command there is nothing to do: exit code 2, the usage on s
 
 TEST_CASE("a prior is published, none or a file, and a fault in it is told") {
   const TempDir dir;
-  const std::string points = ISOFLOP_SOURCE_DIR "/fits/fitted/quickstart-gcide.csv";
+  const std::string points = ISOFLOP_SOURCE_DIR "/tests/fit/cases/four_budgets.csv";
   const auto fitted = [&](const std::string& prior) {
     return run_cli(dir, {"fit", points, "--bootstrap", "0", "--json", "--prior", prior});
   };

@@ -72,7 +72,7 @@ TEST_CASE("points that state parameters alone are proposed for by the count of t
 
 TEST_CASE("a proposal repeats what the fit said of its law at that reach") {
   const TempDir dir;
-  const std::string points = ISOFLOP_SOURCE_DIR "/fits/fitted/quickstart-gcide.csv";
+  const std::string points = ISOFLOP_SOURCE_DIR "/tests/fit/cases/four_budgets.csv";
   const CliResult fitted = run_cli(
       dir, {"fit", points, "--json", "--out", "law.json", "--target", "8e12", "--target", "2e12"});
   REQUIRE(fitted.exit_code == 0);

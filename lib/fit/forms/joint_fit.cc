@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // ln rho_N,i = (ln A_1 - ln A_i) / alpha, and likewise for tokens: intervals by the delta method in
 // these logarithms. The F test takes two exponents a group more away from the same least squares.
-#include "isoflop/joint_fit.h"
-
 #include <cmath>
 
 #include "fit/forms/joint_model.h"
 #include "fit/points/curves.h"
 #include "fit/points/settings.h"
 #include "isoflop/error.h"
+#include "isoflop/forms.h"
 #include "stats/distributions.h"
 #include "stats/statistics.h"
 

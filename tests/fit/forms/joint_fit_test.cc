@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "isoflop/joint_fit.h"
-
 #include <cmath>
 
 #include "base/rng.h"
 #include "isoflop/error.h"
+#include "isoflop/forms.h"
 #include "support/catch.h"
 #include "support/form_oracle.h"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "isoflop/joint_fit.h"
+#include "isoflop/forms.h"
 
 namespace isoflop::cli {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "joint_comparison.h"
+#include "compare/joint_comparison.h"
 
 #include <algorithm>
 #include <filesystem>
