@@ -233,13 +233,21 @@ FormOptions form_options(const Fit& fit) {
           .upper_bound = upper_bound(fit)};
 }
 
+/// The plain sum as one of the forms, whether or not it was asked for.
+FormFit plain_form(const Runs& runs, const Fit& fit) {
+  const std::vector<std::string> plain = {"chinchilla"};
+  for (const FormFit& form : fit.forms) {
+    if (form.name == plain.front()) return form;
+  }
+  return fit_forms(runs.measured, plain, form_options(fit)).front();
+}
+
 void compare_forms(const Runs& runs, Fit& fit) {
   const FormOptions options = form_options(fit);
   if (fit.parametric) fit.lack_of_fit = lack_of_fit(runs.samples, options);
   if (fit.options.forms.empty()) return;
   fit.forms = fit_forms(runs.measured, runs.by_batch, fit.options.forms, options);
-  const std::vector<std::string> plain = {"chinchilla"};
-  fit.form_choice = choose_form(fit.forms, fit_forms(runs.measured, plain, options).front(),
+  fit.form_choice = choose_form(fit.forms, plain_form(runs, fit),
                                 {.believed = is_believable(fit), .lack_of_fit = fit.lack_of_fit});
 }
 

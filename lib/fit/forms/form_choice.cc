@@ -7,8 +7,8 @@
 namespace isoflop {
 namespace {
 
-constexpr double kClearlyLower =
-    0.9;  // of the error; a hold-out is a few runs of one or two budgets
+// Of the error: a hold-out is a few runs of one or two budgets.
+constexpr double kClearlyLower = 0.9;
 
 std::string percent_of(double share) { return rounded_text(100 * share, 3) + " %"; }
 
@@ -34,8 +34,7 @@ std::string reason_for(const FormChoice& choice, const PlainSum& plain) {
                            percent_of(choice.chinchilla_error) + " by E + A/N^alpha + B/D^beta)";
   const std::string beside =
       "; the forecast does not use it, since only the laws through the minima and the plain sum "
-      "have "
-      "intervals that are calibrated beyond the data";
+      "have intervals that are calibrated beyond the data";
   return plain.believed
              ? best + beside + ", and the sum passes its lack-of-fit test."
              : best + beside + ", nor the sum: " + doubt_of(plain) + ". Compare its own target.";
