@@ -43,11 +43,11 @@ struct SymmetricEigen {
 [[nodiscard]] Eigen::VectorXd singular_values(const Eigen::MatrixXd& a);
 
 struct SymmetricSolution {
-  Eigen::VectorXd x;
+  Eigen::MatrixXd x;  // a column for each of b
   double ln_determinant = 0;
 };
 /// A x = b with A symmetric and positive definite.
-[[nodiscard]] SymmetricSolution solve_symmetric(const Eigen::MatrixXd& a, const Eigen::VectorXd& b);
+[[nodiscard]] SymmetricSolution solve_symmetric(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b);
 
 /// Of a symmetric, positive definite matrix.
 [[nodiscard]] Eigen::MatrixXd inverse_of(const Eigen::MatrixXd& a);

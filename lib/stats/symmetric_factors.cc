@@ -12,7 +12,7 @@ SymmetricEigen symmetric_eigen(const Eigen::MatrixXd& a) {
   return {eigen.eigenvalues(), eigen.eigenvectors()};
 }
 
-SymmetricSolution solve_symmetric(const Eigen::MatrixXd& a, const Eigen::VectorXd& b) {
+SymmetricSolution solve_symmetric(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
   const Eigen::LDLT<Eigen::MatrixXd> factors(a);
   return {factors.solve(b), factors.vectorD().cwiseMax(1e-300).array().log().sum()};
 }

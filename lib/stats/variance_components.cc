@@ -79,7 +79,7 @@ Restricted restricted_likelihood(const Sums& sums, double ratio, const LinearMod
   w.xx.diagonal() += noise_floor * noise_floor * model.prior_precision;
   const SymmetricSolution solution = solve_symmetric(w.xx, w.xr);
   const auto dof = static_cast<double>(model.response.size() - model.columns.cols());
-  const double squares = std::max(0.0, w.rr - w.xr.dot(solution.x));
+  const double squares = std::max(0.0, w.rr - w.xr.dot(solution.x.col(0)));
   const double variance = std::max(noise_floor * noise_floor, squares / dof);
   return {
       dof * std::log(variance) + squares / variance + w.ln_determinant + solution.ln_determinant,

@@ -125,11 +125,12 @@ void run_forms(const Options& options) {
                                                       {"kaplan", OracleForm::kaplan},
                                                       {"skaling", OracleForm::skaling},
                                                       {"interaction", OracleForm::interaction}};
-  const std::vector<std::string> quantities = {"forecast next 3x",   "forecast next 10x",
-                                               "forecast next 100x", "forecast loss 3x",
-                                               "forecast loss 10x",  "forecast loss 100x"};
+  const std::vector<std::string> quantities = {
+      "forecast next 3x",      "forecast next 10x",      "forecast next 100x",
+      "forecast loss 3x",      "forecast loss 10x",      "forecast loss 100x",
+      "forecast next loss 3x", "forecast next loss 10x", "forecast next loss 100x"};
   std::printf("%-18s %5s", "coverage [%]", "n");
-  for (const std::string& of : quantities) std::printf(" %20s", of.c_str());
+  for (const std::string& of : quantities) std::printf(" %24s", of.c_str());
   std::printf("\n");
   for (const auto& [name, form] : forms) {
     std::vector<Hits> sets(static_cast<std::size_t>(options.n_surfaces));
@@ -140,7 +141,7 @@ void run_forms(const Options& options) {
     });
     std::printf("%-18s %5td", name,
                 std::count_if(sets.begin(), sets.end(), [](const Hits& h) { return !h.empty(); }));
-    for (const std::string& of : quantities) std::printf(" %20s", shared_cell(sets, of).c_str());
+    for (const std::string& of : quantities) std::printf(" %24s", shared_cell(sets, of).c_str());
     std::printf("\n");
     std::fflush(stdout);
   }

@@ -177,14 +177,14 @@ std::string text(const char* format, double a, double b, double c) {
 
 std::vector<Candidate> size_candidates() {
   std::vector<Candidate> result = {{"as it ships", published_prior()}, {"no prior", no_prior()}};
-  for (const double ageing : {0.0, 0.5, 0.75, 1.0}) {
+  for (const double drift : {0.005, 0.01, 0.015, 0.02}) {
     for (const double spread : {0.1, 0.15, 0.25}) {
-      for (const double scatter : {0.02, 0.03, 0.05}) {
+      for (const double scatter : {0.03, 0.045, 0.06}) {
         ForecastPrior prior = published_prior();
-        prior.ageing = ageing;
+        prior.size_drift->centre = drift;
         prior.exponent->spread = spread;
         prior.size_scatter->centre = scatter;
-        result.push_back({text("ageing %g, a +-%g, scatter %g", ageing, spread, scatter), prior});
+        result.push_back({text("drift %g, a +-%g, scatter %g", drift, spread, scatter), prior});
       }
     }
   }

@@ -42,8 +42,8 @@ TEST_CASE("a symmetric system gives its solution and the logarithm of its determ
   Eigen::VectorXd b(2);
   b << 9, 13;
   const SymmetricSolution solution = solve_symmetric(a, b);
-  CHECK(solution.x[0] == Approx(1));
-  CHECK(solution.x[1] == Approx(2));
+  CHECK(solution.x(0, 0) == Approx(1));
+  CHECK(solution.x(1, 0) == Approx(2));
   CHECK(solution.ln_determinant == Approx(std::log(6.0)));
 }
 

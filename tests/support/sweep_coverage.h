@@ -31,7 +31,9 @@ inline Hit hit_log(const Interval& interval, double truth) {
   return {low <= std::log(truth) && std::log(truth) <= high, high - low};
 }
 
-/// The forecast at 3, 10 and 100 times the largest budget, against what was planted.
+/// The forecast at 3, 10 and 100 times the largest budget, against what was planted: of the size
+/// the optimum of a further budget with its own shift, of the loss the law's ("loss") and the least
+/// one that a further curve of the sweep's own design finds ("next loss").
 inline void add_forecasts(const SweepOracle& sweep, const Fit& fit, Hits& hits) {
   for (const Target& target : fit.targets) {
     if (!target.scale.interval || !target.loss.interval) continue;
@@ -42,7 +44,12 @@ inline void add_forecasts(const SweepOracle& sweep, const Fit& fit, Hits& hits) 
     hits["forecast law " + at] = hit_log(*target.scale.interval, mean);
     hits["forecast next " + at] =
         hit_log(*target.scale.interval, mean * std::exp(sweep.tau * luck));
-    hits["forecast loss " + at] = hit_log(*target.loss.interval, sweep.loss(mean, product / mean));
+    const double loss = sweep.loss(mean, product / mean);
+    const double noise = sweep.noise * 1.5 / std::sqrt(sweep.n_sizes);  // of a parabola's vertex
+    const double found =
+        loss * (1 + noise * Rng(sweep.seed, 78).normal(static_cast<std::uint64_t>(target.ratio)));
+    hits["forecast loss " + at] = hit_log(*target.loss.interval, loss);
+    hits["forecast next loss " + at] = hit_log(*target.loss.interval, found);
   }
 }
 

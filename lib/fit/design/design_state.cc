@@ -74,7 +74,7 @@ double DesignState::determinant_gain(const Row& row) const {
   const SurfaceGradient cross =
       parameters * row.slope + covariance_.col(b).head<kSurfaceParameters>() * row.shift_slope;
   const double total = noise_squared_ + predicted_variance(row);
-  const double share = cross.dot(solve_symmetric(parameters, cross).x) / total;
+  const double share = cross.dot(solve_symmetric(parameters, cross).x.col(0)) / total;
   return -std::log1p(-std::min(share, 1 - 1e-12));
 }
 

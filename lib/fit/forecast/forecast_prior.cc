@@ -24,9 +24,10 @@ ForecastPrior read_prior(const JsonReader& json) {
   prior.id = json.at("id").string();
   prior.source = json.at("source").string();
   if (const auto size = json.find("size")) {
-    size->allow_only({"exponent", "scatter"});
+    size->allow_only({"exponent", "scatter", "drift"});
     prior.exponent = read_belief(*size, "exponent", false);
     prior.size_scatter = read_belief(*size, "scatter", true);
+    prior.size_drift = read_belief(*size, "drift", true);
   }
   if (const auto loss = json.find("loss")) {
     loss->allow_only({"rate", "scatter"});
@@ -50,11 +51,16 @@ const ForecastPrior& published_prior() {
 }
 
 ForecastPrior no_prior() {
-  return {.id = "none", .source = "", .ageing = published_prior().ageing};
+  return {.id = "none",
+          .source = "",
+          .size_drift = published_prior().size_drift,
+          .ageing = published_prior().ageing};
 }
 
 ForecastPrior load_forecast_prior(const std::filesystem::path& file) {
-  return read_prior(read_json_file(file).reader());
+  ForecastPrior prior = read_prior(read_json_file(file).reader());
+  if (!prior.size_drift) prior.size_drift = published_prior().size_drift;
+  return prior;
 }
 
 }  // namespace isoflop

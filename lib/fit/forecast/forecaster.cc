@@ -60,21 +60,29 @@ void add_parts(const NormalMixture& mixture, double weight, std::vector<NormalPa
 MinimaForecaster::MinimaForecaster(std::span<const BudgetGroup> curves,
                                    std::span<const Valley> valleys,
                                    const std::optional<TrunkNoise>& trunk_noise,
-                                   const ForecastPrior& prior) {
-  const std::vector<LocatedMinimum> minima = located_minima(curves, valleys);
-  if (SizePosterior::can_be_had(minima, prior)) {
-    size_.emplace(minima, correlation_of(minima, valleys, trunk_noise), prior,
-                  ln_largest_compute(curves));
+                                   const ForecastPrior& prior)
+    : minima_(located_minima(curves, valleys)),
+      correlation_(correlation_of(minima_, valleys, trunk_noise)),
+      prior_(prior),
+      ln_largest_compute_(ln_largest_compute(curves)) {
+  if (SizePosterior::can_be_had(minima_, prior)) {
+    size_.emplace(minima_, correlation_, prior, ln_largest_compute_);
   }
-  if (LossPosterior::can_be_had(minima, prior)) {
-    loss_.emplace(minima, prior, ln_largest_compute(curves));
+  if (LossPosterior::can_be_had(minima_, prior)) {
+    loss_.emplace(minima_, prior, ln_largest_compute_);
   }
 }
 
 Predictive MinimaForecaster::at(double compute) const {
   Predictive predictive;
-  if (size_) predictive.scale = size_->at(std::log(compute));
-  if (loss_) predictive.loss = loss_->at(std::log(compute));
+  const double ln_compute = std::log(compute);
+  if (size_) {
+    predictive.scale =
+        ln_compute >= ln_largest_compute_
+            ? size_->at(ln_compute)
+            : SizePosterior(minima_, correlation_, prior_, ln_compute).at(ln_compute);
+  }
+  if (loss_) predictive.loss = loss_->at(ln_compute);
   return predictive;
 }
 

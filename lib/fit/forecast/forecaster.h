@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "fit/forecast/loss_posterior.h"
 #include "fit/forecast/size_posterior.h"
@@ -24,10 +25,15 @@ class MinimaForecaster {
                    const std::optional<TrunkNoise>& trunk_noise, const ForecastPrior& prior);
 
   [[nodiscard]] Predictive at(double compute) const;
+  /// About the largest compute.
   [[nodiscard]] const std::optional<SizePosterior>& size() const { return size_; }
   [[nodiscard]] const std::optional<LossPosterior>& loss() const { return loss_; }
 
  private:
+  std::vector<LocatedMinimum> minima_;
+  Correlation correlation_;
+  ForecastPrior prior_;
+  double ln_largest_compute_ = 0;
   std::optional<SizePosterior> size_;
   std::optional<LossPosterior> loss_;
 };

@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "stats/distributions.h"
 #include "stats/linear_algebra.h"
+#include "stats/statistics.h"
 
 namespace isoflop {
 namespace {
@@ -72,6 +74,16 @@ Eigen::MatrixXd jackknife_covariance(const CellProblem& problem, const Eigen::Ve
   return (n_cells - 1) / n_cells * sum;
 }
 
+// No error below those of `least`: where three values of a grid happen to lie on a line, residuals
+// say that the grid has no steps.
+Eigen::MatrixXd at_least(const Eigen::MatrixXd& covariance, const Eigen::MatrixXd& least) {
+  const Eigen::ArrayXd own = covariance.diagonal(), bound = least.diagonal();
+  if ((own >= bound).all()) return covariance;
+  if (!(own > 0).all()) return least;
+  const Eigen::VectorXd growth = (bound / own).cwiseMax(1).sqrt();
+  return growth.asDiagonal() * covariance * growth.asDiagonal();
+}
+
 }  // namespace
 
 CellProblem make_problem(std::span<const HyperRow> rows, std::span<const Regressor> regressors) {
@@ -85,11 +97,13 @@ CellProblem make_problem(std::span<const HyperRow> rows, std::span<const Regress
     problem.design(i, 0) = 1;
     problem.design.row(i).tail(n_slopes) = ln_regressors(row, regressors);
     problem.ln_y[i] = std::log(row.value);
+    problem.resolution += row.resolution * row.resolution / static_cast<double>(n);
     if (i == 0 || row.cell != rows[static_cast<std::size_t>(i - 1)].cell) {
       problem.first_row.push_back(i);
     }
   }
   problem.first_row.push_back(n);
+  problem.resolution = std::sqrt(problem.resolution);
   problem.means = problem.design.rightCols(n_slopes).colwise().mean();
   problem.design.rightCols(n_slopes).rowwise() -= problem.means;
   return problem;
@@ -125,6 +139,10 @@ CellSolution solve(const CellProblem& problem) {
   } else {
     solution.covariance = jackknife_covariance(problem, fit.residuals);
   }
+  // The resolution is known and its interval is a normal's.
+  const double known = problem.resolution * kNormal90 / t90(solution.dof);
+  solution.covariance = at_least(solution.covariance, known * known * fit.unit_covariance);
+  solution.residual_sd = std::max(solution.residual_sd, known);
   return solution;
 }
 

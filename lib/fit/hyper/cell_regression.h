@@ -19,6 +19,7 @@ struct CellProblem {
   Eigen::RowVectorXd means;
   Eigen::VectorXd ln_y;
   std::vector<Eigen::Index> first_row;  // of each cell, and one past the last
+  double resolution = 0;                // sd of a cell's ln y, root mean square over the rows
 
   [[nodiscard]] Eigen::Index n_cells() const {
     return static_cast<Eigen::Index>(first_row.size()) - 1;

@@ -17,6 +17,7 @@
 #include "fit/hyper/hyper_regression.h"
 #include "fit/hyper/local_optimum.h"
 #include "fit/hyper/rate_at_batch.h"
+#include "stats/statistics.h"
 
 namespace isoflop {
 namespace {
@@ -29,17 +30,37 @@ constexpr double kDivergedRatio = 1.5;
 // learning rate by anything from 1/3 to 3. The prior's is taken then.
 constexpr double kMaxExponentWidth = 1;
 
+const double kUniformSd = 1 / std::sqrt(12.0);  // of what is anywhere within a step
+
+/// Of ln batch and ln rate, median; 0 where a grid has one value.
+struct GridSteps {
+  double batch = 0, rate = 0;
+};
+
+double step_of(const std::vector<Interval>& distinct) {
+  if (distinct.size() < 2) return 0;
+  std::vector<double> steps;
+  for (std::size_t i = 1; i < distinct.size(); ++i) {
+    steps.push_back(std::log(distinct[i].low / distinct[i - 1].low));
+  }
+  return median(steps);
+}
+
 /// What the regressions of one estimator see.
 struct Rows {
   std::vector<HyperRow> batches, rates;
-  void add(std::int64_t cell, const HyperCell& where, double batch, double rate) {
+  /// `steps`: of the grid that the values are of.
+  void add(std::int64_t cell, const HyperCell& where, double batch, double rate,
+           const GridSteps& steps = {}) {
     HyperRow row{.compute = where.compute,
                  .params = where.params,
                  .tokens = where.tokens,
                  .value = batch,
+                 .resolution = steps.batch * kUniformSd,
                  .cell = cell};
     batches.push_back(row);
     row.value = rate;
+    row.resolution = steps.rate * kUniformSd;
     rates.push_back(row);
   }
 };
@@ -48,6 +69,11 @@ std::vector<double> values_of(const GridCell& cell, std::optional<double> Sample
   std::vector<double> values;
   for (const Sample& sample : cell.samples) values.push_back(*(sample.*member));
   return values;
+}
+
+GridSteps steps_of(const GridCell& cell) {
+  return {step_of(distinct_settings(values_of(cell, &Sample::batch_tokens))),
+          step_of(distinct_settings(values_of(cell, &Sample::peak_lr)))};
 }
 
 // A grid of one value has no edge.
@@ -89,24 +115,28 @@ HyperCell describe(const GridCell& cell, double band) {
 Rows band_rows(std::span<const GridCell> cells, std::span<const HyperCell> found, double band) {
   Rows rows;
   for (std::size_t i = 0; i < cells.size(); ++i) {
+    const GridSteps steps = steps_of(cells[i]);
     for (const Sample& sample : cells[i].samples) {
       if (sample.metric > (1 + band) * found[i].best_metric) continue;
-      rows.add(static_cast<std::int64_t>(i), found[i], *sample.batch_tokens, *sample.peak_lr);
+      rows.add(static_cast<std::int64_t>(i), found[i], *sample.batch_tokens, *sample.peak_lr,
+               steps);
     }
   }
   return rows;
 }
 
 // One row per cell that has an answer.
-Rows cell_rows(std::span<const HyperCell> found, HyperEstimator estimator) {
+Rows cell_rows(std::span<const GridCell> cells, std::span<const HyperCell> found,
+               HyperEstimator estimator) {
   Rows rows;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const HyperCell& cell = found[i];
+    const GridSteps steps = steps_of(cells[i]);
     const auto index = static_cast<std::int64_t>(i);
     if (estimator == HyperEstimator::band_cells) {
-      rows.add(index, cell, cell.batch_tokens, cell.peak_lr);
+      rows.add(index, cell, cell.batch_tokens, cell.peak_lr, steps);
     } else if (estimator == HyperEstimator::argmin) {
-      rows.add(index, cell, cell.best_batch_tokens, cell.best_peak_lr);
+      rows.add(index, cell, cell.best_batch_tokens, cell.best_peak_lr, steps);
     } else if (cell.surface.usable()) {
       rows.add(index, cell, cell.surface.batch_tokens, cell.surface.peak_lr);
     }
@@ -202,7 +232,7 @@ std::optional<HyperFit> fit_hyper(std::span<const GridCell> cells, std::optional
   for (const HyperEstimator other :
        {HyperEstimator::band_cells, HyperEstimator::argmin, HyperEstimator::surface}) {
     const double width = other == HyperEstimator::band_cells ? fit.band : 0;
-    fit.estimates.push_back(estimate(other, width, cell_rows(fit.cells, other)));
+    fit.estimates.push_back(estimate(other, width, cell_rows(cells, fit.cells, other)));
   }
   for (const double width : kBands) {
     fit.band_sensitivity.push_back(

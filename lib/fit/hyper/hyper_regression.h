@@ -14,13 +14,14 @@ struct HyperRow {
   double compute = 0, params = 0, tokens = 0;
   double batch_tokens = 0;  // that the value was found at, where the regression asks
   double value = 0;
+  double resolution = 0;  // sd of ln value that the steps of a grid leave
   std::int64_t cell = 0;  // rows of one cell are not independent; cells ascend
 };
 
 /// ln y on ln C by least squares over the rows. Errors: of the cells' own residuals where every
 /// cell has one row, otherwise by the jackknife over whole cells (CV3 of MacKinnon, Nielsen and
-/// Webb, Journal of Applied Econometrics 38, 2023); Student's t of cells minus 2. Usable from 3
-/// cells.
+/// Webb, Journal of Applied Econometrics 38, 2023); Student's t of cells minus 2; never below what
+/// the rows' resolution leaves. Usable from 3 cells.
 [[nodiscard]] PowerLawFit fit_compute_law(std::span<const HyperRow> rows);
 
 /// The same on ln(D/N).

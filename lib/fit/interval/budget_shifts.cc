@@ -58,7 +58,7 @@ double BudgetShifts::scatter(double tau_squared) const {
     right += w * budget.shift * x;
     squares += w * budget.shift * budget.shift;
   }
-  return squares - right.dot(solve_symmetric(normal, right).x);
+  return squares - right.dot(solve_symmetric(normal, right).x.col(0));
 }
 
 double BudgetShifts::tau_squared_of(double target) const {

@@ -126,6 +126,7 @@ Json forecast_json(const Fit& fit) {
   };
   set("exponent", prior.exponent);
   set("size_scatter", prior.size_scatter);
+  set("size_drift", prior.size_drift);
   set("loss_rate", prior.loss_rate);
   set("loss_scatter", prior.loss_scatter);
   beliefs.set("ageing", prior.ageing);

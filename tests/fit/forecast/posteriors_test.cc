@@ -91,12 +91,35 @@ TEST_CASE("budgets next to the largest tell more than those far below") {
   auto bent = minima(8, 0.5, 0.2);
   for (std::size_t i = 0; i < 4; ++i) bent[i].ln_scale -= 0.2 * static_cast<double>(4 - i);
   ForecastPrior even = published_prior();
-  even.ageing = 0;
+  even.size_drift = Belief{0.002, 0.01};
   const double x = kLnMax + 2;
   const double truth = std::log(1e8) + 1;
-  const double by_age = SizePosterior(bent, {}, published_prior(), kLnMax).at(x).quantile(0.5);
+  const double by_drift = SizePosterior(bent, {}, published_prior(), kLnMax).at(x).quantile(0.5);
   const double by_all = SizePosterior(bent, {}, even, kLnMax).at(x).quantile(0.5);
-  CHECK(std::abs(by_age - truth) < std::abs(by_all - truth));
+  CHECK(std::abs(by_drift - truth) < std::abs(by_all - truth));
+}
+
+TEST_CASE("a compute between the budgets is read by those on both sides of it") {
+  const auto nine = minima(9, 0.5, 0.2, 0.05);
+  const double x = kLnMax - 4;
+  const NormalMixture between = SizePosterior(nine, {}, published_prior(), x).at(x);
+  CHECK(between.quantile(0.5) == Approx(std::log(1e8) - 2).margin(1e-3));
+  CHECK(width(between) < width(SizePosterior(nine, {}, published_prior(), kLnMax).at(kLnMax)));
+}
+
+TEST_CASE("an exponent that walks widens a forecast as the cube of the distance in its variance") {
+  ForecastPrior still = published_prior(), walking = still;
+  still.size_drift = Belief{0.002, 0.001};
+  walking.size_drift = Belief{0.1, 0.001};
+  const auto many = minima(12, 0.5, 0.2, 0.005);
+  const auto variance = [&](const ForecastPrior& prior, double distance) {
+    return std::pow(
+        width(SizePosterior(many, {}, prior, kLnMax).at(kLnMax + distance)) / (2 * 1.6449), 2);
+  };
+  // 0.1^2 d^3 / 3, beside the errors of the slope d^2 and of the budget.
+  const double grown = variance(walking, 9) - variance(still, 9);
+  CHECK(grown > 0.01 * 729 / 3);
+  CHECK(grown < 2 * 0.01 * 729 / 3);
 }
 
 TEST_CASE("two distributions are pooled by their weight, and one stands alone") {

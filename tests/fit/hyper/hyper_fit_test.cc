@@ -134,4 +134,34 @@ TEST_CASE("a grid of one batch size has no batch edge") {
   CHECK_FALSE(fit->cells[0].batch_at_edge);
 }
 
+TEST_CASE("values of a grid that lie on a line are known no better than its steps") {
+  // Steps of a factor of 2; each budget's best rate is half of the one before, exactly.
+  std::vector<GridCell> cells;
+  for (int b = 0; b < 3; ++b) {
+    GridCell cell;
+    cell.budget = cell.compute = 1e11 * std::pow(8, b);
+    for (const double batch : {256.0, 512.0, 1024.0}) {
+      for (int j = 0; j < 5; ++j) {
+        Sample sample;
+        sample.params = 1e4;
+        sample.tokens = cell.compute / 6e4;
+        sample.compute = cell.compute;
+        sample.batch_tokens = batch;
+        sample.peak_lr = 0.001 * std::pow(2, j);
+        const bool is_best = batch == 512 && j == 3 - b;
+        sample.metric = is_best ? 2 : 2.1;
+        cell.samples.push_back(sample);
+      }
+    }
+    cells.push_back(cell);
+  }
+  const auto fit = fit_hyper(cells, kBand, kPaper);
+  REQUIRE(fit);
+  const PowerLawFit& rate = fit->estimates.front().peak_lr;
+  CHECK(rate.law.exponent == Approx(-1.0 / 3));
+  // ln 2 / sqrt 12 of each of three cells, two of them ln 8 from the middle.
+  const double least = 1.6449 * std::log(2) / std::sqrt(12) / (std::sqrt(2) * std::log(8));
+  CHECK(rate.exponent.high - rate.exponent.low == Approx(2 * least).epsilon(1e-3));
+}
+
 TEST_CASE("no cells, no laws") { CHECK_FALSE(fit_hyper({}, kBand, kPaper)); }
