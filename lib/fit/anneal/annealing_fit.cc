@@ -22,6 +22,7 @@ namespace isoflop {
 namespace {
 
 constexpr std::size_t kLeastBins = 12;
+constexpr double kExact = 1e-9;  // rms of ln loss, in which the objective has no digits left
 constexpr double kMostCorrelation = 0.9;
 constexpr double kBeyondChance = 2;  // sds of an autocorrelation, 1 / sqrt(n)
 
@@ -167,14 +168,16 @@ class AnnealingRegion {
   double dof_ = 0;
 };
 
-/// C at the lambda that is reported; 0 is in it where an F test of C and lambda, which is idle
+/// Of C, whose size goes with lambda; 0 is in it where an F test of C and lambda, which is idle
 /// there, does not reject it at 10 % (Davies, Biometrika 64, 1977).
 Interval decay_interval(const AnnealingRegion& region, bool lambda_given) {
   const AnnealingSetup& setup = region.best().setup;
   const NonlinearFit& fit = region.best().fit;
-  const Interval profile = setup.profile(fit, 3);
-  Interval interval = {.low = profile.low / setup.s2_unit(),
-                       .high = profile.high / setup.s2_unit()};
+  const Interval interval = region.hull([](const LambdaFit& one) {
+    const Interval profile = one.setup.profile(one.fit, 3);
+    return Interval{.low = profile.low / one.setup.s2_unit(),
+                    .high = profile.high / one.setup.s2_unit()};
+  });
   if (lambda_given || !(fit.normal_rise > 0)) return interval;
   const double f = (setup.value_without_decay(fit) - fit.value) / fit.normal_rise / 2;
   if (f > f_quantile(0.9, 2, fit.dof)) return interval;
@@ -255,8 +258,8 @@ AnnealingFit fit_annealing(const std::vector<RateCurve>& curves, const Annealing
   result.lambda_given = options.lambda.has_value();
   if (!bins.has_decay) {
     result.no_decay =
-        "no loss is of a step behind a decay of the rate, so that C is unknown: a branch of the "
-        "run with a decay, of a fifth of its steps or less, tells it";
+        "no loss is of a step behind a decay of the rate, which alone tells C: add a branch of the "
+        "run with a decay, of a fifth of its steps or less";
   }
   std::vector<double> weights = with_mean_one(counts_of(bins));
   std::vector<LambdaFit> fits = fit_lambdas(curves, bins, weights, options);
@@ -265,7 +268,8 @@ AnnealingFit fit_annealing(const std::vector<RateCurve>& curves, const Annealing
     fits = fit_lambdas(curves, bins, weights, options);
   }
   const NonlinearFit& best = fits.front().fit;
-  result.status = best.converged ? FitStatus::ok : FitStatus::not_converged;
+  const bool exact = best.value <= kExact * kExact * static_cast<double>(result.n_bins);
+  result.status = best.converged || exact ? FitStatus::ok : FitStatus::not_converged;
   result.lambda = fits.front().setup.lambda();
   result.objective_value = best.value;
   result.residual_sd = std::sqrt(best.normal_variance);

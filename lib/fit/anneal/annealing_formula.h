@@ -7,15 +7,17 @@
 
 namespace isoflop {
 
-/// What the law sees of some steps: x[0] and x[1] are ln S1 about the curves' centre, one sd of S1
-/// below and above its mean over the steps, by which the mean of S1^-alpha is found to third order;
-/// x[2] is the mean of S2 in units of its largest.
+/// What the law sees of some steps: x[2] is the mean of S2 in units of its largest; x[0], x[1] and
+/// x[3] are ln S1 about the curves' centre at the nodes of Gauss and Legendre's rule for S1 even
+/// about its mean, of which a mean of S1^-alpha is exact to the fifth power of S1.
 using AnnealingTerms = Inputs;
+inline constexpr double kOuterNode = 1.3416407864998738;  // sqrt(9 / 5), in sds of S1
 
 template <class T>
 T mean_power(const AnnealingTerms& x, const T& alpha) {
   using std::exp;
-  return 0.5 * (exp(alpha * (-x[0])) + exp(alpha * (-x[1])));
+  return (5.0 / 18) * (exp(alpha * (-x[0])) + exp(alpha * (-x[3]))) +
+         (8.0 / 18) * exp(alpha * (-x[1]));
 }
 
 /// L0 + A S1^-alpha - C S2; three parameters where no curve has a decay.

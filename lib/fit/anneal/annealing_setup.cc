@@ -70,8 +70,8 @@ AnnealingSetup::AnnealingSetup(const std::vector<RateCurve>& curves, const Annea
 }
 
 AnnealingTerms AnnealingSetup::terms_of(double s1_mean, double s1_sd, double s2_mean) const {
-  return {std::log(s1_mean - s1_sd) - centre_, std::log(s1_mean + s1_sd) - centre_,
-          s2_mean / s2_unit_, 0};
+  return {std::log(s1_mean - kOuterNode * s1_sd) - centre_, std::log(s1_mean) - centre_,
+          s2_mean / s2_unit_, std::log(s1_mean + kOuterNode * s1_sd) - centre_};
 }
 
 std::unique_ptr<CurveModel> AnnealingSetup::model() const {

@@ -31,6 +31,8 @@ class AnnealingSetup {
   [[nodiscard]] double s2_unit() const { return s2_unit_; }
   [[nodiscard]] double largest_s1() const { return largest_s1_; }
 
+  [[nodiscard]] const std::vector<Observation>& observations() const { return observations_; }
+
   [[nodiscard]] NonlinearFit fit() const;
   /// ln predicted - ln loss of every bin.
   [[nodiscard]] std::vector<double> residuals(const NonlinearFit& fit) const;

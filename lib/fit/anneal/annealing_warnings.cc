@@ -36,8 +36,8 @@ void add_lambdas(const AnnealingFit& fit, std::vector<std::string>& warnings) {
       std::minmax_element(fit.lambdas_as_good.begin(), fit.lambdas_as_good.end());
   if (std::log((1 - *low) / (1 - *high)) <= kFarLambdas) return;
   warnings.push_back("lambda from " + rounded_text(*low) + " to " + rounded_text(*high) +
-                     " describe the curves as well: how a decay's length counts is open; decays "
-                     "of several lengths tell it");
+                     " describe the curves as well: how a decay's length counts is open; longer "
+                     "decays, or more lengths of them, tell it");
 }
 
 void add_reach(const AnnealingFit& fit, std::vector<std::string>& warnings) {
