@@ -49,22 +49,17 @@ RunSpec spec_of(const DecayAnswer& answer, std::int64_t n_steps) {
   return spec;
 }
 
-/// The fewest steps of which `last` are before the decay; `last` itself where the schedule decays
-/// from the start or never, or the curve has decayed.
+/// The most steps of which no more than `last` are before the decay; `last` itself where the
+/// schedule decays from the start or never, or the curve has decayed.
 std::int64_t default_steps(const DecayAnswer& answer, const RateCurve& longest) {
   const auto last = static_cast<std::int64_t>(longest.lr.size());
-  const bool decayed = longest.lr.back() < 0.999 * answer.peak_lr;
-  if (decayed || answer.schedule.kind == ScheduleKind::cosine) return last;
+  if (longest.lr.back() < 0.999 * answer.peak_lr) return last;
   std::int64_t low = last;
   std::int64_t high = kMostForecastSteps;
-  if (stable_steps(spec_of(answer, high)) < last) return last;
-  while (low < high) {
+  if (stable_steps(spec_of(answer, high)) <= last) return last;
+  while (low + 1 < high) {
     const std::int64_t middle = low + (high - low) / 2;
-    if (stable_steps(spec_of(answer, middle)) >= last) {
-      high = middle;
-    } else {
-      low = middle + 1;
-    }
+    (stable_steps(spec_of(answer, middle)) <= last ? low : high) = middle;
   }
   return low;
 }

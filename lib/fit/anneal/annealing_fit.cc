@@ -273,7 +273,7 @@ AnnealingFit fit_annealing(const std::vector<RateCurve>& curves, const Annealing
   result.lambda = fits.front().setup.lambda();
   result.objective_value = best.value;
   result.residual_sd = std::sqrt(best.normal_variance);
-  set_correlation(result, bins, weights, fits.front());
+  if (!exact) set_correlation(result, bins, weights, fits.front());
   const AnnealingRegion region(std::move(fits), result.inflation, result.lambda_given);
   if (region.empty()) return result;
   for (const LambdaFit& one : region.inside()) {
