@@ -66,14 +66,15 @@ void recovery(const DrawSeeds& seeds) {
       static_cast<unsigned long long>(seeds.n), worst[0], worst[1], n_lambda, n_failed);
 }
 
-void coverage_of(const DrawSeeds& seeds, bool lambda_given, bool effect) {
+void coverage_of(const DrawSeeds& seeds, bool lambda_given, bool effect,
+                 bool common_batches = false) {
   int held[6] = {};
   int n = 0;
   int n_at_bound = 0;
   int n_inflated = 0;
   std::vector<double> widths;
   for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.n; ++seed) {
-    const AnnealingDraw draw = draw_annealing(seed, effect, step_noise(seed));
+    const AnnealingDraw draw = draw_annealing(seed, effect, step_noise(seed), common_batches);
     const AnnealingFit fit = fit_draw(draw, lambda_given);
     if (!fit.usable()) continue;
     ++n;
@@ -90,8 +91,9 @@ void coverage_of(const DrawSeeds& seeds, bool lambda_given, bool effect) {
     widths.push_back((intervals[4].high - intervals[4].low) / draw.target_loss);
   }
   std::sort(widths.begin(), widths.end());
-  std::printf("lambda %s, %s: n %d, at a bound %d, inflated %d, held [%%]",
-              lambda_given ? "given" : "chosen", effect ? "with effect" : "without", n, n_at_bound,
+  std::printf("lambda %s, %s%s: n %d, at a bound %d, inflated %d, held [%%]",
+              lambda_given ? "given" : "chosen", effect ? "with effect" : "without",
+              common_batches ? ", branches on their trunk's batches" : "", n, n_at_bound,
               n_inflated);
   const char* const names[] = {"L0", "A", "alpha", "C", "loss", "late_loss"};
   for (std::size_t i = 0; i < 6; ++i) std::printf(" %s %.1f", names[i], 100.0 * held[i] / n);
@@ -153,6 +155,7 @@ int main(int argc, char** argv) {
     } else {
       for (const bool given : {true, false}) {
         for (const bool effect : {false, true}) coverage_of(seeds, given, effect);
+        coverage_of(seeds, given, true, true);
       }
     }
   } catch (const std::exception& error) {

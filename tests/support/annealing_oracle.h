@@ -90,8 +90,9 @@ inline LrSchedule wsd_schedule() {
 
 /// By seed: a trunk and three branches, one run with a decay, or a multi-step and a cosine run, of
 /// 1000 steps; decays are worth 2 to 10 % of the loss, or nothing. `noise`: relative, of a step;
-/// branches have their trunk's up to their decay.
-inline AnnealingDraw draw_annealing(std::uint64_t seed, bool has_effect, double noise) {
+/// branches have their trunk's up to their decay, and with `common_batches` behind it, too.
+inline AnnealingDraw draw_annealing(std::uint64_t seed, bool has_effect, double noise,
+                                    bool common_batches = false) {
   constexpr std::int64_t kWarmup = 40;
   Numbers numbers(seed);
   AnnealingDraw draw;
@@ -126,8 +127,9 @@ inline AnnealingDraw draw_annealing(std::uint64_t seed, bool has_effect, double 
     bool shared = !draw.curves.empty();
     for (std::size_t i = 0; i < curve.loss.size(); ++i) {
       shared = shared && curve.lr[i] == draw.curves.front().lr[i];
-      curve.loss[i] =
-          shared ? draw.curves.front().loss[i] : curve.loss[i] * (1 + noise * numbers.normal());
+      const double own = numbers.normal();
+      const double error = common_batches ? Rng(seed, 9).normal(i) : own;
+      curve.loss[i] = shared ? draw.curves.front().loss[i] : curve.loss[i] * (1 + noise * error);
       curve.steps.push_back(static_cast<std::int64_t>(i) + 1);
     }
     draw.curves.push_back(std::move(curve));
