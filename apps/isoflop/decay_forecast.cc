@@ -154,6 +154,7 @@ Json to_json(const DecayAnswer& answer) {
                             {"n_losses", fit.n_losses},
                             {"n_bins", fit.n_bins},
                             {"from_step", fit.from_step},
+                            {"batch_share", fit.batch_share},
                             {"lambda", fit.lambda},
                             {"lambda_given", fit.lambda_given},
                             {"lambdas_as_good", Json::array_of(fit.lambdas_as_good)},

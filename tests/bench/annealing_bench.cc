@@ -3,7 +3,8 @@
 //   annealing_bench recovery [n [first]]      noise-free: the worst relative error
 //   annealing_bench coverage [n [first]]      how often 90 % intervals hold the truth, with lambda
 //                                             given and chosen, with the decay's effect and without
-//   annealing_bench write folder [n [first]]  steps.csv and optima.csv for compare_annealing.py
+//   annealing_bench write folder [n [first]]  steps.csv, bins.csv and optima.csv for
+//                                           compare_annealing.py
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -103,25 +104,36 @@ void coverage_of(const DrawSeeds& seeds, bool lambda_given, bool effect,
 
 void write(const std::string& folder, const DrawSeeds& seeds) {
   std::ofstream steps(folder + "/steps.csv");
+  std::ofstream rows(folder + "/bins.csv");
   std::ofstream optima(folder + "/optima.csv");
   steps.precision(17);
+  rows.precision(17);
   optima.precision(17);
   steps << "set,curve,step,lr,loss,bin\n";
+  rows << "set,bin,reference,slope,weight\n";
   optima << "set,lambda,delta,value\n";
   for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.n; ++seed) {
-    const AnnealingDraw draw = draw_annealing(seed, true, step_noise(seed));
+    const AnnealingDraw draw = draw_annealing(seed, true, step_noise(seed), seed % 2 == 1);
     const isoflop::AnnealingBins bins = isoflop::annealing_bins(
         draw.curves, isoflop::first_annealing_step(draw.curves, AnnealingOptions{}));
     std::vector<std::vector<int>> bin_of;
     for (const isoflop::RateCurve& curve : draw.curves) bin_of.emplace_back(curve.lr.size(), -1);
     std::vector<double> weights;
+    double sum = 0;
     for (std::size_t i = 0; i < bins.bins.size(); ++i) {
       const isoflop::AnnealingBin& bin = bins.bins[i];
       for (const std::int64_t step : bin.steps) {
         bin_of[bin.curve][static_cast<std::size_t>(step - 1)] = static_cast<int>(i);
       }
-      weights.push_back(static_cast<double>(bin.steps.size()) *
-                        static_cast<double>(bins.bins.size()) / static_cast<double>(bins.n_losses));
+      weights.push_back(static_cast<double>(bin.steps.size()) /
+                        (1 - (bin.reference ? bins.batch_share : 0)));
+      sum += weights.back();
+    }
+    for (std::size_t i = 0; i < bins.bins.size(); ++i) {
+      const isoflop::AnnealingBin& bin = bins.bins[i];
+      weights[i] *= static_cast<double>(bins.bins.size()) / sum;
+      rows << seed << ',' << i << ',' << (bin.reference ? static_cast<int>(*bin.reference) : -1)
+           << ',' << (bin.reference ? bins.batch_slope : 0) << ',' << weights[i] << '\n';
     }
     for (std::size_t c = 0; c < draw.curves.size(); ++c) {
       for (std::size_t i = 0; i < draw.curves[c].lr.size(); ++i) {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether SciPy finds a lower optimum of the annealing law than `annealing_bench write` did.
 
-Reads steps.csv and optima.csv of annealing_bench. S1 and S2 are summed by their definition, the
+Reads steps.csv, bins.csv and optima.csv of annealing_bench. S1 and S2 are summed by their definition, the
 mean of S1^-alpha over a bin is taken step by step. From random starts, minimises the same objective
 by least_squares and, for Huber's function, by L-BFGS-B with delta lowered. Needs numpy and scipy."""
 import argparse
@@ -27,28 +27,51 @@ def areas(lr, lam):
     return np.cumsum(lr), np.cumsum(momenta)
 
 
-class Bins:
-    def __init__(self, rows, lam):
-        ln_s1, s2, loss, number = [], [], [], []
-        for curve in np.unique(rows[:, 0]):
-            own = rows[rows[:, 0] == curve]
-            a, b = areas(own[:, 2], lam)
-            used = own[:, 4] >= 0
-            ln_s1.append(np.log(a[used]))
-            s2.append(b[used])
-            loss.append(own[used, 3])
-            number.append(own[used, 4].astype(int))
-        self.number = np.concatenate(number)
-        self.n = np.bincount(self.number)
-        self.ln_s1 = np.concatenate(ln_s1)
-        self.ln_s1 -= self.ln_s1.mean()
-        self.s2 = self.mean(np.concatenate(s2))
-        self.s2 /= np.abs(self.s2).max()
-        self.loss = self.mean(np.concatenate(loss))
-        self.weight = self.n / self.n.mean()
+class Means:
+    """Means over bins of what the law is made of, of one curve each."""
+
+    def __init__(self, number, n_bins, parts):
+        self.number, self.n = number, np.maximum(np.bincount(number, minlength=n_bins), 1)
+        self.ln_s1, s2, loss = np.array(parts).T
+        self.s2, self.loss = self.mean(s2), self.mean(loss)
 
     def mean(self, x):
-        return np.bincount(self.number, x) / self.n
+        return np.bincount(self.number, x, minlength=len(self.n)) / self.n
+
+    def law(self, p):
+        power = np.exp(-p[2] * self.ln_s1)
+        mean, slope = self.mean(power), self.mean(-self.ln_s1 * power)
+        jacobian = np.stack([np.ones_like(mean), mean, p[1] * slope, -self.s2], axis=1)
+        value = np.maximum(p[0] + p[1] * mean - p[3] * self.s2, 1e-9)
+        return np.log(value), jacobian / value[:, None]
+
+
+class Bins:
+    def __init__(self, rows, bins, lam):
+        self.slope, self.weight = bins[:, 2], bins[:, 3]
+        curves = {c: rows[rows[:, 0] == c] for c in np.unique(rows[:, 0])}
+        parts = {}
+        for c, own in curves.items():
+            s1, s2 = areas(own[:, 2], lam)
+            parts[c] = np.stack([np.log(s1), s2, own[:, 3]], axis=1)
+        centre = np.mean([p[:, 0].mean() for p in parts.values()])
+        unit = max(np.abs(p[:, 1]).max() for p in parts.values())
+        for p in parts.values():
+            p -= np.array([centre, 0, 0])
+            p /= np.array([1, unit, 1])
+        own, beside = ([], []), ([], [])
+        for c, steps in curves.items():
+            for i, number in enumerate(steps[:, 4].astype(int)):
+                if number < 0:
+                    continue
+                own[0].append(number)
+                own[1].append(parts[c][i])
+                if bins[number, 1] >= 0:
+                    beside[0].append(number)
+                    beside[1].append(parts[bins[number, 1]][i])
+        self.own = Means(np.array(own[0]), len(bins), own[1])
+        self.loss = self.own.loss
+        self.beside = Means(np.array(beside[0]), len(bins), beside[1]) if beside[0] else None
 
 
 class Objective:
@@ -57,12 +80,15 @@ class Objective:
 
     def parts(self, p):
         b = self.bins
-        power = np.exp(-p[2] * b.ln_s1)
-        mean, slope = b.mean(power), b.mean(-b.ln_s1 * power)
-        predicted = p[0] + p[1] * mean - p[3] * b.s2
-        jacobian = np.stack([np.ones_like(mean), mean, p[1] * slope, -b.s2], axis=1)
-        safe = np.maximum(predicted, 1e-9)
-        return np.log(safe / b.loss), jacobian / safe[:, None]
+        value, jacobian = b.own.law(p)
+        value = value - np.log(b.loss)
+        if b.beside is not None:
+            other, slope = b.beside.law(p)
+            paired = b.slope > 0
+            value = value - np.where(paired, b.slope * (
+                other - np.log(np.where(paired, b.beside.loss, 1))), 0)
+            jacobian = jacobian - np.where(paired, b.slope, 0)[:, None] * slope
+        return value, jacobian
 
     def value(self, p, delta):
         r, j = self.parts(p)
@@ -95,17 +121,18 @@ def main():
     parser.add_argument("--starts", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    sets = {}
-    with open(options.folder / "steps.csv") as file:
-        for row in csv.reader(file):
-            if row[0] != "set":
-                sets.setdefault(row[0], []).append([float(x) for x in row[1:]])
+    sets, bins = {}, {}
+    for name, of_set in (("steps.csv", sets), ("bins.csv", bins)):
+        with open(options.folder / name) as file:
+            for row in csv.reader(file):
+                if row[0] != "set":
+                    of_set.setdefault(row[0], []).append([float(x) for x in row[1:]])
     rng = np.random.default_rng(options.seed)
     worse, worst = {}, {}
     with open(options.folder / "optima.csv") as file:
         for row in csv.DictReader(file):
-            objective = Objective(Bins(np.array(sets[row["set"]]), float(row["lambda"])),
-                                  float(row["delta"]))
+            objective = Objective(Bins(np.array(sets[row["set"]]), np.array(bins[row["set"]]),
+                                       float(row["lambda"])), float(row["delta"]))
             most = 100 * objective.bins.loss.max()
             bounds = [(0, most), (0, most), (0.01, 10), (-most, most)]
             lowest_loss = objective.bins.loss.min()

@@ -128,7 +128,8 @@ inline AnnealingDraw draw_annealing(std::uint64_t seed, bool has_effect, double 
     for (std::size_t i = 0; i < curve.loss.size(); ++i) {
       shared = shared && curve.lr[i] == draw.curves.front().lr[i];
       const double own = numbers.normal();
-      const double error = common_batches ? Rng(seed, 9).normal(i) : own;
+      const double error =
+          common_batches ? 0.95 * Rng(seed, 9).normal(i) + std::sqrt(0.0975) * own : own;
       curve.loss[i] = shared ? draw.curves.front().loss[i] : curve.loss[i] * (1 + noise * error);
       curve.steps.push_back(static_cast<std::int64_t>(i) + 1);
     }

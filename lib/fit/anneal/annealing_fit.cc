@@ -55,10 +55,13 @@ std::vector<double> with_mean_one(std::vector<double> weights) {
   return weights;
 }
 
+/// Losses of every bin, as many as they are worth beside a reference, which has most of their
+/// noise.
 std::vector<double> counts_of(const AnnealingBins& bins) {
   std::vector<double> counts;
   for (const AnnealingBin& bin : bins.bins) {
-    counts.push_back(static_cast<double>(bin.steps.size()));
+    const auto n = static_cast<double>(bin.steps.size());
+    counts.push_back(bin.reference ? n / (1 - bins.batch_share) : n);
   }
   return counts;
 }
@@ -243,7 +246,8 @@ AnnealingPrediction predict(const AnnealingTarget& target, const AnnealingFit& r
 }  // namespace
 
 const std::vector<double>& annealing_lambdas() {
-  static const std::vector<double> lambdas = {0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995};
+  static const std::vector<double> lambdas = {0,    0.8,   0.9,   0.95,  0.98,
+                                              0.99, 0.995, 0.998, 0.999, 0.9995};
   return lambdas;
 }
 
@@ -255,6 +259,7 @@ AnnealingFit fit_annealing(const std::vector<RateCurve>& curves, const Annealing
   require_bins(bins, curves, result.from_step);
   result.n_losses = bins.n_losses;
   result.n_bins = static_cast<std::int64_t>(bins.bins.size());
+  result.batch_share = bins.batch_share;
   result.lambda_given = options.lambda.has_value();
   if (!bins.has_decay) {
     result.no_decay =

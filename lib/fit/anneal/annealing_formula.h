@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cmath>
+#include <memory>
+#include <vector>
 
 #include "stats/jet_model.h"
 
@@ -40,6 +42,32 @@ struct AnnealingAtTarget {
     T loss = p[0] + p[1] * (mean_power(x, p[2]) - mean_power(target, p[2]));
     if constexpr (kDecay) loss = loss - p[3] * (x[2] - target[2]);
     return loss;
+  }
+};
+
+/// What one observation sees: steps of a curve and, with `slope` above 0, the same steps of a curve
+/// with the same batches.
+struct AnnealingRow {
+  AnnealingTerms own = {}, reference = {};
+  double slope = 0;
+};
+
+/// L / L_reference^slope, in whose logarithm what both have of a batch cancels: with the reference
+/// in the fit, too, these are the conditional residuals of generalised least squares. x[0] is the
+/// row.
+template <class Law>
+struct AnnealingOfRows {
+  std::shared_ptr<const std::vector<AnnealingRow>> rows;
+  Law law = {};
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    using std::log;
+    const AnnealingRow& row = (*rows)[static_cast<std::size_t>(x[0])];
+    const T loss = law(row.own, p);
+    if (row.slope == 0) return loss;
+    const T reference = law(row.reference, p);
+    return loss * exp(log(reference) * (-row.slope));
   }
 };
 

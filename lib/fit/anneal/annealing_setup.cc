@@ -61,12 +61,24 @@ AnnealingSetup::AnnealingSetup(const std::vector<RateCurve>& curves, const Annea
     largest_loss_ = std::max(largest_loss_, bin.loss);
   }
   if (s2_unit > 0) s2_unit_ = s2_unit;
+  std::vector<AnnealingRow> rows;
   for (std::size_t i = 0; i < bins.bins.size(); ++i) {
+    const AnnealingBin& bin = bins.bins[i];
     const Moments& m = moments[i];
-    observations_.push_back({.x = terms_of(m.s1_mean, m.s1_sd, m.s2_mean),
-                             .y = bins.bins[i].loss,
-                             .weight = weights[i]});
+    AnnealingRow row{.own = terms_of(m.s1_mean, m.s1_sd, m.s2_mean)};
+    double y = bin.loss;
+    if (bin.reference) {
+      const Moments r = moments_of(areas[*bin.reference], bin.steps);
+      row.reference = terms_of(r.s1_mean, r.s1_sd, r.s2_mean);
+      row.slope = bins.batch_slope;
+      y *= std::pow(bin.reference_loss, -row.slope);
+    }
+    observations_.push_back(
+        {.x = {static_cast<double>(rows.size())}, .y = y, .weight = weights[i]});
+    losses_.push_back(bin.loss);
+    rows.push_back(row);
   }
+  rows_ = std::make_shared<const std::vector<AnnealingRow>>(std::move(rows));
 }
 
 AnnealingTerms AnnealingSetup::terms_of(double s1_mean, double s1_sd, double s2_mean) const {
@@ -74,9 +86,18 @@ AnnealingTerms AnnealingSetup::terms_of(double s1_mean, double s1_sd, double s2_
           s2_mean / s2_unit_, std::log(s1_mean + kOuterNode * s1_sd) - centre_};
 }
 
-std::unique_ptr<CurveModel> AnnealingSetup::model() const {
+std::unique_ptr<CurveModel> AnnealingSetup::law() const {
   if (has_decay_) return std::make_unique<JetModel<4, AnnealingFormula<true>>>();
   return std::make_unique<JetModel<3, AnnealingFormula<false>>>();
+}
+
+std::unique_ptr<CurveModel> AnnealingSetup::model() const {
+  if (has_decay_) {
+    using Formula = AnnealingOfRows<AnnealingFormula<true>>;
+    return std::make_unique<JetModel<4, Formula>>(Formula{.rows = rows_});
+  }
+  using Formula = AnnealingOfRows<AnnealingFormula<false>>;
+  return std::make_unique<JetModel<3, Formula>>(Formula{.rows = rows_});
 }
 
 std::vector<ParameterVector> AnnealingSetup::starts() const {
@@ -87,12 +108,13 @@ std::vector<ParameterVector> AnnealingSetup::starts() const {
     Eigen::MatrixXd design(n, p - 1);
     Eigen::VectorXd response(n);
     for (Eigen::Index i = 0; i < n; ++i) {
-      const Observation& seen = observations_[static_cast<std::size_t>(i)];
-      const double root = std::sqrt(seen.weight) / seen.y;
+      const auto row = static_cast<std::size_t>(i);
+      const AnnealingTerms& terms = (*rows_)[row].own;
+      const double root = std::sqrt(observations_[row].weight) / losses_[row];
       design(i, 0) = root;
-      design(i, 1) = root * mean_power(seen.x, alpha);
-      if (has_decay_) design(i, 2) = -root * seen.x[2];
-      response[i] = root * seen.y;
+      design(i, 1) = root * mean_power(terms, alpha);
+      if (has_decay_) design(i, 2) = -root * terms[2];
+      response[i] = root * losses_[row];
     }
     const Eigen::MatrixXd linear = least_squares(design, response).solution;
     ParameterVector start(p);
@@ -127,10 +149,10 @@ NonlinearFit AnnealingSetup::fit() const {
 }
 
 std::vector<double> AnnealingSetup::residuals(const NonlinearFit& fit) const {
-  const std::unique_ptr<CurveModel> law = model();
+  const std::unique_ptr<CurveModel> of_rows = model();
   std::vector<double> residuals;
   for (const Observation& seen : observations_) {
-    residuals.push_back(std::log(law->value(seen.x, fit.theta) / seen.y));
+    residuals.push_back(std::log(of_rows->value(seen.x, fit.theta) / seen.y));
   }
   return residuals;
 }
@@ -162,13 +184,13 @@ AnnealingQuestion AnnealingSetup::at_last_tenth(const std::vector<double>& lr) c
 }
 
 double AnnealingSetup::predict(const NonlinearFit& fit, const AnnealingQuestion& question) const {
-  return model()->value(question.terms, fit.theta);
+  return law()->value(question.terms, fit.theta);
 }
 
 Interval AnnealingSetup::delta_interval(const NonlinearFit& fit,
                                         const AnnealingTerms& terms) const {
   ParameterVector slope(fit.theta.size());
-  const double value = model()->gradient(terms, fit.theta, slope);
+  const double value = law()->gradient(terms, fit.theta, slope);
   const double variance = slope.dot(fit.covariance * slope);
   return around(value, t90(fit.dof) * std::sqrt(variance));
 }
@@ -184,17 +206,19 @@ Interval AnnealingSetup::predict_interval(const NonlinearFit& fit,
   NonlinearFit at_target = fit;
   at_target.theta[0] = predict(fit, question);
   at_target.standard_errors[0] = 0.5 * (by_delta.high - by_delta.low) / t90(fit.dof);
-  std::unique_ptr<CurveModel> law;
+  std::unique_ptr<CurveModel> of_rows;
   if (has_decay_) {
-    law = std::make_unique<JetModel<4, AnnealingAtTarget<true>>>(
-        AnnealingAtTarget<true>{question.terms});
+    using Formula = AnnealingOfRows<AnnealingAtTarget<true>>;
+    of_rows = std::make_unique<JetModel<4, Formula>>(
+        Formula{.rows = rows_, .law = {.target = question.terms}});
   } else {
-    law = std::make_unique<JetModel<3, AnnealingAtTarget<false>>>(
-        AnnealingAtTarget<false>{question.terms});
+    using Formula = AnnealingOfRows<AnnealingAtTarget<false>>;
+    of_rows = std::make_unique<JetModel<3, Formula>>(
+        Formula{.rows = rows_, .law = {.target = question.terms}});
   }
   // A prediction far beyond the curves may be below 0 before its interval is.
   bounds.low[0] = std::min(0.0, at_target.theta[0]) - kMostTerm * largest_loss_;
-  return profile_interval(*law, observations_, bounds, at_target, 0);
+  return profile_interval(*of_rows, observations_, bounds, at_target, 0);
 }
 
 }  // namespace isoflop

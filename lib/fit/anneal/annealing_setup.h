@@ -31,8 +31,6 @@ class AnnealingSetup {
   [[nodiscard]] double s2_unit() const { return s2_unit_; }
   [[nodiscard]] double largest_s1() const { return largest_s1_; }
 
-  [[nodiscard]] const std::vector<Observation>& observations() const { return observations_; }
-
   [[nodiscard]] NonlinearFit fit() const;
   /// ln predicted - ln loss of every bin.
   [[nodiscard]] std::vector<double> residuals(const NonlinearFit& fit) const;
@@ -50,7 +48,8 @@ class AnnealingSetup {
                                           const AnnealingQuestion& question) const;
 
  private:
-  [[nodiscard]] std::unique_ptr<CurveModel> model() const;
+  [[nodiscard]] std::unique_ptr<CurveModel> law() const;    // of terms
+  [[nodiscard]] std::unique_ptr<CurveModel> model() const;  // of the observations' rows
   [[nodiscard]] NonlinearOptions options() const;
   [[nodiscard]] std::vector<ParameterVector> starts() const;
   [[nodiscard]] AnnealingTerms terms_of(double s1_mean, double s1_sd, double s2_mean) const;
@@ -61,6 +60,8 @@ class AnnealingSetup {
   std::optional<double> delta_;
   bool has_decay_;
   double centre_ = 0, s2_unit_ = 1, largest_s1_ = 0, largest_loss_ = 0;
+  std::shared_ptr<const std::vector<AnnealingRow>> rows_;
+  std::vector<double> losses_;  // of the rows' own steps
   std::vector<Observation> observations_;
 };
 

@@ -5,12 +5,14 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "fit/anneal/annealing_input.h"
 
 namespace isoflop {
 namespace {
 
 constexpr double kSamePeak = 0.01;   // in ln
 constexpr double kFarReach = 4;      // in S1
+constexpr double kFarDecay = 4;      // in steps
 constexpr double kFarLambdas = 1.0;  // ln of the ratio of 1 / (1 - lambda)
 
 double peak_of(const std::vector<double>& lr) { return *std::max_element(lr.begin(), lr.end()); }
@@ -51,6 +53,29 @@ void add_reach(const AnnealingFit& fit, std::vector<std::string>& warnings) {
                      "own course alone");
 }
 
+/// From the first step below the peak on.
+std::int64_t decay_steps(const std::vector<double>& lr) {
+  const auto n = static_cast<std::int64_t>(lr.size());
+  std::int64_t first = warmup_of(lr) + 1;
+  while (first < n && !has_decay(lr, first)) ++first;
+  return has_decay(lr, n) ? n - first + 1 : 0;
+}
+
+void add_lengths(const AnnealingFit& fit, const std::vector<RateCurve>& curves,
+                 const AnnealingOptions& options, std::vector<std::string>& warnings) {
+  if (!fit.no_decay.empty()) return;
+  std::int64_t seen = 0;
+  std::int64_t asked = 0;
+  for (const RateCurve& curve : curves) seen = std::max(seen, decay_steps(curve.lr));
+  for (const AnnealingTarget& target : options.targets) {
+    asked = std::max(asked, decay_steps(target.lr));
+  }
+  if (static_cast<double>(asked) <= kFarDecay * static_cast<double>(seen)) return;
+  warnings.push_back("a decay over " + std::to_string(asked) +
+                     " steps is forecast from decays of " + std::to_string(seen) +
+                     " at most: the interval takes the law's form for granted there");
+}
+
 }  // namespace
 
 std::vector<std::string> annealing_warnings(const AnnealingFit& fit,
@@ -72,6 +97,7 @@ std::vector<std::string> annealing_warnings(const AnnealingFit& fit,
     warnings.push_back("C is below 0: losses rise with the decay, which no decay is for");
   }
   add_reach(fit, warnings);
+  add_lengths(fit, curves, options, warnings);
   return warnings;
 }
 

@@ -169,6 +169,9 @@ struct AnnealingFit {
   std::int64_t n_losses = 0;            // used, what trunks have in common once
   std::int64_t n_bins = 0;              // of neighbouring steps, which are what is fitted
   std::int64_t from_step = 0;
+  /// Share of the noise of branches that their trunk's losses at the same steps have, too: the same
+  /// batches. 0 where there are none.
+  double batch_share = 0;
   double objective_value =
       0;                   // sum over bins of weight x (ln predicted - ln loss)^2, or of Huber's
   double residual_sd = 0;  // of ln loss of a bin of mean weight

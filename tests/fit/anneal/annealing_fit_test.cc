@@ -100,6 +100,29 @@ TEST_CASE("a branch adds what its trunk does not have, and nothing twice") {
   CHECK(annealing_bins({draw.curves[0], draw.curves[0]}, 101).n_losses == trunk.n_losses);
 }
 
+TEST_CASE("what a batch does to a branch and to its trunk is no noise of the decay") {
+  const AnnealingDraw alone = draw_annealing(0, true, 0.03);
+  const AnnealingDraw paired = draw_annealing(0, true, 0.03, true);
+  const AnnealingFit of_alone = fit_of(alone, alone.truth.lambda);
+  const AnnealingFit of_paired = fit_of(paired, paired.truth.lambda);
+  CHECK(of_alone.batch_share == 0);
+  CHECK(std::abs(of_paired.batch_share - 0.9025 * 0.9025 / (0.9025 + 0.0975)) < 0.1);
+  CHECK(of_paired.standard_errors[3] < 0.7 * of_alone.standard_errors[3]);
+  CHECK(in(of_paired.intervals[3], paired.truth.c));
+  const AnnealingBins bins = annealing_bins(paired.curves, 101);
+  for (const AnnealingBin& bin : bins.bins) CHECK(bin.reference.has_value() == (bin.curve != 0));
+}
+
+TEST_CASE("a decay much longer than those of the curves is warned of") {
+  const AnnealingDraw draw = draw_annealing(1, true, 0.01);
+  AnnealingOptions options;
+  options.lambda = draw.truth.lambda;
+  options.targets = {{.name = "longer", .lr = rates_of(wsd_schedule(), 6000, 40, 1e-3)}};
+  const std::vector<std::string> warnings = fit_annealing(draw.curves, options).warnings;
+  REQUIRE(!warnings.empty());
+  CHECK_THAT(warnings.back(), contains("a decay over 1198 steps is forecast from decays of 199"));
+}
+
 TEST_CASE("a constant rate tells all but C, and what a decay would need is said") {
   AnnealingOptions options;
   options.targets = {{.name = "constant", .lr = std::vector<double>(2000, 1e-3)},
