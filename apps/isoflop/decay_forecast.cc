@@ -163,6 +163,7 @@ Json to_json(const DecayAnswer& answer) {
                             {"residual_sd", finite_or_nothing(fit.residual_sd)},
                             {"autocorrelation", fit.autocorrelation},
                             {"inflation", fit.inflation}});
+  json.set_if("misfit", fit.misfit).set_if("misfit_p", fit.misfit_p);
   if (!fit.no_decay.empty()) json.set("no_decay", fit.no_decay);
   json.set("schedule", schedule_json(answer.schedule))
       .set("warmup_steps", answer.warmup_steps)

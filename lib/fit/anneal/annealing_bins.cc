@@ -172,6 +172,7 @@ AnnealingBins annealing_bins(const std::vector<RateCurve>& curves, std::int64_t 
   }
   if (differences.n > 0) {
     all.variance = differences.squares / static_cast<double>(differences.n);
+    all.variance_dof = 2.0 / 3 * static_cast<double>(differences.n);
   }
   set_batches(differences, all);
   return all;

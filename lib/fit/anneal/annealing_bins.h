@@ -25,6 +25,7 @@ struct AnnealingBins {
   std::int64_t n_losses = 0;
   /// Of one ln loss, by the differences of neighbours within bins; 0 where there are none.
   double variance = 0;
+  double variance_dof = 0;  // neighbouring differences share a loss: two thirds of their number
   /// What a batch does to the loss of one curve it does to another: slope of ln loss against that
   /// of the reference, and the share of the variance that this explains; by the same differences.
   /// 0 where they are not beyond chance, and then no bin has a reference.

@@ -66,7 +66,9 @@ std::vector<double> counts_of(const AnnealingBins& bins) {
   return counts;
 }
 
-std::vector<double> weights_after(const AnnealingBins& bins, const LambdaFit& first) {
+/// Also sets the misfit, of the first fit, whose weights are those of the noise alone.
+std::vector<double> weights_after(const AnnealingBins& bins, const LambdaFit& first,
+                                  AnnealingFit& result) {
   std::vector<double> precision = counts_of(bins);
   if (!(bins.variance > 0)) return with_mean_one(precision);
   const std::vector<double> residuals = first.setup.residuals(first.fit);
@@ -81,6 +83,8 @@ std::vector<double> weights_after(const AnnealingBins& bins, const LambdaFit& fi
     squares += precision[i] * precision[i];
   }
   const auto dof = static_cast<double>(precision.size()) - n_free;
+  result.misfit = q / dof;
+  result.misfit_p = f_upper_tail(q / dof, dof, bins.variance_dof);
   const double tau2 = std::max(0.0, (q - dof) / (sum - squares / sum));
   for (double& p : precision) p = 1 / (1 / p + tau2);
   return with_mean_one(precision);
@@ -269,7 +273,7 @@ AnnealingFit fit_annealing(const std::vector<RateCurve>& curves, const Annealing
   std::vector<double> weights = with_mean_one(counts_of(bins));
   std::vector<LambdaFit> fits = fit_lambdas(curves, bins, weights, options);
   if (!options.delta) {
-    weights = weights_after(bins, fits.front());
+    weights = weights_after(bins, fits.front(), result);
     fits = fit_lambdas(curves, bins, weights, options);
   }
   const NonlinearFit& best = fits.front().fit;

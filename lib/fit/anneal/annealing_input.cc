@@ -81,13 +81,17 @@ std::int64_t first_annealing_step(const std::vector<RateCurve>& curves,
   return std::max(2 * warmup, longest / 10) + 1;
 }
 
-bool has_decay(std::span<const double> lr, std::int64_t last) {
-  const auto begin = static_cast<std::size_t>(warmup_of(lr));
-  const auto end = std::min(lr.size(), static_cast<std::size_t>(last));
-  for (std::size_t i = begin; i < end; ++i) {
-    if (lr[i] < (1 - kSameRate) * lr[begin]) return true;
+std::optional<std::int64_t> first_decayed_step(std::span<const double> lr) {
+  const auto peak = static_cast<std::size_t>(warmup_of(lr));
+  for (std::size_t i = peak; i < lr.size(); ++i) {
+    if (lr[i] < (1 - kSameRate) * lr[peak]) return static_cast<std::int64_t>(i) + 1;
   }
-  return false;
+  return std::nullopt;
+}
+
+bool has_decay(std::span<const double> lr, std::int64_t last) {
+  const std::optional<std::int64_t> first = first_decayed_step(lr);
+  return first && *first <= last;
 }
 
 }  // namespace isoflop

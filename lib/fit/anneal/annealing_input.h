@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "isoflop/forms.h"
@@ -15,7 +17,9 @@ void require_annealing_input(const std::vector<RateCurve>& curves, const Anneali
 [[nodiscard]] std::int64_t first_annealing_step(const std::vector<RateCurve>& curves,
                                                 const AnnealingOptions& options);
 
-/// Whether the rate is below its peak, or was, at some step behind the warm-up, 1 to `last`.
+/// The first step behind the warm-up whose rate is below the peak.
+[[nodiscard]] std::optional<std::int64_t> first_decayed_step(std::span<const double> lr);
+/// Whether that is one of 1 to `last`.
 [[nodiscard]] bool has_decay(std::span<const double> lr, std::int64_t last);
 
 }  // namespace isoflop

@@ -10,9 +10,10 @@
 namespace isoflop {
 namespace {
 
-constexpr double kSamePeak = 0.01;   // in ln
-constexpr double kFarReach = 4;      // in S1
-constexpr double kFarDecay = 4;      // in steps
+constexpr double kSamePeak = 0.01;  // in ln
+constexpr double kFarReach = 4;     // in S1
+constexpr double kFarDecay = 4;     // in steps
+constexpr double kMisfitLevel = 0.01;
 constexpr double kFarLambdas = 1.0;  // ln of the ratio of 1 / (1 - lambda)
 
 double peak_of(const std::vector<double>& lr) { return *std::max_element(lr.begin(), lr.end()); }
@@ -55,10 +56,8 @@ void add_reach(const AnnealingFit& fit, std::vector<std::string>& warnings) {
 
 /// From the first step below the peak on.
 std::int64_t decay_steps(const std::vector<double>& lr) {
-  const auto n = static_cast<std::int64_t>(lr.size());
-  std::int64_t first = warmup_of(lr) + 1;
-  while (first < n && !has_decay(lr, first)) ++first;
-  return has_decay(lr, n) ? n - first + 1 : 0;
+  const std::optional<std::int64_t> first = first_decayed_step(lr);
+  return first ? static_cast<std::int64_t>(lr.size()) - *first + 1 : 0;
 }
 
 void add_lengths(const AnnealingFit& fit, const std::vector<RateCurve>& curves,
@@ -76,6 +75,23 @@ void add_lengths(const AnnealingFit& fit, const std::vector<RateCurve>& curves,
                      " at most: the interval takes the law's form for granted there");
 }
 
+/// Cosine beside decays at the end.
+void add_kinds(const std::vector<RateCurve>& curves, const AnnealingOptions& options,
+               std::vector<std::string>& warnings) {
+  std::string early;
+  std::string late;
+  const auto add = [&](const std::string& name, const std::vector<double>& lr) {
+    const bool is_early = 2 * decay_steps(lr) > static_cast<std::int64_t>(lr.size());
+    std::string& first = is_early ? early : late;
+    if (first.empty()) first = name;
+  };
+  for (const RateCurve& curve : curves) add(curve.run, curve.lr);
+  for (const AnnealingTarget& target : options.targets) add(target.name, target.lr);
+  if (early.empty() || late.empty()) return;
+  warnings.push_back(early + " decays for most of its steps, " + late +
+                     " does not: the law did not carry over between such runs where it was tried");
+}
+
 }  // namespace
 
 std::vector<std::string> annealing_warnings(const AnnealingFit& fit,
@@ -90,6 +106,13 @@ std::vector<std::string> annealing_warnings(const AnnealingFit& fit,
                        "): the curves are smoothed, or not of this form; intervals are " +
                        rounded_text(std::sqrt(fit.inflation), 2) + " times as wide");
   }
+  if (fit.misfit_p && *fit.misfit_p < kMisfitLevel) {
+    warnings.push_back("the law misses the curves by more than their noise (" +
+                       rounded_text(*fit.misfit, 3) + " times its variance, F test p " +
+                       rounded_text(*fit.misfit_p, 2) +
+                       "): intervals take its form for granted; fit curves of one kind of "
+                       "schedule, or begin later");
+  }
   for (const std::string& parameter : fit.at_bound) {
     warnings.push_back(parameter + " is at its bound: the curves do not tell it");
   }
@@ -97,6 +120,7 @@ std::vector<std::string> annealing_warnings(const AnnealingFit& fit,
     warnings.push_back("C is below 0: losses rise with the decay, which no decay is for");
   }
   add_reach(fit, warnings);
+  add_kinds(curves, options, warnings);
   add_lengths(fit, curves, options, warnings);
   return warnings;
 }

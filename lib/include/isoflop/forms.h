@@ -175,6 +175,9 @@ struct AnnealingFit {
   double objective_value =
       0;                   // sum over bins of weight x (ln predicted - ln loss)^2, or of Huber's
   double residual_sd = 0;  // of ln loss of a bin of mean weight
+  /// Mean square of bins' residuals over that of their noise, by the differences of neighbouring
+  /// steps, and the p of an F test of 1; absent where bins are of one loss each, and with `delta`.
+  std::optional<double> misfit, misfit_p;
   double autocorrelation = 0;  // of neighbouring bins' residuals
   /// Variances are multiplied by it: (1 + r) / (1 - r) where r is beyond chance, else 1.
   double inflation = 1;

@@ -123,6 +123,28 @@ TEST_CASE("a decay much longer than those of the curves is warned of") {
   CHECK_THAT(warnings.back(), contains("a decay over 1198 steps is forecast from decays of 199"));
 }
 
+TEST_CASE("a law of the wrong lambda is rejected, the right one is not") {
+  const AnnealingDraw draw = draw_annealing(0, true, 0.01, true);
+  REQUIRE(draw.truth.lambda == 0.95);
+  CHECK(fit_of(draw, 0.95).misfit_p > 0.01);
+  const AnnealingFit wrong = fit_of(draw, 0.999);
+  CHECK(wrong.misfit_p < 1e-6);
+  REQUIRE(!wrong.warnings.empty());
+  CHECK_THAT(wrong.warnings.front(),
+             contains("the law misses the curves by more than their noise"));
+}
+
+TEST_CASE("a cosine run is not forecast from decays at the end without a word") {
+  const AnnealingDraw draw = draw_annealing(1, true, 0.01);
+  AnnealingOptions options;
+  options.lambda = draw.truth.lambda;
+  const LrSchedule cosine{.kind = ScheduleKind::cosine, .milestones = {}};
+  options.targets = {{.name = "cosine", .lr = rates_of(cosine, 1000, 40, draw.curves[0].lr[500])}};
+  const std::vector<std::string> warnings = fit_annealing(draw.curves, options).warnings;
+  REQUIRE(!warnings.empty());
+  CHECK_THAT(warnings.front(), contains("cosine decays for most of its steps, run 0 does not"));
+}
+
 TEST_CASE("a constant rate tells all but C, and what a decay would need is said") {
   AnnealingOptions options;
   options.targets = {{.name = "constant", .lr = std::vector<double>(2000, 1e-3)},
