@@ -96,7 +96,8 @@ TEST_CASE("rate curves that cannot be used are refused by file, row, value and w
   CHECK_THAT(csv("run_id,step,lr,loss\n,1,0.1,5\n"), contains("column run_id: is empty"));
   CHECK_THAT(refusal({dir.path()}), contains("has no metrics.jsonl"));
   const auto lines = [&](const std::string& text) { return refusal({dir.write("m.jsonl", text)}); };
-  CHECK_THAT(lines(metrics_line(1, "\"loss_nats\": 5")), contains("line 1: /peak_lr_fraction: is missing"));
+  CHECK_THAT(lines(metrics_line(1, "\"loss_nats\": 5")),
+             contains("line 1: /peak_lr_fraction: is missing"));
   const std::string good = metrics_line(3, "\"loss_nats\": 5, \"peak_lr_fraction\": 1");
   CHECK_THAT(lines(good + good), contains("line 2: /step: must be above the last, 3, got 3"));
   CHECK_THAT(lines(good + "nonsense\n" + good), contains("line 2"));

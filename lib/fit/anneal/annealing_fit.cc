@@ -22,7 +22,7 @@ namespace isoflop {
 namespace {
 
 constexpr std::size_t kLeastBins = 12;
-constexpr double kExact = 1e-9;  // rms of ln loss, in which the objective has no digits left
+constexpr double kExact = 1e-8;  // rms of ln loss, in which the objective has no digits left
 constexpr double kMostCorrelation = 0.9;
 constexpr double kBeyondChance = 2;  // sds of an autocorrelation, 1 / sqrt(n)
 
