@@ -99,7 +99,7 @@ void add_decay(Command& forecast) {
                      "longest curve ends)",
                      {.positive = true, .comma_separated = true});
   command.add_option("--lambda", arguments.lambda,
-                     "Memory of the decay's momentum (default: the best of 0.9 to 0.9995)",
+                     "Memory of the decay's momentum (default: the best of 0 to 0.9995)",
                      {.range = Range{0, 0.999999}});
   command.add_option("--from-step", arguments.from_step,
                      "First step that counts (default: behind twice the warm-up and a tenth of the "

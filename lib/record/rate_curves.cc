@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -94,12 +95,17 @@ RateColumns read_rate_header(CsvReader& csv, FileCurves& curves) {
   return columns;
 }
 
-double cell_number(const CsvReader& csv, const RateColumns& columns, std::size_t column, double low,
-                   double high, const std::string& allowed) {
+struct AllowedCell {
+  double low, high;
+  std::string words;
+};
+
+double cell_number(const CsvReader& csv, const RateColumns& columns, std::size_t column,
+                   const AllowedCell& allowed) {
   const std::string_view cell = csv.fields()[column];
   const std::optional<double> value = parse_double(cell);
-  if (!value || !(*value >= low && *value <= high)) {
-    csv.fail(", column " + columns.header[column] + ": must be " + allowed + ", got \"" +
+  if (!value || !(*value >= allowed.low && *value <= allowed.high)) {
+    csv.fail(", column " + columns.header[column] + ": must be " + allowed.words + ", got \"" +
              std::string(cell) + "\"");
   }
   return *value;
@@ -113,15 +119,16 @@ RateRow read_rate_row(const CsvReader& csv, const RateColumns& columns) {
   }
   RateRow row;
   const std::string steps = "a whole number from 1 to " + std::to_string(kMostSteps);
-  const double step = cell_number(csv, columns, columns.step, 1, kMostSteps, steps);
+  const double step = cell_number(csv, columns, columns.step, {1, kMostSteps, steps});
   row.step = static_cast<std::int64_t>(step);
   if (static_cast<double>(row.step) != step) {
     csv.fail(", column step: must be " + steps + ", got " + exact_text(step));
   }
-  row.lr = cell_number(csv, columns, columns.lr, 0, kLargestRate, "a learning rate, 0 to 1000");
+  row.lr = cell_number(csv, columns, columns.lr, {0, kLargestRate, "a learning rate, 0 to 1000"});
   if (!trim(csv.fields()[columns.loss]).empty()) {
-    row.loss = cell_number(csv, columns, columns.loss, std::numeric_limits<double>::min(),
-                           kLargestLoss, "a number > 0 and at most 1e6, or empty");
+    row.loss = cell_number(csv, columns, columns.loss,
+                           {std::numeric_limits<double>::min(), kLargestLoss,
+                            "a number > 0 and at most 1e6, or empty"});
   }
   return row;
 }

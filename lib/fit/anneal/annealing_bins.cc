@@ -73,6 +73,11 @@ struct Differences {
   std::int64_t n_pairs = 0;
 };
 
+struct Collected {
+  AnnealingBins all;
+  Differences differences;
+};
+
 /// A curve's losses by step, as another's reference.
 class Reference {
  public:
@@ -103,7 +108,8 @@ void add_difference(double change, std::optional<double> reference_change,
 }
 
 void add_bins(const RateCurve& curve, std::size_t number, std::int64_t from,
-              const Reference& reference, AnnealingBins& all, Differences& differences) {
+              const Reference& reference, Collected& collected) {
+  AnnealingBins& all = collected.all;
   const auto begin = std::lower_bound(curve.steps.begin(), curve.steps.end(), from);
   if (begin == curve.steps.end()) return;
   const BinScale scale(curve.lr, *begin, curve.steps.back());
@@ -121,7 +127,7 @@ void add_bins(const RateCurve& curve, std::size_t number, std::int64_t from,
       add_difference(
           std::log(loss / last),
           beside ? std::optional<double>(std::log(*beside / *reference_last)) : std::nullopt,
-          differences);
+          collected.differences);
     }
     at = bin;
     last = loss;
@@ -148,8 +154,8 @@ void set_batches(const Differences& sums, AnnealingBins& all) {
 }  // namespace
 
 AnnealingBins annealing_bins(const std::vector<RateCurve>& curves, std::int64_t from_step) {
-  AnnealingBins all;
-  Differences differences;
+  Collected collected;
+  AnnealingBins& all = collected.all;
   for (std::size_t i = 0; i < curves.size(); ++i) {
     std::int64_t common = 0;
     Reference reference;
@@ -161,7 +167,7 @@ AnnealingBins annealing_bins(const std::vector<RateCurve>& curves, std::int64_t 
     }
     const std::int64_t from = std::max({from_step, warmup_of(curves[i].lr) + 1, common + 1});
     const std::size_t before = all.bins.size();
-    add_bins(curves[i], i, from, reference, all, differences);
+    add_bins(curves[i], i, from, reference, collected);
     if (all.bins.size() > before && has_decay(curves[i].lr, curves[i].steps.back())) {
       all.has_decay = true;
     }
@@ -170,12 +176,13 @@ AnnealingBins annealing_bins(const std::vector<RateCurve>& curves, std::int64_t 
     bin.loss /= static_cast<double>(bin.steps.size());
     bin.reference_loss /= static_cast<double>(bin.steps.size());
   }
+  const Differences& differences = collected.differences;
   if (differences.n > 0) {
     all.variance = differences.squares / static_cast<double>(differences.n);
     all.variance_dof = 2.0 / 3 * static_cast<double>(differences.n);
   }
   set_batches(differences, all);
-  return all;
+  return std::move(collected.all);
 }
 
 }  // namespace isoflop

@@ -5,6 +5,7 @@
 // profiles over the parameters and over lambda, where that is chosen.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
