@@ -2,9 +2,11 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/atomic_file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "commands.h"
+#include "decay_forecast.h"
 #include "environment.h"
 #include "forecast_text.h"
 #include "isoflop/dataset.h"
@@ -66,6 +68,54 @@ void add_check(Command& forecast) {
   });
 }
 
+struct DecayCommand {
+  DecayArguments arguments;
+  std::string out;
+  bool json = false;
+};
+
+/// Like a forecast, it is not replaced.
+void save_decay_forecast(const Json& json, const std::string& file) {
+  if (create_file_atomically(file, json.pretty())) return;
+  if (read_json_file(file).document.canonical() != json.canonical()) {
+    throw Error(ErrorCode::invalid_argument,
+                file + ": holds another forecast; forecasts are not replaced");
+  }
+}
+
+void add_decay(Command& forecast) {
+  auto options = std::make_shared<DecayCommand>();
+  Command& command = forecast.add_subcommand(
+      "decay", "Fit the annealing law to a run's curve; forecast its loss after a decay");
+  DecayArguments& arguments = options->arguments;
+  command.add_argument("curves", arguments.curves,
+                       "Run folders, their metrics.jsonl, or CSVs with step, lr and loss: one run, "
+                       "or branches of one trunk");
+  command.add_option("--schedule", arguments.schedule,
+                     "multi_step, wsd, cosine, constant, or the JSON object of a spec",
+                     {.show_default = true});
+  command.add_option("--steps", arguments.steps,
+                     "Lengths to forecast, warm-up included (default: the decay begins where the "
+                     "longest curve ends)",
+                     {.positive = true, .comma_separated = true});
+  command.add_option("--lambda", arguments.lambda,
+                     "Memory of the decay's momentum (default: the best of 0 to 0.9995)",
+                     {.range = Range{0, 0.999999}});
+  command.add_option("--from-step", arguments.from_step,
+                     "First step that counts (default: behind twice the warm-up and a tenth of the "
+                     "longest curve)",
+                     {.positive = true});
+  command.add_option("--out", options->out, "Forecast file to write; never replaced");
+  command.add_flag("--json", options->json, "Print JSON");
+  command.set_action([options] {
+    const DecayAnswer answer = forecast_decay(options->arguments);
+    const Json json = to_json(answer);
+    if (!options->out.empty()) save_decay_forecast(json, options->out);
+    std::printf("%s", (options->json ? json.pretty() : text_of(answer)).c_str());
+    return answer.fit.usable() ? kDone : kFailures;
+  });
+}
+
 struct ForecastArguments {
   std::string law, spec, out, data_root;
   std::optional<double> data_tokens;
@@ -124,6 +174,7 @@ void add_forecast_command(Command& program) {
   command.add_option("--data-root", options->data_root,
                      "Where data sets are (default: $ISOFLOP_DATA, else data)");
   add_check(command);
+  add_decay(command);
   command.set_action([options, &command] {
     // Not required by the command line, which would ask `forecast check` for them, too.
     for (const char* name : {"--law", "--spec", "--out"}) {

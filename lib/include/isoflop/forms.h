@@ -12,6 +12,7 @@
 #include "isoflop/law.h"
 #include "isoflop/point.h"
 #include "isoflop/surface.h"
+#include "isoflop/training_curve.h"
 
 namespace isoflop {
 
@@ -122,6 +123,83 @@ struct JointFit {
 /// Throws Error(invalid_argument) for fewer than two groups or a group of fewer than 5 runs, and
 /// Error(frame_mismatch) where groups differ in more than the data set.
 [[nodiscard]] JointFit fit_jointly(std::span<const JointGroup> groups, const JointOptions& options);
+
+/// Rates of every step of a run that is asked for.
+struct AnnealingTarget {
+  std::string name;
+  std::vector<double> lr;
+};
+
+struct AnnealingOptions {
+  /// Absent: the one of annealing_lambdas() with the least squares.
+  std::optional<double> lambda = {};
+  /// Huber's threshold in ln loss; absent: least squares.
+  std::optional<double> delta = {};
+  /// The first step whose loss counts; absent: behind twice the warm-up and a tenth of the longest
+  /// curve. A decay counts from the end of its curve's warm-up on.
+  std::optional<std::int64_t> from_step = {};
+  std::vector<AnnealingTarget> targets = {};
+};
+
+/// What the law says of a target; intervals are those of the expected loss.
+struct AnnealingPrediction {
+  std::string name;
+  std::int64_t n_steps = 0;
+  double s1 = 0, s2 = 0;      // at the last step
+  double reach = 1;           // s1 over the largest of the curves
+  std::string not_predicted;  // why; empty where it was
+  double loss = 0;            // at the last step
+  double late_loss = 0;       // mean over the last tenth, as RunRecord::train_loss_nats
+  Interval interval, late_interval;
+};
+
+/// L = L0 + A S1^-alpha - C S2 (arXiv:2408.11029, as quoted): S1 the sum of the learning rates so
+/// far, S2 the annealing area, the sum over steps of m_i = lambda m_(i-1) + lr_(i-1) - lr_i, which
+/// is 0 up to the end of the warm-up.
+struct AnnealingFit {
+  std::vector<std::string> parameters;          // L0, A, alpha and, where it is told, C
+  std::vector<double> values, standard_errors;  // in the order of `parameters`
+  std::vector<Interval> intervals;              // 90 %
+  std::vector<std::string> at_bound;
+  /// Why there is no C; empty where there is one.
+  std::string no_decay;
+  double lambda = 0;
+  bool lambda_given = false;
+  std::vector<double> lambdas_as_good;  // of those tried: within the 90 % region of the best
+  std::int64_t n_losses = 0;            // used, what trunks have in common once
+  std::int64_t n_bins = 0;              // of neighbouring steps, which are what is fitted
+  std::int64_t from_step = 0;
+  /// Share of the noise of branches that their trunk's losses at the same steps have, too: the same
+  /// batches. 0 where there are none.
+  double batch_share = 0;
+  double objective_value =
+      0;                   // sum over bins of weight x (ln predicted - ln loss)^2, or of Huber's
+  double residual_sd = 0;  // of ln loss of a bin of mean weight
+  /// Mean square of bins' residuals over that of their noise, by the differences of neighbouring
+  /// steps, and the p of an F test of 1; absent where bins are of one loss each, and with `delta`.
+  std::optional<double> misfit, misfit_p;
+  double autocorrelation = 0;  // of neighbouring bins' residuals
+  /// Variances are multiplied by it: (1 + r) / (1 - r) where r is beyond chance, else 1.
+  double inflation = 1;
+  std::vector<AnnealingPrediction> predictions;  // in the order of the targets
+  std::vector<std::string> warnings;
+  FitStatus status = FitStatus::too_few_points;
+  [[nodiscard]] bool usable() const { return status == FitStatus::ok; }
+};
+
+/// What lambda is chosen from where none is given.
+[[nodiscard]] const std::vector<double>& annealing_lambdas();
+
+/// One law for all curves, which are of one model: branches of a trunk, or one run. Losses of steps
+/// that two curves have in common, with the same rates and losses up to there, count once. Throws
+/// Error(invalid_argument) naming curve, step, value and what is allowed: rates that are negative
+/// or not finite, losses that are not positive, steps that do not ascend, fewer than 12 bins of
+/// losses behind the warm-up.
+[[nodiscard]] AnnealingFit fit_annealing(const std::vector<RateCurve>& curves,
+                                         const AnnealingOptions& options = {});
+
+/// Steps before the learning rate stops to rise.
+[[nodiscard]] std::int64_t warmup_of(std::span<const double> lr);
 
 /// The names that FitOptions::forms may hold.
 [[nodiscard]] const std::vector<std::string>& surface_form_names();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -29,5 +30,30 @@ struct CurveSet {
 /// other columns are passed over. Throws Error(parse) naming file, row (the header is row 1),
 /// column and value for a row that cannot be used.
 [[nodiscard]] CurveSet load_curves_csv(const std::filesystem::path& file);
+
+/// Learning rates and losses of one run by step: what the annealing law (forms.h) is fitted to.
+struct RateCurve {
+  std::string run;
+  std::vector<double> lr;  // of every optimizer step, from the first on
+  /// Those with a loss, counted from 1, ascending, none beyond lr.size().
+  std::vector<std::int64_t> steps;
+  std::vector<double> loss;  // after `steps[i]`, in the metric of all curves
+};
+
+/// Rate curves of one model in one metric.
+struct RateCurveSet {
+  Metric metric = Metric::loss_nats;
+  bool lr_is_fraction = false;  // of each run's own peak; else rates are absolute
+  std::vector<RateCurve> curves;
+};
+
+/// Of run folders, their metrics.jsonl (with the spec.json beside it for the peak), and CSVs of one
+/// row per logged step: `step`, `lr` (or learning_rate, or peak_lr_fraction), `loss` (or loss_nats,
+/// bits_per_byte; a cell may be empty), `run_id` where a file has several runs. Between logged
+/// steps the rate is a straight line; before the first one it is the warm-up from 0 where it rises
+/// at first, else the first row's. Spikes (is_spike) are left out. Throws Error(parse) naming file,
+/// row or line, the value and what is allowed, and Error(frame_mismatch) where files differ in the
+/// metric or some rates are absolute and some are not.
+[[nodiscard]] RateCurveSet load_rate_curves(const std::vector<std::filesystem::path>& files);
 
 }  // namespace isoflop
