@@ -28,6 +28,8 @@ TEST_CASE("the prior that ships says where each of its numbers is from") {
   CHECK_FALSE(none.exponent);
   CHECK_FALSE(none.loss_scatter);
   CHECK(none.ageing == prior.ageing);
+  REQUIRE(none.size_drift);
+  CHECK(none.size_drift->centre == prior.size_drift->centre);
 }
 
 TEST_CASE("a prior of one's own is read, and a fault in it is told with its path") {
@@ -37,6 +39,7 @@ TEST_CASE("a prior of one's own is read, and a fault in it is told with its path
   const ForecastPrior mine = load_forecast_prior(dir.path() / "mine.json");
   CHECK(mine.exponent->centre == 0.7);
   CHECK_FALSE(mine.loss_rate);
+  CHECK(mine.size_drift);
   const std::string head = R"({"schema": "isoflop.forecast_prior/1", "id": "x", "source": "")";
   CHECK(complaint_of(head + "}").find("ageing") != std::string::npos);
   CHECK(complaint_of(head + R"(, "ageing": -1})").find("/ageing") != std::string::npos);
