@@ -18,6 +18,7 @@
 #include "fit/metric/second_stage_columns.h"
 #include "fit/points/curves.h"
 #include "fit/points/independence.h"
+#include "fit/points/mixtures.h"
 #include "fit/points/settings.h"
 #include "fit/surface/loss_law_fit.h"
 #include "fit/trust/holdout.h"
@@ -331,6 +332,7 @@ void set_range(std::span<const Sample> samples, Fit& fit) {
 
 Fit fit(const PointSet& given, const FitOptions& options) {
   validate_fit(given, options);
+  require_one_kind(given, options.forms);
   const IndependentPoints independent = independent_points(given);
   const PointSet& points = independent.points;
   Runs runs = runs_of(points, options.scale);

@@ -4,6 +4,7 @@
 #include "fit/forms/forms_warnings.h"
 #include "fit/hyper/hyper_warnings.h"
 #include "fit/metric/second_stage_warnings.h"
+#include "fit/points/mixtures.h"
 #include "fit/surface/surface_warnings.h"
 #include "fit/trust/trust_warnings.h"
 #include "fit/valley/valley_warnings.h"
@@ -45,6 +46,7 @@ Words collect_warnings(const Fit& fit, std::span<const BudgetGroup> curves,
   warn_of_sample_size(fit.sample_size, warnings);
   warn_of_sizes(fit, warnings);
   if (fit.outliers) warn_of_outliers(*fit.outliers, warnings);
+  warn_of_mixtures(points, warnings);
   warn_of_evaluation(points, fit.sample_size.run_noise, warnings);
   warn_of_health(points, warnings);
   return warnings;

@@ -17,8 +17,11 @@ namespace isoflop {
 namespace {
 
 constexpr std::string_view kRowLabel = "row ";
+constexpr std::string_view kActiveParams = "active_params";  // N of a mixture of experts
 
 std::string row_label(std::int64_t row) { return std::string(kRowLabel) + std::to_string(row); }
+
+constexpr double kSameCount = 1e-3;  // up to printed digits
 
 /// Where each column of ours is in the file's rows, and what else is there.
 struct Layout {
@@ -130,6 +133,10 @@ Layout read_header(CsvReader& csv, const PointsCsvOptions& options) {
                std::string(kPointColumnNames[column]));
     }
   }
+  const std::size_t active = index_in(layout.header, std::string(kActiveParams));
+  if (!layout.field[kParams] && active < layout.header.size() && taken.insert(active).second) {
+    layout.field[kParams] = active;
+  }
   for (std::size_t i = 0; i < layout.header.size(); ++i) {
     if (taken.contains(i)) continue;
     if (layout.header[i] == kOutlierName) {
@@ -182,6 +189,17 @@ class RowReader {
               (csv_.unterminated() ? "; the file ends within this row, without a newline" : ""));
   }
 
+  /// N of a mixture of experts are the active parameters, whatever the column is called.
+  void require_active(const Point& point) const {
+    const auto active = point.other.find(std::string(kActiveParams));
+    if (active == point.other.end()) return;
+    const std::optional<double> value = parse_quantity(active->second);
+    const std::string column = ", column " + active->first + ": ";
+    if (!value) csv_.fail(column + quantity_complaint(active->second));
+    if (!point.params || std::abs(*value / *point.params - 1) <= kSameCount) return;
+    csv_.fail(column + "is " + active->second + ", but " + layout_.name(kParams) + " is " +
+              exact_text(*point.params) + "; N of a mixture of experts are its active parameters");
+  }
   void require_consistent(const Point& point) const {
     if (const auto fault = fault_of(point)) complain(fault->column, fault->what);
   }
@@ -227,6 +245,7 @@ Point read_point(const CsvReader& csv, const Layout& layout) {
   for (const std::size_t i : layout.others) {
     if (!csv.fields()[i].empty()) point.other.emplace(layout.header[i], csv.fields()[i]);
   }
+  row.require_active(point);
   return point;
 }
 

@@ -39,6 +39,18 @@ def repetition_damage(p, c):
             np.where(c["r"] > 0, damage * repeats ** delta * np.exp(kappa * c["o"]), 0))
 
 
+def moe_granularity(p, c):
+    e, a, g, b, gamma, alpha, beta = p
+    return (e + (np.exp(a) + np.exp(g - gamma * c["g"])) * np.exp(-alpha * c["u"]) +
+            np.exp(b - beta * c["v"]))
+
+
+def moe_experts(p, c):
+    e, a, b, alpha, beta, d, w, gamma, zeta = p
+    return (e + np.exp(a - alpha * c["u"] + d * c["x"] - gamma * c["u"] * c["x"]) +
+            np.exp(b - beta * c["v"] + w * c["x"] - zeta * c["v"] * c["x"]))
+
+
 # Formula, bounds, and the box of random starts.
 FORMS = {
     "skaling": (skaling, [(0, 20), (-60, 30), (-60, 30), (2e-4, 60), (2e-4, 60), (0.05, 10)],
@@ -51,13 +63,22 @@ FORMS = {
                            (1e-2, 5), (-5, 5)],
                           [(0, 2), (-3, 0), (-3, 0), (0.1, 1), (0.1, 1), (0, 0.2), (0.3, 2),
                            (-0.5, 1.5)]),
+    "moe_granularity": (moe_granularity,
+                        [(0, 20), (-60, 13), (-60, 13), (-60, 13), (0.05, 5), (1e-4, 20), (1e-4, 20)],
+                        [(0, 2), (-3, 0), (-3, 0), (-3, 0), (0.2, 2), (0.1, 1), (0.1, 1)]),
+    "moe_experts": (moe_experts,
+                    [(0, 20), (-60, 13), (-60, 13), (1e-4, 20), (1e-4, 20), (-20, 20), (-20, 20),
+                     (-20, 20), (-20, 20)],
+                    [(0, 2), (-3, 0), (-3, 0), (0.1, 1), (0.1, 1), (-0.3, 0.1), (-0.1, 0.1),
+                     (-0.05, 0.05), (-0.05, 0.05)]),
 }
 
 
 def columns(rows):
-    size, tokens, batch, unique, loss = rows.T
+    size, tokens, batch, unique, granularity, experts, loss = rows.T
     centred = {name: np.log(x) - np.log(x).mean()
-               for name, x in (("u", size), ("v", tokens), ("m", batch))}
+               for name, x in (("u", size), ("v", tokens), ("m", batch), ("g", granularity),
+                               ("x", experts))}
     return centred | {"r": tokens / unique - 1, "o": np.log(size / unique)}, loss
 
 
@@ -118,7 +139,8 @@ def main():
     with open(options.folder / "points.csv") as file:
         for row in csv.DictReader(file):
             sets.setdefault(row["set"], []).append(
-                [float(row[k]) for k in ("size", "tokens", "batch", "unique", "loss")])
+                [float(row[k]) for k in ("size", "tokens", "batch", "unique", "granularity", "n_experts",
+                                          "loss")])
     rng = np.random.default_rng(options.seed)
     worse, worst = {}, {}
     with open(options.folder / "optima.csv") as file:

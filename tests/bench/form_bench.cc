@@ -97,13 +97,14 @@ void write(const std::string& form, const std::string& folder, const Seeds& seed
   std::ofstream optima(folder + "/optima.csv");
   points.precision(17);
   optima.precision(17);
-  points << "set,size,tokens,batch,unique,loss\n";
+  points << "set,size,tokens,batch,unique,granularity,n_experts,loss\n";
   optima << "set,objective,value\n";
   for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.n; ++seed) {
     const FormDraw draw = draw_form(form, seed, true, noise_of(seed));
     for (const Sample& s : draw.samples) {
       points << seed << ',' << s.scale << ',' << s.tokens << ',' << s.batch_tokens.value_or(1)
-             << ',' << s.unique_tokens.value_or(s.tokens) << ',' << s.metric << '\n';
+             << ',' << s.unique_tokens.value_or(s.tokens) << ',' << s.granularity.value_or(1) << ','
+             << s.n_experts.value_or(1) << ',' << s.metric << '\n';
     }
     for (const ObjectiveKind kind : {ObjectiveKind::huber_log, ObjectiveKind::mse}) {
       const FormFit fit = fit_one(draw.samples, form, kind);

@@ -122,12 +122,81 @@ inline FormDraw draw_damage(std::uint64_t seed, bool has_effect) {
   return draw;
 }
 
+/// 5 sizes x 5 lengths x 4 granularities or numbers of experts, a factor of 2 apart or 4.
+struct ExpertsGrid {
+  static constexpr double kSize = 1e8, kTokens = 3e9;
+  template <class Loss>
+  static void fill(std::optional<double> Sample::*member, double step, const Loss& loss,
+                   std::vector<Sample>& samples) {
+    for (int i = -2; i <= 2; ++i) {
+      for (int j = -2; j <= 2; ++j) {
+        for (int k = 0; k < 4; ++k) {
+          const double size = kSize * std::pow(2.5, i), tokens = kTokens * std::pow(2.5, j);
+          const double value = std::pow(step, k);
+          samples.push_back(run_of(size, tokens, loss(size, tokens, value)));
+          samples.back().*member = value;
+        }
+      }
+    }
+  }
+};
+
+/// g of 0.3 to 1.5 of a; without effect g is 0.
+inline FormDraw draw_granularity(std::uint64_t seed, bool has_effect) {
+  Numbers numbers(seed);
+  const double e = numbers.uniform(0.5, 2);
+  const double alpha = numbers.uniform(0.2, 0.6), beta = numbers.uniform(0.2, 0.6);
+  const double gamma = numbers.uniform(0.3, 1);
+  const double a = numbers.uniform(0.2, 1) * std::pow(ExpertsGrid::kSize, alpha);
+  const double g = has_effect ? numbers.uniform(0.3, 1.5) * a : 0;
+  const double b = numbers.uniform(0.2, 1) * std::pow(ExpertsGrid::kTokens, beta);
+  FormDraw draw;
+  draw.truth = {e, a, g, b, gamma, alpha, beta};
+  ExpertsGrid::fill(
+      &Sample::granularity, 2,
+      [&](double size, double tokens, double value) {
+        return e + (a + g * std::pow(value, -gamma)) * std::pow(size, -alpha) +
+               b * std::pow(tokens, -beta);
+      },
+      draw.samples);
+  return draw;
+}
+
+/// gamma and zeta of +-0.02; without effect E says nothing.
+inline FormDraw draw_experts(std::uint64_t seed, bool has_effect) {
+  Numbers numbers(seed);
+  const double c = numbers.uniform(0.5, 2);
+  const double alpha = numbers.uniform(0.2, 0.5), beta = numbers.uniform(0.2, 0.5);
+  const double gamma = has_effect ? numbers.uniform(-0.02, 0.02) : 0;
+  const double zeta = has_effect ? numbers.uniform(-0.02, 0.02) : 0;
+  const double x = std::log(ExpertsGrid::kSize), y = std::log(ExpertsGrid::kTokens);
+  // At the centre of sizes and tokens 4 times the experts take 10 to 25 % off the term, or add
+  // some.
+  const double d = has_effect ? gamma * x - numbers.uniform(0.08, 0.2) : 0;
+  const double w = has_effect ? zeta * y + numbers.uniform(-0.05, 0.05) : 0;
+  const double a = numbers.uniform(0.2, 1) * std::exp(alpha * x);
+  const double b = numbers.uniform(0.2, 1) * std::exp(beta * y);
+  FormDraw draw;
+  draw.truth = {c, a, b, alpha, beta, d, w, gamma, zeta};
+  ExpertsGrid::fill(
+      &Sample::n_experts, 4,
+      [&](double size, double tokens, double value) {
+        const double n = std::log(value);
+        return c + a * std::exp(d * n - (alpha + gamma * n) * std::log(size)) +
+               b * std::exp(w * n - (beta + zeta * n) * std::log(tokens));
+      },
+      draw.samples);
+  return draw;
+}
+
 /// One of a form's data sets, each loss times 1 + noise * a normal number.
 inline FormDraw draw_form(const std::string& form, std::uint64_t seed, bool has_effect,
                           double noise = 0) {
-  FormDraw draw = form == "skaling"      ? draw_skaling(seed, has_effect)
-                  : form == "three_term" ? draw_three_term(seed, has_effect)
-                                         : draw_damage(seed, has_effect);
+  FormDraw draw = form == "skaling"           ? draw_skaling(seed, has_effect)
+                  : form == "three_term"      ? draw_three_term(seed, has_effect)
+                  : form == "moe_granularity" ? draw_granularity(seed, has_effect)
+                  : form == "moe_experts"     ? draw_experts(seed, has_effect)
+                                              : draw_damage(seed, has_effect);
   const Rng rng(seed, 6);
   for (std::size_t i = 0; i < draw.samples.size(); ++i) {
     draw.samples[i].metric *= 1 + noise * rng.normal(i);

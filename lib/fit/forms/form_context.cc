@@ -65,6 +65,30 @@ void set_repeats(std::span<const Sample> samples, FormContext& context) {
   context.overload_spread = spread_about(overload, {repeats});
 }
 
+ExpertsAxis axis_of(std::span<const Sample> samples, std::optional<double> Sample::*member) {
+  ExpertsAxis axis;
+  std::vector<double> sizes, tokens, values;
+  double largest = 0;
+  for (const Sample& sample : samples) {
+    if (!(sample.*member)) return {};
+    sizes.push_back(std::log(sample.scale));
+    tokens.push_back(std::log(sample.tokens));
+    values.push_back(std::log(*(sample.*member)));
+    axis.log0 += values.back() / static_cast<double>(samples.size());
+    if (sample.compute > largest) {
+      largest = sample.compute;
+      axis.log_target = values.back();
+    }
+  }
+  axis.complete = true;
+  axis.spread = spread_about(values, {sizes, tokens});
+  std::sort(values.begin(), values.end());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    axis.n_distinct += i == 0 || values[i] - values[i - 1] > kSameSetting;
+  }
+  return axis;
+}
+
 }  // namespace
 
 double repeats_of(const Sample& sample) {
@@ -87,6 +111,8 @@ FormContext form_context(std::span<const Sample> samples, double params_per_size
   }
   set_batches(samples, context);
   set_repeats(samples, context);
+  context.n_experts = axis_of(samples, &Sample::n_experts);
+  context.granularity = axis_of(samples, &Sample::granularity);
   return context;
 }
 

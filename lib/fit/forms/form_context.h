@@ -10,6 +10,15 @@
 
 namespace isoflop {
 
+/// A number that mixtures of experts have beside size and tokens.
+struct ExpertsAxis {
+  double log0 = 0;        // geometric mean; 0 where a run has none
+  double log_target = 0;  // of the runs of the largest compute
+  bool complete = false;  // every run has one
+  std::int64_t n_distinct = 0;
+  double spread = 0;  // rms of its logarithm about a line in ln size and ln tokens
+};
+
 /// What the formulas are written in: u = ln(size / size0), v = ln(tokens / tokens0), and w =
 /// ln(unique tokens / tokens0), about geometric means of the points. That takes the near-dependence
 /// of the coefficients on the exponents out.
@@ -28,6 +37,8 @@ struct FormContext {
   std::int64_t n_repeated = 0;  // runs with repeats
   /// Rms of ln repeats, and of ln(size / unique tokens) about a line in it, of those runs.
   double repeats_spread = 0, overload_spread = 0;
+
+  ExpertsAxis n_experts, granularity;
 };
 
 [[nodiscard]] FormContext form_context(std::span<const Sample> samples, double params_per_size,

@@ -36,5 +36,7 @@ inline std::string no_excuse(const FormContext&) { return ""; }
 [[nodiscard]] SurfaceForm skaling_form();
 [[nodiscard]] SurfaceForm three_term_form();
 [[nodiscard]] SurfaceForm repetition_damage_form();
+[[nodiscard]] SurfaceForm moe_granularity_form();
+[[nodiscard]] SurfaceForm moe_experts_form();
 
 }  // namespace isoflop

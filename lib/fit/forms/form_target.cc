@@ -63,6 +63,8 @@ std::optional<FormTarget> form_target(const FormSetup& setup, const ParameterVec
   target.scale_opt = std::exp(here.log_size);
   target.loss = here.at.loss;
   target.batch_tokens = here.at.batch_tokens;
+  target.n_experts = here.at.n_experts;
+  target.granularity = here.at.granularity;
   target.tokens_opt = compute / setup.context().flops_factor / target.scale_opt;
   target.scale_exponent = (above.log_size - below.log_size) / (2 * kStep);
   target.tokens_exponent = 1 - target.scale_exponent;

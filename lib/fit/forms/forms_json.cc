@@ -30,6 +30,7 @@ Json target_json(const FormTarget& target) {
                             {"loss", finite_or_null(target.loss)},
                             {"scale_exponent", target.scale_exponent},
                             {"tokens_exponent", target.tokens_exponent}});
+  json.set_if("n_experts", target.n_experts).set_if("granularity", target.granularity);
   if (!target.batch_tokens) return json;
   return json.set("batch_tokens", *target.batch_tokens)
       .set("batch_tokens_near_optimal",

@@ -164,7 +164,9 @@ std::vector<SurfaceForm> make_forms() {
            .excuse = needs_bound},
           skaling_form(),
           three_term_form(),
-          repetition_damage_form()};
+          repetition_damage_form(),
+          moe_granularity_form(),
+          moe_experts_form()};
 }
 
 const std::vector<SurfaceForm>& surface_forms() {

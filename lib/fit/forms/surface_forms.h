@@ -29,7 +29,8 @@ struct ExtraParameter {
 /// A split of a budget as a form sees it: at the batch size that is best there, if it says one.
 struct SplitLoss {
   double loss = 0;
-  std::optional<double> batch_tokens;
+  std::optional<double> batch_tokens = {};
+  std::optional<double> n_experts = {}, granularity = {};  // that it is said for
 };
 
 /// One row of the table of forms. The internal parameters are those of the centred formula;

@@ -129,6 +129,29 @@ struct ThreeTerm {
   }
 };
 
+/// (E, A, s, B, gamma, alpha, beta) in u, v and ln(G / G0), x[2]: E + A (1 - s + s e^(-gamma g))
+/// e^(-alpha u) + B e^(-beta v).
+struct MoeGranularity {
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    const T share = 1.0 - p[2] + p[2] * exp(p[4] * -x[2]);
+    return p[0] + p[1] * share * exp(p[5] * -x[0]) + p[3] * exp(p[6] * -x[1]);
+  }
+};
+
+/// (c, A, B, alpha, beta, d, w, gamma, zeta) in u, v and e = ln(n_experts / their mean), x[2]: c +
+/// A e^(-alpha u + d e - gamma u e) + B e^(-beta v + w e - zeta v e).
+struct MoeExperts {
+  template <class T>
+  T operator()(const Inputs& x, const T* p) const {
+    using std::exp;
+    const T size = p[5] * x[2] - p[3] * x[0] - p[7] * (x[0] * x[2]);
+    const T data = p[6] * x[2] - p[4] * x[1] - p[8] * (x[1] * x[2]);
+    return p[0] + p[1] * exp(size) + p[2] * exp(data);
+  }
+};
+
 /// (E, A, B, alpha, beta, P, delta, kappa) in u, v, ln R and ln(N / U), R = D / U - 1: E + A
 /// e^(-alpha u) + B e^(-beta v) + P R^delta (N / U)^kappa. ln R is -inf for fresh data.
 struct RepetitionDamage {

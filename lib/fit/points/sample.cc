@@ -86,6 +86,20 @@ std::optional<double> stated_decay(const Point& point) {
   return value && *value >= 0 && std::isfinite(*value) ? value : std::nullopt;
 }
 
+/// Of a column that may be absent, where a number must be one that can be.
+std::optional<double> stated_positive(const Point& point, const char* column,
+                                      const std::string& place) {
+  const auto entry = point.other.find(column);
+  if (entry == point.other.end()) return std::nullopt;
+  const std::optional<double> value = parse_double(entry->second);
+  if (!value) {
+    throw Error(ErrorCode::invalid_argument,
+                place + ": " + column + " must be a number > 0, got \"" + entry->second + "\"");
+  }
+  require_positive(value, column, place);
+  return value;
+}
+
 Sample sample_of(const Point& point, const PointSet& set, LossLaw::Scale scale, ScaleSource source,
                  std::size_t index) {
   const std::string place = where(point, index);
@@ -114,10 +128,9 @@ Sample sample_of(const Point& point, const PointSet& set, LossLaw::Scale scale, 
   sample.critical_batch_tokens = critical_batch(point);
   sample.trunk = point.trunk;
   sample.label = place;
-  if (const auto unique = point.other.find("unique_tokens"); unique != point.other.end()) {
-    sample.unique_tokens = parse_double(unique->second);
-    require_positive(sample.unique_tokens, "unique_tokens", place);
-  }
+  sample.unique_tokens = stated_positive(point, "unique_tokens", place);
+  sample.n_experts = stated_positive(point, "n_experts", place);
+  sample.granularity = stated_positive(point, "granularity", place);
   if (point.budget) require_positive(point.budget, "budget", place);
   return sample;
 }
@@ -153,7 +166,8 @@ bool same_hyper_parameters(const Sample& a, const Sample& b) {
 
 bool same_setting(const Sample& a, const Sample& b) {
   return same_scale(a, b) && nearly_equal(a.tokens, b.tokens) && same_hyper_parameters(a, b) &&
-         equal_or_absent(a.unique_tokens, b.unique_tokens);
+         equal_or_absent(a.unique_tokens, b.unique_tokens) &&
+         equal_or_absent(a.n_experts, b.n_experts) && equal_or_absent(a.granularity, b.granularity);
 }
 
 std::size_t best_index(std::span<const Sample> samples) {

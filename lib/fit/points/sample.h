@@ -28,6 +28,8 @@ struct Sample {
   std::optional<double> weight_decay;           // of a column of that name, where it is >= 0
   std::optional<double> critical_batch_tokens;  // measured, by a column of that name
   std::optional<double> unique_tokens;  // where the column unique_tokens says how much was fresh
+  // Of a mixture of experts, by columns of those names; `params` are the active ones.
+  std::optional<double> n_experts, granularity;
   std::string trunk;
   std::string label;  // of the point, the first of its seeds
   std::int64_t n_seeds = 1;

@@ -22,6 +22,8 @@ struct FormTarget {
   double scale_opt = 0, tokens_opt = 0, loss = 0;
   double scale_exponent = 0, tokens_exponent = 0;  // d ln scale_opt / d ln C, d ln tokens_opt / ...
   std::optional<double> batch_tokens;              // the best there, by a form that says one
+  /// That it is said for, by a form of mixtures of experts: those of the largest run.
+  std::optional<double> n_experts = {}, granularity = {};
 };
 
 /// One functional form of the loss in (N, D), fitted to the same points by the same objective.

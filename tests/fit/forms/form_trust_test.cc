@@ -9,7 +9,8 @@
 namespace isoflop::test {
 namespace {
 
-const std::vector<std::string> kWiderForms = {"skaling", "three_term", "repetition_damage"};
+const std::vector<std::string> kWiderForms = {"skaling", "three_term", "repetition_damage",
+                                              "moe_granularity", "moe_experts"};
 
 FormFit fit_of(const std::vector<Sample>& samples, const std::string& form, ObjectiveKind kind) {
   FormOptions options;
@@ -25,6 +26,8 @@ std::vector<Sample> samples_of_problem(const Problem& problem) {
     samples.push_back(run_of(point.x[0], point.x[1], point.y));
     if (problem.name == "three_term") samples.back().batch_tokens = point.x[2];
     if (problem.name == "repetition_damage") samples.back().unique_tokens = point.x[2];
+    if (problem.name == "moe_granularity") samples.back().granularity = point.x[2];
+    if (problem.name == "moe_experts") samples.back().n_experts = point.x[2];
   }
   return samples;
 }
@@ -68,7 +71,8 @@ TEST_CASE("the wider forms find their own planted parameters") {
 }
 
 TEST_CASE("a wider form never ends above the one within it") {
-  for (const std::string& form : {std::string("skaling"), std::string("repetition_damage")}) {
+  for (const std::string& form : {std::string("skaling"), std::string("repetition_damage"),
+                                  std::string("moe_granularity"), std::string("moe_experts")}) {
     for (std::uint64_t seed = 0; seed < 6; ++seed) {
       for (const ObjectiveKind kind : {ObjectiveKind::huber_log, ObjectiveKind::mse}) {
         const FormDraw draw = draw_form(form, seed, seed % 2 == 0, 0.005);
@@ -116,6 +120,45 @@ TEST_CASE("three terms give the batch at which a budget's loss is lowest") {
     CHECK(loss(factor * target.scale_opt, target.tokens_opt / factor, *target.batch_tokens) >
           target.loss);
   }
+}
+
+TEST_CASE(
+    "forms of mixtures of experts see the effect that is planted, and none where there is none") {
+  const std::pair<std::string, std::size_t> extras[] = {{"moe_granularity", 2}, {"moe_experts", 7}};
+  for (const auto& [form, extra] : extras) {
+    INFO(form);
+    const FormDraw with = draw_form(form, 3, true, 0.0005);
+    const FormFit fit = fit_of(with.samples, form, ObjectiveKind::huber_log);
+    REQUIRE(fit.usable());
+    const Interval& interval = fit.intervals[extra];
+    CHECK(interval.low < fit.values[extra]);
+    CHECK(fit.values[extra] < interval.high);
+    CHECK_FALSE((interval.low <= 0 && 0 <= interval.high));
+    REQUIRE(fit.target);
+    CHECK((fit.target->granularity.has_value() || fit.target->n_experts.has_value()));
+    const FormDraw without = draw_form(form, 3, false, 0.0005);
+    const FormFit null = fit_of(without.samples, form, ObjectiveKind::huber_log);
+    CHECK(null.intervals[extra].low <= 0);
+    CHECK(0 <= null.intervals[extra].high);
+  }
+}
+
+TEST_CASE("a form of mixtures of experts says what the points lack of it") {
+  const FormDraw dense = draw_form("skaling", 1, false);
+  CHECK_THAT(fit_of(dense.samples, "moe_experts", ObjectiveKind::mse).not_fitted,
+             Catch::Contains("n_experts"));
+  CHECK_THAT(fit_of(dense.samples, "moe_granularity", ObjectiveKind::mse).not_fitted,
+             Catch::Contains("granularity"));
+  std::vector<Sample> alike = dense.samples;
+  for (Sample& sample : alike) sample.n_experts = 8;
+  CHECK_THAT(fit_of(alike, "moe_experts", ObjectiveKind::mse).not_fitted,
+             Catch::Contains("one number of experts"));
+  for (Sample& sample : alike) sample.n_experts = std::pow(sample.scale, 0.3);
+  CHECK_THAT(fit_of(alike, "moe_experts", ObjectiveKind::mse).not_fitted,
+             Catch::Contains("follow from sizes"));
+  for (std::size_t i = 0; i < alike.size(); ++i) alike[i].granularity = i % 2 == 0 ? 1 : 4;
+  CHECK_THAT(fit_of(alike, "moe_granularity", ObjectiveKind::mse).not_fitted,
+             Catch::Contains("fewer than 3"));
 }
 
 TEST_CASE("a form says what the points lack of it") {

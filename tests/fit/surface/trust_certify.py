@@ -37,6 +37,10 @@ def batched(tokens, batches):
     return [(n, d, mpf(m)) for n, d in grid(SIZES, tokens) for m in batches]
 
 
+def experts(values):
+    return [(n, d, mpf(v)) for n, d in grid(SIZES, ("1e9", "4e9", "1.6e10")) for v in values]
+
+
 def repeated(tokens):
     """Data sets of 1e9 and of 4e9 tokens in turn."""
     points = grid(SIZES, tokens)
@@ -106,6 +110,15 @@ PROBLEMS = {
     "repetition_damage": ("form", damage,
                           ["1.7", "410", "1100", "0.34", "0.32", "0.04", "0.8", "0.5"],
                           repeated(("1e9", "2.5e9", "6e9", "1.6e10", "4e10")), "0.005", ["1"] * 8),
+    "moe_granularity": ("form", lambda b, x: b[0] + (b[1] + b[2] * power(x[2], -b[4])) *
+                        power(x[0], -b[5]) + b[3] * power(x[1], -b[6]),
+                        ["1.5", "300", "250", "900", "0.6", "0.34", "0.31"],
+                        experts(("1", "2", "4", "8")), "0.002", ["1"] * 7),
+    "moe_experts": ("form", lambda b, x: b[0] + b[1] * power(x[2], b[5]) *
+                    power(x[0], -(b[3] + b[7] * log(x[2]))) + b[2] * power(x[2], b[6]) *
+                    power(x[1], -(b[4] + b[8] * log(x[2]))),
+                    ["1.5", "400", "900", "0.34", "0.31", "-0.25", "0.1", "-0.008", "0.005"],
+                    experts(("1", "4", "16", "64")), "0.002", ["1"] * 9),
 }
 
 
