@@ -51,6 +51,12 @@ def moe_experts(p, c):
             np.exp(b - beta * c["v"] + w * c["x"] - zeta * c["v"] * c["x"]))
 
 
+def joint(p, c):
+    """Two groups, c["k"] 0 or 1, that share alpha and beta; E, ln A and ln B of each."""
+    own = [p[2 * i] + (p[2 * i + 1] - p[2 * i]) * c["k"] for i in range(3)]
+    return own[0] + np.exp(own[1] - p[6] * c["u"]) + np.exp(own[2] - p[7] * c["v"])
+
+
 # Formula, bounds, and the box of random starts.
 FORMS = {
     "skaling": (skaling, [(0, 20), (-60, 30), (-60, 30), (2e-4, 60), (2e-4, 60), (0.05, 10)],
@@ -71,15 +77,17 @@ FORMS = {
                      (-20, 20), (-20, 20)],
                     [(0, 2), (-3, 0), (-3, 0), (0.1, 1), (0.1, 1), (-0.3, 0.1), (-0.1, 0.1),
                      (-0.05, 0.05), (-0.05, 0.05)]),
+    "joint": (joint, [(0, 20), (0, 20)] + [(-60, 13)] * 4 + [(1e-4, 20)] * 2,
+              [(0, 2)] * 2 + [(-3, 0)] * 4 + [(0.1, 1)] * 2),
 }
 
 
 def columns(rows):
-    size, tokens, batch, unique, granularity, experts, loss = rows.T
+    size, tokens, batch, unique, granularity, experts, group, loss = rows.T
     centred = {name: np.log(x) - np.log(x).mean()
                for name, x in (("u", size), ("v", tokens), ("m", batch), ("g", granularity),
                                ("x", experts))}
-    return centred | {"r": tokens / unique - 1, "o": np.log(size / unique)}, loss
+    return centred | {"k": group, "r": tokens / unique - 1, "o": np.log(size / unique)}, loss
 
 
 def slopes(formula, p, c):
@@ -90,7 +98,8 @@ def slopes(formula, p, c):
 
 class Objective:
     def __init__(self, formula, c, loss, kind):
-        self.formula, self.c, self.loss, self.log = formula, c, loss, kind == "huber_log"
+        self.formula, self.c, self.loss, self.log = formula, c, loss, kind != "mse"
+        self.robust = kind == "huber_log"
 
     def residuals(self, p):
         predicted = self.formula(p, self.c)
@@ -102,7 +111,7 @@ class Objective:
 
     def value(self, p, delta):
         r = self.residuals(p)
-        if not self.log:
+        if not self.robust:
             return r @ r, 2 * r @ self.jacobian(p)
         size = np.abs(r)
         value = np.where(size <= delta, 0.5 * r * r, delta * (size - 0.5 * delta)).sum()
@@ -113,7 +122,7 @@ class Objective:
         x = least_squares(self.residuals, start, self.jacobian, (low, high), xtol=1e-15, ftol=1e-15,
                           gtol=1e-15, max_nfev=400).x
         best = self.value(x, DELTA)[0]
-        for delta in [DELTA * 4.0 ** k for k in range(3, -1, -1)] if self.log else []:
+        for delta in [DELTA * 4.0 ** k for k in range(3, -1, -1)] if self.robust else []:
             scale = max(self.value(x, delta)[0], 1e-12)
 
             def scaled(y, delta=delta, scale=scale):
@@ -140,7 +149,7 @@ def main():
         for row in csv.DictReader(file):
             sets.setdefault(row["set"], []).append(
                 [float(row[k]) for k in ("size", "tokens", "batch", "unique", "granularity", "n_experts",
-                                          "loss")])
+                                          "group", "loss")])
     rng = np.random.default_rng(options.seed)
     worse, worst = {}, {}
     with open(options.folder / "optima.csv") as file:
