@@ -31,6 +31,7 @@ inline pid_t start_cli(const TempDir& folder, const std::vector<std::string>& ar
   redirect(".stderr", STDERR_FILENO);
   if (chdir(folder.path().c_str()) != 0) _exit(126);
   setenv("ISOFLOP_FITS", ISOFLOP_SOURCE_DIR "/fits", 1);
+  unsetenv("ISOFLOP_DATA");  // a folder of data sets that whoever runs the tests has
   std::vector<char*> argv = {const_cast<char*>(ISOFLOP_CLI)};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
