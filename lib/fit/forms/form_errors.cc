@@ -40,7 +40,7 @@ double unit_of(const FormSetup& setup, const NonlinearFit& fit, int parameter) {
 }
 
 /// A coefficient in other units than it was fitted in is a product with e^(exponent ln N0): errors
-/// of its logarithm are what the exponent's are.
+/// of its logarithm are what the exponent's are. Exponents of either sign have no logarithm.
 Interval delta_interval(double value, double error, bool in_logarithms, double t) {
   if (!std::isfinite(error) || error <= 0) return {.low = -kOpen, .high = kOpen};
   if (in_logarithms && value > 0) return around_log(std::log(value), t * error / value);
@@ -77,7 +77,9 @@ void set_errors(FormFit& result, const FormSetup& setup, const NonlinearFit& fit
   const double t = fit.dof > 0 ? t90(fit.dof) : kOpen;
   for (Eigen::Index i = 0; i < errors.size(); ++i) {
     const double value = result.values[static_cast<std::size_t>(i)];
-    result.intervals.push_back(delta_interval(value, errors[i], value != fit.theta[i], t));
+    const bool is_coefficient =
+        value != fit.theta[i] && setup.form().low[static_cast<std::size_t>(i)] >= 0;
+    result.intervals.push_back(delta_interval(value, errors[i], is_coefficient, t));
   }
   if (!fit.converged) return;
   for (const ExtraParameter& extra : setup.form().extra) {

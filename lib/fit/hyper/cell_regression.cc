@@ -142,7 +142,6 @@ CellSolution solve(const CellProblem& problem) {
   // The resolution is known and its interval is a normal's.
   const double known = problem.resolution * kNormal90 / t90(solution.dof);
   solution.covariance = at_least(solution.covariance, known * known * fit.unit_covariance);
-  solution.residual_sd = std::max(solution.residual_sd, known);
   return solution;
 }
 

@@ -2,6 +2,7 @@
 #include "fit/points/mixtures.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <set>
 
@@ -23,6 +24,21 @@ std::string place_of(const PointSet& set, std::size_t index) {
   return label.empty() ? "point " + std::to_string(index + 1) : label;
 }
 
+/// A cell that is no number > 0 makes no dense point.
+void require_numbers(const PointSet& set) {
+  for (const char* column : {"n_experts", "total_params", "granularity"}) {
+    for (std::size_t i = 0; i < set.points.size(); ++i) {
+      const auto entry = set.points[i].other.find(column);
+      if (entry == set.points[i].other.end()) continue;
+      const std::optional<double> value = parse_double(entry->second);
+      if (value && *value > 0 && std::isfinite(*value)) continue;
+      throw Error(ErrorCode::invalid_argument, place_of(set, i) + ": " + column +
+                                                   " must be a number > 0, got \"" + entry->second +
+                                                   "\"");
+    }
+  }
+}
+
 bool is_of_mixtures(const std::string& form) { return form.rfind("moe_", 0) == 0; }
 
 }  // namespace
@@ -34,6 +50,7 @@ bool is_mixture(const Point& point) {
 }
 
 void require_one_kind(const PointSet& set, const std::vector<std::string>& forms) {
+  require_numbers(set);
   if (std::any_of(forms.begin(), forms.end(), is_of_mixtures)) return;
   std::optional<std::size_t> mixture, dense;
   for (std::size_t i = 0; i < set.points.size(); ++i) {

@@ -12,7 +12,8 @@ namespace isoflop {
 /// More than one expert, or more parameters in all than the active ones.
 [[nodiscard]] bool is_mixture(const Point& point);
 
-/// Throws Error(frame_mismatch) naming a dense point and a mixture, where there are both and none
+/// Throws Error(invalid_argument) naming point, column and value for a cell that is no number > 0,
+/// and Error(frame_mismatch) naming a dense point and a mixture, where there are both and none
 /// of `forms` is of mixtures.
 void require_one_kind(const PointSet& points, const std::vector<std::string>& forms);
 

@@ -50,7 +50,8 @@ TEST_CASE("with few budgets a prior narrows a forecast, with many it does not ma
   const auto widths = [&](int n, const ForecastPrior& prior) {
     return width(SizePosterior(minima(n, 0.52, 0.2, 0.05), {}, prior, kLnMax).at(kLnMax + 2.3));
   };
-  CHECK(widths(3, published_prior()) < 0.7 * widths(3, none));
+  // What an exponent that walks adds is in both.
+  CHECK(widths(3, published_prior()) < 0.9 * widths(3, none));
   CHECK(widths(20, published_prior()) == Approx(widths(20, none)).epsilon(0.25));
   CHECK(widths(3, published_prior()) > widths(10, published_prior()));
 }

@@ -140,6 +140,12 @@ TEST_CASE(
     const FormFit null = fit_of(without.samples, form, ObjectiveKind::huber_log);
     CHECK(null.intervals[extra].low <= 0);
     CHECK(0 <= null.intervals[extra].high);
+    // d and w as well, which are of either sign.
+    if (form != "moe_experts") continue;
+    for (const std::size_t i : {5, 6}) {
+      CHECK(null.intervals[i].low <= 0);
+      CHECK(0 <= null.intervals[i].high);
+    }
   }
 }
 

@@ -53,6 +53,12 @@ TEST_CASE("dense points and mixtures of experts are not fitted together unasked"
     CHECK_THAT(complaint, Catch::Contains(part));
   }
   CHECK(complaint_of(points, {"moe_experts"}).empty());
+  for (const char* cell : {"lots", "0", "-8", "inf"}) {
+    points.points[5].other["n_experts"] = cell;
+    CHECK_THROWS_WITH(require_one_kind(points, {}), Catch::Contains("row 7: n_experts") &&
+                                                        Catch::Contains(std::string("\"") + cell));
+  }
+  points.points[5].other["n_experts"] = "8";
   CHECK_THROWS_AS(fit(points, {}), Error);
 }
 

@@ -86,7 +86,7 @@ TEST_CASE("on random sweeps every interval covers what was planted in about 90 %
       ++usable[name];
     }
   }
-  REQUIRE(usable.size() == 23);
+  REQUIRE(usable.size() == 25);
   for (const auto& [name, n] : usable) {
     INFO(name << ": " << covered[name] << " of " << n);
     if (name.starts_with("forecast")) {
