@@ -61,18 +61,22 @@ void require_one_kind(const PointSet& set, const std::vector<std::string>& forms
   const std::optional<double> experts = number_in(set.points[*mixture], "n_experts");
   const std::string stated =
       experts ? "n_experts " + rounded_text(*experts, 6) : std::string("total_params above params");
+  const std::string one_kind = experts ? "--where n_experts=" + rounded_text(*experts, 6) +
+                                             " takes one kind, --forms moe_experts fits a form "
+                                             "that knows both"
+                                       : std::string("leave one kind out");
   throw Error(ErrorCode::frame_mismatch,
               place_of(set, *mixture) + " is of a mixture of experts (" + stated + "), " +
                   place_of(set, *dense) +
-                  " of a dense model; one law does not hold for both: --where n_experts=" +
-                  (experts ? rounded_text(*experts, 6) : std::string("8")) +
-                  " takes one kind, --forms moe_experts fits a form that knows both");
+                  " of a dense model; one law does not hold for both: " + one_kind);
 }
 
 void warn_of_mixtures(const PointSet& set, std::vector<std::string>& warnings) {
   std::set<double> counts;
   for (const Point& point : set.points) {
-    if (const auto experts = number_in(point, "n_experts")) counts.insert(*experts);
+    const auto experts = number_in(point, "n_experts");
+    // A dense point beside mixtures has one, stated or not.
+    if (experts || !is_mixture(point)) counts.insert(experts.value_or(1));
   }
   if (counts.size() < 2) return;
   warnings.push_back(

@@ -62,6 +62,20 @@ TEST_CASE("dense points and mixtures of experts are not fitted together unasked"
   CHECK_THROWS_AS(fit(points, {}), Error);
 }
 
+TEST_CASE("dense points that a form of mixtures lets in beside them are told of") {
+  PointSet points = sweep();
+  for (std::size_t i = 0; i < points.points.size(); i += 2) {
+    points.points[i].other["n_experts"] = "8";
+  }
+  std::vector<std::string> warnings;
+  warn_of_mixtures(points, warnings);
+  REQUIRE(warnings.size() == 1);
+  CHECK_THAT(warnings.front(), Catch::Contains("from 1 to 8"));
+  warnings.clear();
+  warn_of_mixtures(sweep(), warnings);
+  CHECK(warnings.empty());
+}
+
 TEST_CASE("more parameters in all than active ones are a mixture as well") {
   Point point;
   point.params = 1e9;
