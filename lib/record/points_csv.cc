@@ -197,8 +197,10 @@ class RowReader {
     const std::string column = ", column " + active->first + ": ";
     if (!value) csv_.fail(column + quantity_complaint(active->second));
     if (!point.params || std::abs(*value / *point.params - 1) <= kSameCount) return;
-    csv_.fail(column + "is " + active->second + ", but " + layout_.name(kParams) + " is " +
-              exact_text(*point.params) + "; N of a mixture of experts are its active parameters");
+    csv_.fail(
+        column + "is " + active->second + ", but " + layout_.name(kParams) + " is " +
+        exact_text(*point.params) +
+        "; N of a mixture of experts are its active parameters: call all of them total_params");
   }
   void require_consistent(const Point& point) const {
     if (const auto fault = fault_of(point)) complain(fault->column, fault->what);
